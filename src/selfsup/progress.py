@@ -1,0 +1,62 @@
+"""Progress for people: one dense line on a terminal, plain lines every few seconds elsewhere, or silence."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TextIO
+
+
+class Progress:
+    """Shows the latest state of some long work on standard error.
+
+    Parameters
+    ----------
+    enabled
+        ``False`` is silence.
+    every
+        Seconds between plain lines where standard error is not a terminal (a terminal's line is redrawn in place).
+    """
+
+    def __init__(self, enabled: bool = True, every: float = 5.0, stream: TextIO | None = None) -> None:
+        self.enabled = enabled
+        self._stream = stream if stream is not None else sys.stderr
+        self._terminal = bool(getattr(self._stream, "isatty", lambda: False)())
+        self._every = 0.1 if self._terminal else every
+        self._last = time.monotonic()
+        self._width = 0
+
+    def due(self) -> bool:
+        """Whether it is time for another line; cheap enough for every step."""
+        return self.enabled and time.monotonic() - self._last >= self._every
+
+    def show(self, line: str, *, force: bool = False) -> None:
+        """Show the line, if one is due."""
+        if not (self.due() or (force and self.enabled)):
+            return
+        self._last = time.monotonic()
+        if self._terminal:
+            self._stream.write("\r" + line.ljust(self._width))
+            self._width = len(line)
+        else:
+            self._stream.write(line + "\n")
+        self._stream.flush()
+
+    def close(self, line: str | None = None) -> None:
+        """End the line; on a terminal the last state stays readable."""
+        if line is not None:
+            self.show(line, force=True)
+        if self.enabled and self._terminal and self._width:
+            self._stream.write("\n")
+            self._stream.flush()
+        self._width = 0
+
+
+def duration(seconds: float) -> str:
+    """Time in words short enough for a progress line: ``41 s``, ``3 min 05 s``, ``2 h 10 min``."""
+    whole = round(seconds)
+    if whole < 100:
+        return f"{whole} s"
+    if whole < 6000:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

@@ -1,0 +1,149 @@
+"""A run folder is a model: safetensors and JSON only, written atomically, read strictly. Nothing is unpickled."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from selfsup.errors import RunError
+
+CONFIG, WEIGHTS, METRICS, EVALUATION = "config.json", "model.safetensors", "metrics.jsonl", "evaluation.json"
+PICTURES, REPORT, CARD, LOG, RESUME, BAD = (
+    "pictures.safetensors", "report.html", "README.md", "log.txt", "resume", "bad_files.json",
+)  # fmt: skip
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all: a temporary file beside it, flushed to disk, then one rename.
+
+    Raises
+    ------
+    RunError
+        If the disk is full or the folder cannot be written; what stood at `path` before is still there.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise RunError(f"cannot write {path}: {error.strerror or error}; free some space or choose another --out") from error
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text atomically."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write strict JSON (no NaN) atomically."""
+    write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_lines(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
+    """Write JSON lines atomically."""
+    write_text(path, "".join(json.dumps(record, allow_nan=False) + "\n" for record in records))
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write named arrays as safetensors, atomically."""
+    from safetensors.numpy import save
+
+    write_bytes(path, save({name: np.ascontiguousarray(array) for name, array in arrays.items()}))
+
+
+def read_bytes(folder: Path, name: str) -> bytes:
+    """Read one file of a run folder, or say which is missing."""
+    if not folder.is_dir():
+        unfinished = folder.with_name(folder.name + ".partial")
+        hint = f"; an unfinished run lies in {unfinished}: repeat its command with --resume" if unfinished.is_dir() else ""
+        raise RunError(f"no run folder at {folder}{hint}")
+    try:
+        return (folder / name).read_bytes()
+    except FileNotFoundError as error:
+        raise RunError(f"{folder} is not a whole run folder: {name} is missing") from error
+    except OSError as error:
+        raise RunError(f"cannot read {folder / name}: {error.strerror}") from error
+
+
+def read_json(folder: Path, name: str) -> Any:
+    """Read one JSON file of a run folder."""
+    try:
+        return json.loads(read_bytes(folder, name))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise RunError(f"{folder / name} is damaged: {error}") from error
+
+
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """Records of ``metrics.jsonl``; the first is epoch 0, before training."""
+    try:
+        return [json.loads(line) for line in read_bytes(folder, METRICS).decode().splitlines() if line.strip()]
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise RunError(f"{folder / METRICS} is damaged: {error}") from error
+
+
+def read_arrays(folder: Path, name: str) -> dict[str, np.ndarray]:
+    """Read a safetensors file of a run folder as arrays."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        return dict(load(read_bytes(folder, name)))
+    except SafetensorError as error:
+        raise RunError(f"{folder / name} is damaged or truncated: {error}") from error
+
+
+def partial(out: Path) -> Path:
+    """Where a run lives until it is complete."""
+    return out.with_name(out.name + ".partial")
+
+
+def claim(out: Path, *, overwrite: bool, resume: bool) -> Path:
+    """Make the folder of an unfinished run, or find the one to continue.
+
+    Raises
+    ------
+    RunError
+        If `out` exists and neither `overwrite` nor `resume` is set, or `out` is not a run folder of ours.
+    """
+    if out.exists() and not resume:
+        if not overwrite:
+            raise RunError(f"{out} exists; choose another --out, or --overwrite it")
+        if not (out / CONFIG).is_file():
+            raise RunError(f"{out} is not a run folder of selfsup and will not be overwritten; choose another --out")
+    folder = partial(out)
+    if folder.exists() and not resume:
+        if not overwrite:
+            raise RunError(f"{folder} holds an unfinished run; continue it with --resume, or --overwrite it")
+        shutil.rmtree(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"cannot make {folder}: {error.strerror}; choose another --out") from error
+    return folder
+
+
+def complete(out: Path) -> None:
+    """Turn the unfinished folder into the run folder, in one rename; an old run is removed only afterwards."""
+    old = out.with_name(out.name + ".old")
+    try:
+        if out.exists():
+            shutil.rmtree(old, ignore_errors=True)
+            out.rename(old)
+        partial(out).rename(out)
+    except OSError as error:
+        raise RunError(f"cannot finish {out}: {error.strerror}; the run is whole in {partial(out)}") from error
+    shutil.rmtree(old, ignore_errors=True)
