@@ -30,8 +30,8 @@ class MissingExtra(SelfsupError, ImportError):
     """A package that an optional task needs is not installed."""
 
 
-class Interrupted(SelfsupError):
-    """The user stopped training; the state on disk can be resumed."""
+class Interrupted(SelfsupError, KeyboardInterrupt):
+    """The user stopped training; where the run has a folder, its state was saved and can be resumed."""
 
 
 def unknown(thing: str, given: str, allowed: Iterable[str]) -> str:

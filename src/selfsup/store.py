@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,34 +11,12 @@ from typing import Any
 import numpy as np
 
 from selfsup.errors import RunError
+from selfsup.files import write_bytes
 
 CONFIG, WEIGHTS, METRICS, EVALUATION = "config.json", "model.safetensors", "metrics.jsonl", "evaluation.json"
 PICTURES, REPORT, CARD, LOG, RESUME, BAD = (
     "pictures.safetensors", "report.html", "README.md", "log.txt", "resume", "bad_files.json",
 )  # fmt: skip
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: a temporary file beside it, flushed to disk, then one rename.
-
-    Raises
-    ------
-    RunError
-        If the disk is full or the folder cannot be written; what stood at `path` before is still there.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise RunError(f"cannot write {path}: {error.strerror or error}; free some space or choose another --out") from error
-    finally:
-        Path(temporary).unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -111,24 +87,35 @@ def partial(out: Path) -> Path:
     return out.with_name(out.name + ".partial")
 
 
+def check_free(out: Path, *, overwrite: bool) -> None:
+    """Say early that a run folder is taken.
+
+    Raises
+    ------
+    RunError
+        If `out`, or an unfinished run of that name, exists and `overwrite` is not set, or `out` is not a run folder of ours.
+    """
+    if out.exists():
+        if not overwrite:
+            raise RunError(f"{out} exists; choose another --out, or --overwrite it")
+        if not (out / CONFIG).is_file():
+            raise RunError(f"{out} is not a run folder of selfsup and will not be overwritten; choose another --out")
+    if partial(out).exists() and not overwrite:
+        raise RunError(f"{partial(out)} holds an unfinished run; continue it with --resume, or --overwrite it")
+
+
 def claim(out: Path, *, overwrite: bool, resume: bool) -> Path:
     """Make the folder of an unfinished run, or find the one to continue.
 
     Raises
     ------
     RunError
-        If `out` exists and neither `overwrite` nor `resume` is set, or `out` is not a run folder of ours.
+        If it is taken (see `check_free`) and `resume` is not set, or cannot be made.
     """
-    if out.exists() and not resume:
-        if not overwrite:
-            raise RunError(f"{out} exists; choose another --out, or --overwrite it")
-        if not (out / CONFIG).is_file():
-            raise RunError(f"{out} is not a run folder of selfsup and will not be overwritten; choose another --out")
     folder = partial(out)
-    if folder.exists() and not resume:
-        if not overwrite:
-            raise RunError(f"{folder} holds an unfinished run; continue it with --resume, or --overwrite it")
-        shutil.rmtree(folder)
+    if not resume:
+        check_free(out, overwrite=overwrite)
+        shutil.rmtree(folder, ignore_errors=True)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

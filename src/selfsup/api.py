@@ -1,0 +1,266 @@
+"""The main job: from unlabelled data to a representation, with evidence, in one call."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+
+from selfsup import evidence, store
+from selfsup.data import Dataset, open_data
+from selfsup.errors import DataError
+from selfsup.evaluation import Evaluation
+from selfsup.job import Job, held_out
+from selfsup.method import Method, Spec
+from selfsup.methods import find
+from selfsup.model import Model, build, load, saved_moments
+from selfsup.options import Range, check, options_of, resolve
+
+__all__ = ["choose_method", "evaluate", "fit", "load"]
+
+log = logging.getLogger("selfsup")
+Positive = Range(0, open_low=True)
+
+
+def fit(
+    data: Any,
+    method: str | type[Method] | None = None,
+    *,
+    out: str | Path | None = None,
+    epochs: Annotated[int, Range(0)] | None = None,
+    batch_size: Annotated[int, Range(2)] | None = None,
+    lr: Annotated[float, Positive] | None = None,
+    weight_decay: Annotated[float, Range(0)] | None = None,
+    optimizer: Literal["adamw", "sgd"] | None = None,
+    warmup: Annotated[float, Range(0, 1, open_high=True)] = 0.05,
+    clip: Annotated[float, Positive] | None = None,
+    patience: Annotated[int, Range(1)] | None = None,
+    solver: Literal["sgd", "exact"] | None = None,
+    seed: Annotated[int, Range(0)] = 0,
+    device: str = "auto",
+    precision: Literal["auto", "float32", "bfloat16"] = "auto",
+    holdout: Annotated[float, Range(0, 1, open_high=True)] | None = None,
+    labels: Any = None,
+    label_column: str | None = None,
+    size: Annotated[int, Range(8)] | None = None,
+    limit: Annotated[int, Range(2)] | None = None,
+    on_bad: Literal["stop", "skip"] = "stop",
+    evaluate: bool = True,
+    overwrite: bool = False,
+    resume: bool = False,
+    progress: bool = True,
+    **options: Any,
+) -> Model:
+    """Learn a representation from data without labels, and gather the evidence of whether that helped.
+
+    Parameters
+    ----------
+    data
+        Array (n, d), (n, H, W), (n, H, W, C) or (n, C, H, W); a path to a folder of images, parquet, .npy, .npz or .csv;
+        "hub:NAME"; or "digits".
+    method
+        A word of `selfsup.methods`, an import path "mymodule:MyMethod", or a class. None: chosen by the kind of data.
+    out
+        Run folder to write. None writes nothing (on the command line: runs/METHOD-DATA).
+    epochs
+        Passes over the data. None: from the method's number of steps and the size of the data.
+    batch_size
+        Samples a step, at most.
+    lr
+        Peak learning rate.
+    weight_decay
+        Decoupled weight decay.
+    optimizer
+        adamw or sgd (with Nesterov momentum).
+    warmup
+        Share of the steps in which the rate rises to its peak, before a cosine takes it to 0.
+    clip
+        Largest norm of the gradient.
+    patience
+        Stop after so many epochs without a lower held-out loss, and take the best epoch's weights.
+    solver
+        sgd or exact. None: as the method prefers.
+    seed
+        Of everything random.
+    device
+        auto, cpu, cuda, cuda:1, mps.
+    precision
+        auto, float32 or bfloat16; auto is bfloat16 on a GPU that has it.
+    holdout
+        Share of the rows that is never trained on; loss, gap and (where there are labels) probes are measured on it. None: a
+        fifth, at most 2,000 rows; none for a closed form.
+    labels
+        Labels (n,) of an array, for evaluation only.
+    label_column
+        Name of the column that holds labels, for evaluation only.
+    size
+        Side in pixels to which images are resized and cropped.
+    limit
+        Use the first so many rows only.
+    on_bad
+        stop: files that cannot be read are an error. skip: leave them out, count and list them.
+    evaluate
+        Gather evidence after training.
+    overwrite
+        Replace the run folder if it exists.
+    resume
+        Go on with the unfinished run in `out`.
+    progress
+        Show progress on standard error.
+    **options
+        The method's own: see `selfsup fit DATA --method NAME --help`.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    SelfsupError
+        Every error is one: `OptionError`, `DataError`, `RunError`, `TrainingError`, `Interrupted`.
+    """
+    given = {name: value for name, value in locals().items() if name not in ("data", "method", "options")}
+    settings = _checked(given)
+    out = Path(out) if out is not None else None
+    if out is not None and resume and (out / store.CONFIG).is_file() and not store.partial(out).exists():
+        log.info("%s is finished; nothing to resume", out)
+        return load(out, method=method if not isinstance(method, str) or ":" in method else None)
+    if out is not None and not resume:
+        store.check_free(out, overwrite=overwrite)
+    opened = ("labels", "label_column", "size", "limit", "on_bad", "progress")
+    dataset = open_data(data, **{name: settings[name] for name in opened})
+    why = "as asked"
+    if method is None:
+        method, why = choose_method(dataset)
+    name, cls = find(method)
+    job = Job(dataset, name, cls, resolve(cls, options, f"method '{name}'"), settings, why)
+    if out is None:
+        return job.run(None)
+    with _logged(folder := store.claim(out, overwrite=overwrite, resume=resume)):
+        model = job.run(folder)
+        model.write(folder)
+    store.complete(out)
+    model.folder = out
+    return model
+
+
+def choose_method(dataset: Dataset) -> tuple[str, str]:
+    """The default method for a kind of data, and why."""
+    if dataset.intake.kind == "vector":
+        return "denoising", "denoising suits vectors and tables, whatever their columns mean"
+    channels, *sides = dataset.intake.shape
+    if channels == 3 and min(sides) >= 32:
+        return "rotation", "colour photographs have an upright that takes understanding to see"
+    return "denoising", "small or grey images rarely have an upright worth guessing, so noise is removed instead"
+
+
+def evaluate(
+    model: Model,
+    labelled: Any,
+    *,
+    labels: Any = None,
+    label_column: str | None = None,
+    seed: Annotated[int, Range(0)] = 0,
+    max_labels: Annotated[int, Range(2)] = evidence.MAX_LABELS,
+    limit: Annotated[int, Range(2)] | None = None,
+    on_bad: Literal["stop", "skip"] = "stop",
+    progress: bool = True,
+) -> Evaluation:
+    """Compare a model's codes with raw input, PCA and the same network untrained.
+
+    Parameters
+    ----------
+    model
+        A trained model.
+    labelled
+        Data of the kind the model learnt from, with labels; a split of their own is used as it is, otherwise a fifth of the
+        rows (the rows held out in training, where these are the same data) is the test part.
+    labels
+        Labels (n,) of an array.
+    label_column
+        Name of the column that holds the labels.
+    seed
+        Of the split and the draws of labels.
+    max_labels
+        Labelled rows that a probe is trained on, at most.
+    limit
+        Use the first so many rows only.
+    on_bad
+        stop or skip files that cannot be read.
+    progress
+        Show progress on standard error.
+
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    DataError
+        If the data do not fit the model, or have no labels.
+    """
+    given = {name: value for name, value in locals().items() if name not in ("model", "labelled")}
+    settings = _checked(given, evaluate)
+    del settings["seed"], settings["max_labels"]
+    dataset = model.open(labelled, **settings)
+    if dataset.labels is None:
+        raise DataError("these data have no labels: give labels=, or --label-column, or a folder with a sub-folder a class")
+    train, test = _split(dataset, model, seed)
+    untrained = _untrained(model)
+    return evidence.gather(model, untrained, train, test, seed=seed, max_labels=max_labels)
+
+
+def _checked(given: Mapping[str, Any], function: Any = fit) -> dict[str, Any]:
+    known = options_of(function)
+    return {name: check(known[name], value) for name, value in given.items()}
+
+
+def _split(dataset: Dataset, model: Model, seed: int) -> tuple[tuple[Dataset, np.ndarray], tuple[Dataset, np.ndarray]]:
+    """Train and test part for an evaluation: the data's own, the run's held-out rows, or a fresh fifth."""
+    if dataset.test is not None and dataset.test.labels is not None:
+        return (dataset, np.arange(len(dataset))), (dataset.test, np.arange(len(dataset.test)))
+    settings = model.config["training"]
+    same = dataset.fingerprint == model.config["data"]["fingerprint"]
+    if same and settings["heldout_rows"]:
+        train, test = held_out(len(dataset), settings["heldout_rows"], model.config["seed"])
+    else:
+        train, test = held_out(len(dataset), max(1, len(dataset) // 5), seed)
+    return (dataset, train), (dataset, test)
+
+
+def _untrained(model: Model) -> Method:
+    """The method of a run as it was before training: same options, same data, same seed."""
+    config = model.config
+    if isinstance(config["options"].get("net"), dict):
+        untrained = copy.deepcopy(model.method)
+        for module in untrained.modules():
+            if hasattr(module, "reset_parameters"):
+                module.reset_parameters()
+        return untrained
+    cls = type(model.method)
+    options = {key: tuple(v) if isinstance(v, list) else v for key, v in config["options"].items()}
+    spec = Spec(tuple(model.intake.shape), model.intake.kind, saved_moments(config))
+    return build(cls, resolve(cls, options, f"method '{config['method']}'"), spec, config["seed"])
+
+
+@contextmanager
+def _logged(folder: Path) -> Iterator[None]:
+    """Append what the library logs to the run's ``log.txt``."""
+    handler = logging.FileHandler(folder / store.LOG, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    level = log.level
+    log.addHandler(handler)
+    log.setLevel(min(level or logging.INFO, logging.INFO))
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)
+        handler.close()
+
+

@@ -1,0 +1,8 @@
+"""Sources of data, decoded once and held in memory. Nothing here is random."""
+
+from selfsup.data.dataset import Dataset
+from selfsup.data.intake import BadFile, Intake
+from selfsup.data.open import open_data
+from selfsup.data.rows import Rows
+
+__all__ = ["BadFile", "Dataset", "Intake", "Rows", "open_data"]

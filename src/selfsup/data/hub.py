@@ -1,0 +1,109 @@
+"""Data sets of Hugging Face `datasets`: by name from the hub, from a saved folder, or in memory."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from selfsup.data.columnar import Part, Table, from_parts
+from selfsup.data.dataset import Dataset
+from selfsup.data.request import Request
+from selfsup.errors import DataError
+
+TEST = ("test", "validation", "valid", "val", "dev")
+
+
+def from_hub(name: str, request: Request) -> Dataset:
+    """Make a `Dataset` of one on the hub: ``owner/name``, ``name``, or with a configuration, ``owner/name:config``.
+
+    Code of the data set's own is never run.
+
+    Raises
+    ------
+    DataError
+        If it cannot be had: no such name, a configuration must be chosen, or there is no way to the hub.
+    """
+    import datasets
+
+    path, _, config = name.partition(":")
+    if not path:
+        raise DataError("'hub:' lacks a name, as in hub:ylecun/mnist")
+    with _quiet(request.progress):
+        try:
+            loaded = datasets.load_dataset(path, config or None)
+        except _failures() as error:
+            cause = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            raise DataError(
+                f"cannot load hub:{name}: {cause}. Is the name right, and is there a way to the hub?"
+            ) from error
+        return from_datasets(loaded, request, f"hub:{name}")
+
+
+def from_saved(folder: Path, request: Request) -> Dataset:
+    """Make a `Dataset` of a folder that Hugging Face's ``save_to_disk`` wrote."""
+    import datasets
+
+    with _quiet(request.progress):
+        try:
+            loaded = datasets.load_from_disk(str(folder))
+        except _failures() as error:
+            raise DataError(f"cannot read {folder}, saved by Hugging Face datasets: {error}") from error
+        return from_datasets(loaded, request, str(folder))
+
+
+def is_saved(folder: Path) -> bool:
+    """Whether ``save_to_disk`` wrote the folder."""
+    return (folder / "dataset_dict.json").is_file() or (folder / "state.json").is_file()
+
+
+def from_datasets(loaded: Any, request: Request, source: str = "Hugging Face dataset") -> Dataset:
+    """Make a `Dataset` of a ``datasets.Dataset``, or of the splits of a ``datasets.DatasetDict``."""
+    import datasets
+
+    if isinstance(loaded, datasets.Dataset):
+        return from_parts(_part(loaded, source), None, request)
+    if not isinstance(loaded, datasets.DatasetDict) or not loaded:
+        raise DataError(f"{source} is a {type(loaded).__name__}; streams are not supported yet")
+    train = "train" if "train" in loaded else next(iter(loaded))
+    test = next((word for word in TEST if word in loaded and word != train), None)
+    return from_parts(_part(loaded[train], source), None if test is None else _part(loaded[test], source), request)
+
+
+def _part(split: Any, source: str) -> Part:
+    """One split as an Arrow table; images stay encoded."""
+    names = {
+        column: feature.names for column, feature in split.features.items() if type(feature).__name__ == "ClassLabel"
+    }
+    table = split.with_format("arrow")[:] if len(split) else split.data.table
+    return Part(Table(table), source, [source, str(split._fingerprint), len(split)], names)
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """What loading a data set may raise besides errors of the system: names, configurations, the network."""
+    import datasets
+    import huggingface_hub.errors as hub
+
+    found: list[type[Exception]] = [OSError, ValueError, KeyError, RuntimeError, NotImplementedError, ImportError]
+    found += [datasets.exceptions.DatasetsError, hub.HFValidationError]
+    if importlib.util.find_spec("httpx") is None:
+        return tuple(found)
+    return (*found, importlib.import_module("httpx").HTTPError)
+
+
+@contextmanager
+def _quiet(shown: bool) -> Iterator[None]:
+    """Hugging Face's progress bars only where ours are shown."""
+    import datasets
+
+    was_off = datasets.are_progress_bars_disabled()
+    if not shown:
+        datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        if not was_off:
+            datasets.enable_progress_bars()

@@ -1,0 +1,62 @@
+"""The weighted nearest-neighbour classifier: what codes say of labels, nothing fitted (Wu et al. 2018, sec. 3.4)."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+NEIGHBOURS = 20  # few, since a class may have few labels; Wu et al. 2018 use 200 on ImageNet, Caron et al. 2021 use 20
+TEMPERATURE = 0.07  # Wu et al. 2018, sec. 3.4
+CHUNK = 1 << 24  # similarities held at once: 64 MiB of float32, whatever the number of rows
+
+
+def unit_rows(x: np.ndarray) -> Tensor:
+    """Rows (n, D) float32 brought to norm 1; a row of zeros stays one, and is equally far from everything."""
+    rows = torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32))
+    return torch.nn.functional.normalize(rows, dim=1, eps=torch.finfo(torch.float32).tiny)
+
+
+def nearest(similar: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The k largest of each row of (m, n), and where they are: of equals, the first, as ``topk`` does not promise."""
+    values, places = similar.topk(k, dim=1)
+    tied = (similar >= values[:, -1:]).sum(1) > k
+    if tied.any():
+        ordered, order = similar[tied].sort(dim=1, descending=True, stable=True)
+        values[tied], places[tied] = ordered[:, :k], order[:, :k]
+    return values, places
+
+
+def knn_predict(
+    train: np.ndarray, labels: np.ndarray, test: np.ndarray, k: int = NEIGHBOURS, temperature: float = TEMPERATURE
+) -> np.ndarray:
+    """Classes voted for by the k most similar labelled rows, each vote weighing exp(cosine / temperature).
+
+    Parameters
+    ----------
+    train
+        (n, D) float32; k becomes n where n is smaller.
+    labels
+        (n,) int64 classes from 0; of classes with equal votes, the smaller number wins.
+    test
+        (m, D) float32.
+
+    Returns
+    -------
+    numpy.ndarray
+        (m,) int64.
+    """
+    k = min(k, len(train))
+    known, asked = unit_rows(train), unit_rows(test)
+    classes = torch.from_numpy(np.ascontiguousarray(labels, dtype=np.int64))
+    votes_shape = int(classes.max()) + 1
+    found = []
+    size = max(1, CHUNK // len(train))
+    for first in range(0, len(asked), size):
+        rows = asked[first : first + size]
+        similar, places = nearest(rows @ known.T, k)
+        # less the largest, so that no weight overflows; a factor common to all votes of a row changes no winner
+        weights = ((similar - similar[:, :1]).double() / temperature).exp()
+        votes = torch.zeros(len(rows), votes_shape, dtype=torch.float64).scatter_add_(1, classes[places], weights)
+        found.append(votes.argmax(1))
+    return torch.cat(found).numpy()

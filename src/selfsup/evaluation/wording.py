@@ -1,0 +1,34 @@
+"""Numbers and lists as people read them, for the sentence of the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+
+def percent(share: float) -> str:
+    """A share in per cent, one decimal."""
+    return f"{100 * share:.1f}"
+
+
+def number(value: float) -> str:
+    """A loss or a gap, short enough to read."""
+    return f"{value:.4f}" if abs(value) < 10 else f"{value:,.1f}"
+
+
+def words(parts: Sequence[str]) -> str:
+    """A, b and c."""
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
+def with_counts(counts: Sequence[Any]) -> str:
+    """With 1, 5 and 20 labels a class, with all labels, or both."""
+    some = [str(count) for count in counts if count != "all"]
+    plural = "label" if some == ["1"] else "labels"
+    parts = [f"{words(some)} {plural} a class"] if some else []
+    return "with " + " and with ".join(parts + (["all labels"] if "all" in counts else []))
+
+
+def codes_of(layer: str) -> str:
+    """The codes, or the codes of a block that is not what ``encode`` gives."""
+    return "the codes" if layer in ("", "code") else f"the codes of {layer}"

@@ -1,0 +1,211 @@
+"""One call of `fit`, once its words are checked: split the rows, build, solve, gather evidence."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import platform
+import time
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from selfsup import evidence, store
+from selfsup.data import Dataset
+from selfsup.errors import DataError, OptionError
+from selfsup.evaluation import Evaluation
+from selfsup.method import Method, Moments, Recipe, Spec, shuffle_gap
+from selfsup.model import Model, build, jsonable
+from selfsup.progress import Progress
+from selfsup.solvers import Checkpoint, Plan, exact, sgd
+
+HELD_OUT_SHARE, HELD_OUT_ROWS = 0.2, 2_000  # by default a fifth of the rows is held out, at most so many
+MAX_EPOCHS = 300
+DEFAULTS = Recipe(steps=3000, batch_size=128, lr=1e-3, weight_decay=0.0, optimizer="adamw")
+log = logging.getLogger("selfsup")
+
+
+class Job:
+    """One call of `fit`, once its words are checked: split, build, solve, gather evidence."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        name: str,
+        method: type[Method],
+        options: dict[str, Any],
+        settings: dict[str, Any],
+        why: str,
+    ) -> None:
+        self.dataset, self.name, self.cls = dataset, name, method
+        self.options, self.settings, self.why = options, settings, why
+        self.solver = settings["solver"] or method.solver
+        self.device = choose_device(settings["device"])
+        count = self._heldout_rows()
+        self.train_rows, self.test_rows = held_out(len(dataset), count, settings["seed"])
+        self.plan = self._plan()
+
+    def run(self, folder: Path | None) -> Model:
+        """Train, then gather evidence; nothing is written but the state and the metrics of the run."""
+        began = time.perf_counter()
+        moments: list[Moments] = []
+        spec = self._spec(moments)
+        method = build(self.cls, self.options, spec, self.settings["seed"])
+        untrained = copy.deepcopy(method)
+        log.info("%s with %s on %s (%s)", self.name, net_words(method), self.dataset.describe(), self.why)
+        records = self._solve(method, folder)
+        model = Model(method, self.dataset.intake, {}, records)
+        model.config = self._config(method, moments)
+        rows = self.test_rows if len(self.test_rows) else self.train_rows
+        if self.settings["evaluate"]:
+            model.evaluation = self._evidence(model, untrained, rows)
+            model.pictures = evidence.pictures(model, self.dataset, rows, self.settings["seed"])
+        model.config["seconds"] = time.perf_counter() - began
+        return model
+
+    def _heldout_rows(self) -> int:
+        rows, share = len(self.dataset), self.settings["holdout"]
+        if rows < 2:
+            raise DataError(f"learning needs at least 2 samples; got {rows}")
+        if share is None:
+            share = 0.0 if self.solver == "exact" else min(HELD_OUT_SHARE, HELD_OUT_ROWS / rows)
+        return min(int(rows * share), rows - 2)
+
+    def _plan(self) -> Plan:
+        """Settings of gradient descent: what was asked, else what the method prefers, else the defaults."""
+        recipe = {**DEFAULTS, **self.cls.recipe}
+        asked = {key: self.settings[key] for key in ("batch_size", "lr", "weight_decay", "optimizer")}
+        chosen = {key: value if value is not None else recipe[key] for key, value in asked.items()}
+        rows = len(self.train_rows)
+        epochs = self.settings["epochs"]
+        if epochs is None:
+            epochs = min(MAX_EPOCHS, ceil(recipe["steps"] / ceil(rows / chosen["batch_size"])))
+        kept = {key: self.settings[key] for key in ("warmup", "clip", "patience", "seed")}
+        return Plan(epochs=epochs, precision=choose_precision(self.settings["precision"], self.device), **chosen, **kept)
+
+    def _spec(self, moments: list[Moments]) -> Spec:
+        """Shape and moments of the training part; what is asked for is kept, to be saved."""
+        whole = self.dataset.spec(self.train_rows)
+
+        def measure() -> Moments:
+            moments.append(whole.moments)
+            return whole.moments
+
+        return Spec(whole.shape, whole.kind, measure)
+
+    def _solve(self, method: Method, folder: Path | None) -> list[dict[str, Any]]:
+        samples = self.dataset.samples(self.train_rows)
+        heldout = self.dataset.samples(self.test_rows) if len(self.test_rows) else samples
+        if self.solver == "exact":
+            return self._solve_exactly(method, samples, heldout)
+        checkpoint = Checkpoint(folder / store.RESUME, self._identity()) if folder else None
+        keep = (lambda records: store.write_lines(folder / store.METRICS, records)) if folder else None
+        bar = Progress(self.settings["progress"])
+        return sgd(method, samples, heldout, self.plan, self.device, bar, checkpoint, keep)
+
+    def _solve_exactly(self, method: Method, samples: Any, heldout: Any) -> list[dict[str, Any]]:
+        probe = heldout[torch.arange(min(len(heldout), 512))].to(self.device)
+        method.to(self.device).eval()
+        before = shuffle_gap(method, probe)
+        clock = time.perf_counter()
+        exact(method, samples, self.device)
+        seconds = time.perf_counter() - clock
+        after = shuffle_gap(method, probe)
+        records = [
+            {"epoch": epoch, "heldout": found["loss"], "gap": found["gap"], "shuffled": found["shuffled"]}
+            for epoch, found in enumerate((before, after))
+        ]
+        records[1] |= {"loss": after["loss"], "terms": {}, "seconds": seconds, "data_wait": 0.0}
+        records[1] |= {"samples_per_second": len(samples) / max(seconds, 1e-9)}
+        return records
+
+    def _evidence(self, model: Model, untrained: Method, rows: np.ndarray) -> Evaluation:
+        test = self.dataset.test
+        if test is not None and test.labels is not None:
+            return evidence.gather(
+                model, untrained, (self.dataset, self.train_rows), (test, np.arange(len(test))), seed=self.settings["seed"]
+            )
+        train_rows = self.train_rows
+        if not len(self.test_rows):  # a closed form holds nothing out; the probe's test labels are still its own
+            train_rows, rows = held_out(len(self.dataset), max(1, len(self.dataset) // 5), self.settings["seed"])
+            model.config["notes"] = ["the rows the probes are tested on were seen, without labels, in training"]
+        return evidence.gather(model, untrained, (self.dataset, train_rows), (self.dataset, rows), seed=self.settings["seed"])
+
+    def _identity(self) -> dict[str, Any]:
+        """What must be the same for an unfinished run to be continued."""
+        plan = asdict(self.plan)
+        return {"method": self.name, "options": jsonable(self.options), "data": self.dataset.fingerprint, **plan}
+
+    def _config(self, method: Method, moments: list[Moments]) -> dict[str, Any]:
+        dataset, plan = self.dataset, asdict(self.plan)
+        width = _width(method, dataset.samples(self.train_rows[:2]), self.device)
+        kept = moments[0] if moments else None
+        return {
+            "selfsup": version("selfsup"),
+            "method": self.name,
+            "options": jsonable(self.options),
+            "training": {"solver": self.solver, **plan, "rows": len(self.train_rows), "heldout_rows": len(self.test_rows)},
+            "seed": self.settings["seed"],
+            "intake": dataset.intake.to_dict(),
+            "moments": kept and {"mean": kept.mean.tolist(), "std": kept.std.tolist(), "unit": kept.unit},
+            "data": {
+                "source": dataset.source,
+                "rows": len(dataset),
+                "fingerprint": dataset.fingerprint,
+                "classes": list(dataset.classes),
+                "description": dataset.describe(),
+                "bad": len(dataset.bad),
+            },
+            "width": width,
+            "parameters": sum(p.numel() for p in method.parameters()),
+            "net": net_words(method),
+            "why": self.why,
+            "summary": (type(method).__doc__ or "").strip().split("\n")[0],
+            "hides": method.hides,
+            "decodes": method.decodes(),
+            "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
+            "hardware": f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, {self.device}",
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+
+
+def net_words(method: Method) -> str:
+    """What the network is, for people."""
+    trunk = getattr(method, "trunk", None)
+    return str(getattr(trunk, "words", "")) or f"{type(method).__name__}'s own net"
+
+
+def _width(method: Method, samples: Any, device: torch.device) -> int:
+    with torch.inference_mode():
+        return int(method.encode(samples[torch.arange(len(samples))].to(device)).shape[1])
+
+
+def choose_device(asked: str) -> torch.device:
+    """The device asked for, or the best there is."""
+    if asked == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(asked)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise OptionError(f"option 'device': '{asked}' is not to be had here ({str(error).splitlines()[0]}); use auto or cpu") from error
+    return device
+
+
+def choose_precision(asked: str, device: torch.device) -> str:
+    """Float32 on a CPU, bfloat16 on a GPU that has it, unless asked otherwise."""
+    if asked != "auto":
+        return asked
+    return "bfloat16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "float32"
+
+
+def held_out(rows: int, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Row numbers to train on and to hold out; a seeded shuffle that knows no labels."""
+    order = np.random.default_rng(seed).permutation(rows)
+    return np.sort(order[count:]), np.sort(order[:count])

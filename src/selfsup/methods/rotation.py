@@ -1,0 +1,89 @@
+"""Rotation prediction: which way up was the picture?"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from selfsup.errors import OptionError
+from selfsup.hide import crop_and_flip, four_turns
+from selfsup.method import Method, Spec, Terms
+from selfsup.nets import NetName, Standardize, make_trunk, pooled
+from selfsup.options import Range
+
+
+class Rotation(Method):
+    """Predict by which quarter turn each image was turned (RotNet).
+
+    Hides a fact about the image: its turn (Gidaris, Singh & Komodakis 2018). All four turns of an image are in the batch,
+    in an order drawn for each image, so that an answer belongs to its own guess only. It helps where pictures have an
+    upright that takes understanding to see, and the middle blocks carry more than the last (their table 1).
+
+    Parameters
+    ----------
+    net
+        Trunk: auto, mlp, conv, resnet18, or a module.
+    hidden
+        Channels of the trunk's blocks, from the image on.
+    block
+        Which block gives the code, averaged over all places: its number from 1, or "middle".
+    shift
+        Largest random shift in pixels before turning; mirror images are drawn along with it. None switches both off.
+    """
+
+    kinds = ("image",)
+    hides = "by which quarter turn the image was turned"
+    recipe = {"steps": 3000, "batch_size": 64, "lr": 2e-3, "weight_decay": 1e-4}
+
+    def __init__(
+        self,
+        net: NetName | nn.Module = "auto",
+        hidden: tuple[Annotated[int, Range(1)], ...] | None = None,
+        block: Annotated[int, Range(1)] | Literal["middle"] = "middle",
+        shift: Annotated[int, Range(0)] | None = 2,
+    ) -> None:
+        super().__init__()
+        self.net, self.hidden, self.block, self.shift = net, hidden, block, shift
+
+    def build(self, spec: Spec) -> None:
+        """Make the trunk and a linear classifier of four turns on its last block."""
+        side = min(spec.shape[1:])
+        self.scale = Standardize(spec.moments.mean, spec.moments.std, axes=3)
+        self.trunk = make_trunk(self.net, (spec.shape[0], side, side), self.hidden)
+        blocks = len(self.trunk.blocks)
+        if self.block != "middle" and self.block > blocks:
+            raise OptionError(f"option 'block' must be at most {blocks}, the blocks of the net; got {self.block}")
+        self.code_block = (blocks + 1) // 2 if self.block == "middle" else self.block
+        self.classify = nn.Linear(self.trunk.maps[-1][0], 4)
+
+    def hide(self, x: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """x (B, C, H, W) to its four turns (B, 4, C, S, S) in a random order, and the turns (B, 4)."""
+        if self.shift is not None:
+            x = crop_and_flip(x, self.shift, rng)
+        start = torch.randint(0, 4, (len(x), 1), generator=rng, device=x.device)
+        turns = (start + torch.arange(4, device=x.device)) % 4  # (B, 4)
+        return four_turns(x)[torch.arange(len(x), device=x.device)[:, None], turns], turns
+
+    def predict(self, seen: Tensor) -> Tensor:
+        """Scores (B, 4 images, 4 turns)."""
+        last = self.trunk(self.scale(seen.flatten(0, 1)))
+        return self.classify(pooled(last)).unflatten(0, (-1, 4))
+
+    def loss(self, guess: Tensor, answer: Tensor) -> Terms:
+        """Cross-entropy in nats, mean over the four turns: (B,)."""
+        return {"turn": F.cross_entropy(guess.flatten(0, 1), answer.flatten(), reduction="none").view(-1, 4).mean(1)}
+
+    def layers(self, x: Tensor) -> dict[str, Tensor]:
+        """Averages over all places of every block."""
+        outputs = self.trunk.outputs(self.scale(x))
+        return {f"block{number}": pooled(out) for number, out in enumerate(outputs, start=1)}
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Codes (B, D): the chosen block's average."""
+        x = self.scale(x)
+        for block in self.trunk.blocks[: self.code_block]:
+            x = block(x)
+        return pooled(x)

@@ -1,0 +1,154 @@
+"""The scikit-learn adapter: any method as a transformer, for pipelines and grid searches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import Tags, check_random_state
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+
+from selfsup import api
+from selfsup.errors import OptionError
+from selfsup.method import shuffle_gap
+from selfsup.methods import find
+from selfsup.options import options_of
+
+SCORED = 4096  # rows in a batch when a loss is measured
+
+
+def _decodes(encoder: Encoder) -> bool:
+    return bool(find(encoder.method)[1].decodes())
+
+
+class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """A selfsup method as a scikit-learn transformer.
+
+    Parameters
+    ----------
+    method : str or type, default="denoising"
+        A word of `selfsup.methods`, an import path, or a class.
+    n_components : int, default=32
+        Width of the code, for methods that have the option.
+    hidden : tuple of int, default=None
+        Widths of the hidden layers, outermost first.
+    net : str or torch.nn.Module, default=None
+        The network; None is the method's default.
+    epochs, batch_size, lr, weight_decay, solver, default=None
+        As in `selfsup.fit`.
+    device : str, default="auto"
+        Where to compute.
+    options : dict, default=None
+        Further options of the method or of `selfsup.fit`, by name.
+    random_state : int, RandomState or None, default=None
+        Seed of everything random.
+    progress : bool, default=False
+        Show progress on standard error.
+
+    Attributes
+    ----------
+    model_ : selfsup.Model
+        The trained model.
+    n_features_in_ : int
+        Number of features seen in `fit`.
+    """
+
+    def __init__(
+        self,
+        method: Any = "denoising",
+        *,
+        n_components: int | None = 32,
+        hidden: tuple[int, ...] | None = None,
+        net: Any = None,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        lr: float | None = None,
+        weight_decay: float | None = None,
+        solver: str | None = None,
+        device: str = "auto",
+        options: dict[str, Any] | None = None,
+        random_state: Any = None,
+        progress: bool = False,
+    ) -> None:
+        self.method = method
+        self.n_components = n_components
+        self.hidden = hidden
+        self.net = net
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.solver = solver
+        self.device = device
+        self.options = options
+        self.random_state = random_state
+        self.progress = progress
+
+    def fit(self, X: Any, y: Any = None) -> Encoder:  # noqa: N803
+        """Learn from X (n_samples, n_features), or images (n_samples, H, W[, C]); y is ignored.
+
+        Raises
+        ------
+        OptionError, DataError
+            Both are `ValueError`.
+        """
+        X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=2, allow_nd=True)  # noqa: N806
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        settings = {k: getattr(self, k) for k in ("epochs", "batch_size", "lr", "weight_decay", "solver", "device")}
+        self.model_ = api.fit(
+            _single(X), self.method, seed=seed, holdout=0.0, evaluate=False, progress=self.progress,
+            **settings, **self._method_options(), **(self.options or {}),
+        )  # fmt: skip
+        self._n_features_out = self.model_.config["width"]
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:  # noqa: N803
+        """Codes (n_samples, n_components) of X, in the floating type of X."""
+        X = self._validated(X)  # noqa: N806
+        return self.model_.encode(_single(X)).astype(X.dtype)
+
+    @available_if(_decodes)
+    def inverse_transform(self, Z: Any) -> np.ndarray:  # noqa: N803
+        """Data (n_samples, ...) from codes (n_samples, n_components)."""
+        check_is_fitted(self)
+        Z = check_array(Z, dtype=[np.float64, np.float32])  # noqa: N806
+        return self.model_.decode(Z).astype(Z.dtype)
+
+    def score(self, X: Any, y: Any = None) -> float:  # noqa: N803
+        """Minus the mean loss of the pretext task on X, with fixed noise: higher is better."""
+        X = self._validated(X)  # noqa: N806
+        rows = self.model_.open(_single(X), progress=False).samples()
+        parts = torch.arange(len(rows)).split(SCORED)
+        losses = [shuffle_gap(self.model_.method, rows[part].to(self.model_.device), draws=1)["loss"] for part in parts]
+        return -float(np.average(losses, weights=[len(part) for part in parts]))
+
+    def _validated(self, X: Any) -> np.ndarray:  # noqa: N803
+        check_is_fitted(self)
+        return np.asarray(validate_data(self, X, dtype=[np.float64, np.float32], reset=False, allow_nd=True))
+
+    def _method_options(self) -> dict[str, Any]:
+        """Options that were set, for the method that has them; a default that it has not is left out."""
+        known = options_of(find(self.method)[1])
+        chosen: dict[str, Any] = {}
+        for name, unset in (("n_components", 32), ("hidden", None), ("net", None)):
+            value = getattr(self, name)
+            if name in known and value is not None:
+                chosen[name] = tuple(value) if isinstance(value, list) else value
+            elif value != unset:
+                raise OptionError(f"method '{self.method}' has no option '{name}'")
+        return chosen
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.non_deterministic = False
+        return tags
+
+
+def _single(X: np.ndarray) -> np.ndarray:  # noqa: N803
+    """Float32, which is what every model computes in; values beyond its range are refused further on, as infinite."""
+    with np.errstate(over="ignore"):
+        return np.asarray(X, dtype=np.float32)

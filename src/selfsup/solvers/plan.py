@@ -1,0 +1,41 @@
+"""The resolved settings of gradient descent, and the schedules that follow from them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that decides what gradient descent does to given rows; saved in ``config.json``."""
+
+    epochs: int
+    batch_size: int
+    lr: float
+    weight_decay: float
+    optimizer: Literal["adamw", "sgd"]
+    warmup: float  # share of the steps
+    clip: float | None  # largest norm of the gradient
+    patience: int | None  # epochs without a better held-out loss before stopping
+    precision: Literal["float32", "bfloat16"]
+    seed: int
+
+    def batches(self, rows: int) -> int:
+        """Batches an epoch: no row is left out, and none is left alone in a last, tiny batch."""
+        return math.ceil(rows / self.batch_size)
+
+    def order(self, rows: int, epoch: int) -> tuple[Tensor, ...]:
+        """Row numbers of each batch of an epoch: a shuffle that depends on seed and epoch alone, cut evenly."""
+        rng = torch.Generator().manual_seed((self.seed * 1_000_003 + epoch) % 2**63)
+        return torch.tensor_split(torch.randperm(rows, generator=rng), self.batches(rows))
+
+    def rate(self, progress: float) -> float:
+        """Learning rate at `progress` in [0, 1]: linear warm-up, then half a cosine down to 0."""
+        if progress < self.warmup:
+            return self.lr * progress / self.warmup
+        return self.lr * 0.5 * (1 + math.cos(math.pi * (progress - self.warmup) / max(1 - self.warmup, 1e-12)))

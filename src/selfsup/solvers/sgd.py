@@ -1,0 +1,297 @@
+"""The one training loop, on accelerate: every method that learns by gradient descent goes through it.
+
+In-memory rows are looked up by index (no loader), every row of an epoch is used, metrics stay on the device until they
+are shown, and a run that was cut off goes on to the same bit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from selfsup.errors import Interrupted, OptionError, TrainingError
+from selfsup.method import Method, Samples, Terms, Tree, shuffle_gap, step, total
+from selfsup.progress import Progress, duration
+from selfsup.solvers.checkpoint import Checkpoint, pack, unpack
+from selfsup.solvers.plan import Plan
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+GAP_ROWS = 512  # held-out rows on which loss and gap are measured after every epoch
+Record = dict[str, Any]
+log = logging.getLogger("selfsup")
+
+
+class Step(nn.Module):
+    """Hide, predict, target, loss as one forward pass, so that a distributed wrapper sees a whole step."""
+
+    def __init__(self, method: Method) -> None:
+        super().__init__()
+        self.method = method
+
+    def forward(self, x: Tensor, rng: torch.Generator) -> tuple[Terms, Tree]:
+        """Terms of the loss and the answer of one batch."""
+        terms, _, answer = step(self.method, x, rng)
+        return terms, answer
+
+
+class Run:
+    """State of one training run: what a checkpoint keeps, and nothing else."""
+
+    def __init__(self, method: Method, plan: Plan, device: torch.device) -> None:
+        self.method, self.plan, self.device = method, plan, device
+        parameters = [p for p in method.parameters() if p.requires_grad]
+        if not parameters:
+            raise TrainingError(f"{type(method).__name__} has no trainable parameter")
+        self.optimizer = make_optimizer(parameters, plan)
+        self.rng = torch.Generator(device=device).manual_seed(plan.seed)
+        self.epoch, self.batch = 1, 0  # the next batch to train on
+        self.sums: dict[str, Tensor] = {}  # of each term over the rows of this epoch so far
+        self.history: list[Record] = []
+        self.seconds, self.waited = 0.0, 0.0  # spent on this epoch so far, and of that on waiting for data
+        self.best: dict[str, Tensor] = {}  # weights at the least held-out loss, for early stopping
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Write everything that the next step depends on."""
+        tensors = pack(self.method, self.optimizer)
+        tensors |= {f"sums.{name}": value for name, value in self.sums.items()}
+        tensors |= {f"best.{name}": value for name, value in self.best.items()}
+        tensors |= {"rng.hide": self.rng.get_state(), "rng.torch": torch.get_rng_state()}
+        facts = {"epoch": self.epoch, "batch": self.batch, "history": self.history, "seconds": self.seconds}
+        checkpoint.save(tensors, facts)
+
+    def restore(self, checkpoint: Checkpoint) -> bool:
+        """Go on from the state on disk, if there is one."""
+        state = checkpoint.load()
+        if state is None:
+            return False
+        tensors, facts = state
+        unpack(tensors, self.method, self.optimizer)
+        self.sums = {n.removeprefix("sums."): t.to(self.device) for n, t in tensors.items() if n.startswith("sums.")}
+        self.best = {n.removeprefix("best."): t.to(self.device) for n, t in tensors.items() if n.startswith("best.")}
+        self.rng.set_state(tensors["rng.hide"])
+        torch.set_rng_state(tensors["rng.torch"])
+        self.epoch, self.batch, self.seconds = facts["epoch"], facts["batch"], facts["seconds"]
+        self.history = facts["history"]
+        return True
+
+
+def sgd(
+    method: Method,
+    samples: Samples,
+    heldout: Samples,
+    plan: Plan,
+    device: torch.device,
+    progress: Progress,
+    checkpoint: Checkpoint | None = None,
+    on_record: Callable[[list[Record]], None] | None = None,
+) -> list[Record]:
+    """Train a method in place.
+
+    Parameters
+    ----------
+    samples, heldout
+        Rows to train on, and rows on which loss and gap are measured.
+    checkpoint
+        Where the state is kept; training goes on from it if it holds one.
+    on_record
+        Called with all records after every epoch.
+
+    Returns
+    -------
+    list of dict
+        One record an epoch, the first of them (epoch 0) from before training.
+
+    Raises
+    ------
+    TrainingError
+        If a term of the loss is not finite (named, with its batch).
+    Interrupted
+        On Ctrl-C or SIGTERM, after the state was saved.
+    """
+    accelerator = make_accelerator(plan, device)
+    if method.batch_coupled and accelerator.num_processes > 1:
+        raise OptionError(f"{type(method).__name__} compares the samples of a batch; train it in one process")
+    method.to(device)
+    samples = samples.to(device)
+    probe = heldout.to(device)[torch.arange(min(len(heldout), GAP_ROWS))]
+    with torch.random.fork_rng(devices=[]), stop_flag() as stop:
+        torch.manual_seed(plan.seed)  # for dropout in a user's net: the contract asks for none, resume must not mind
+        run = Run(method, plan, device)
+        if not (checkpoint and run.restore(checkpoint)):
+            run.history = [measure(method, probe, 0)]
+        module, optimizer = accelerator.prepare(Step(method), run.optimizer)
+        method.train()
+        while run.epoch <= plan.epochs:
+            train_epoch(run, accelerator, module, optimizer, samples, progress, checkpoint, stop)
+            finish_epoch(run, probe, len(samples), progress)
+            if on_record and accelerator.is_main_process:
+                on_record(run.history)
+            if plan.patience is not None and out_of_patience(run, plan.patience):
+                method.load_state_dict(run.best)
+                break
+            if checkpoint and accelerator.is_main_process and checkpoint.due():
+                run.save(checkpoint)
+        method.progress = 1.0
+        method.eval()
+    progress.close()
+    return run.history
+
+
+def train_epoch(
+    run: Run,
+    accelerator: Accelerator,
+    module: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    samples: Samples,
+    progress: Progress,
+    checkpoint: Checkpoint | None,
+    stop: threading.Event,
+) -> None:
+    """Run the batches of the epoch that are left."""
+    plan, method = run.plan, run.method
+    batches = plan.order(len(samples), run.epoch)
+    steps = len(batches) * plan.epochs
+    first, clock = run.batch, time.perf_counter()
+    waited_before, seconds_before = run.waited, run.seconds
+    while run.batch < len(batches):
+        method.progress = ((run.epoch - 1) * len(batches) + run.batch) / steps
+        # the rate of the step's end: a warm-up from 0 would waste the first step
+        rate = plan.rate(((run.epoch - 1) * len(batches) + run.batch + 0.5) / steps)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        before = time.perf_counter()
+        rows = batches[run.batch].tensor_split(accelerator.num_processes)[accelerator.process_index].to(run.device)
+        x = samples[rows]
+        run.waited += time.perf_counter() - before
+        terms, answer = module(x, run.rng)
+        loss = total(terms)
+        if run.device.type == "cpu" or run.batch % 50 == 0:  # on a GPU a look at the loss waits for the device
+            check_finite(loss, terms, run)
+        accelerator.backward(loss)
+        if plan.clip is not None:
+            accelerator.clip_grad_norm_(module.parameters(), plan.clip)
+        optimizer.step()
+        optimizer.zero_grad()
+        method.after_step(answer)
+        for name, term in terms.items():
+            share = term.detach().mean() * len(rows)
+            run.sums[name] = run.sums[name] + share if name in run.sums else share
+        run.batch += 1
+        elapsed = time.perf_counter() - clock
+        run.seconds = seconds_before + elapsed
+        if progress.due():
+            progress.show(line(run, batches, first, elapsed, run.waited - waited_before))
+        if checkpoint and (stop.is_set() or checkpoint.due()) and accelerator.is_main_process:
+            run.save(checkpoint)
+        if stop.is_set():
+            progress.close()
+            raise Interrupted(f"stopped in epoch {run.epoch} of {plan.epochs}, batch {run.batch} of {len(batches)}")
+
+
+def finish_epoch(run: Run, probe: Tensor, rows: int, progress: Progress) -> None:
+    """Complete the epoch's record and set the counters to the next epoch."""
+    terms = {name: float(value) / rows for name, value in run.sums.items()}
+    record = {"epoch": run.epoch, "loss": sum(terms.values()), "terms": terms} | measure(run.method, probe, run.epoch)
+    seconds = max(run.seconds, 1e-9)
+    record |= {"lr": run.plan.rate(run.epoch / run.plan.epochs), "seconds": run.seconds}
+    record |= {"samples_per_second": rows / seconds, "data_wait": run.waited / seconds}
+    if not math.isfinite(record["heldout"]):
+        raise TrainingError(
+            f"the held-out loss is not finite after epoch {run.epoch}; lower --lr (now {run.plan.lr:g}) or set --clip 1"
+        )
+    run.history.append(record)
+    run.epoch, run.batch, run.sums, run.seconds, run.waited = run.epoch + 1, 0, {}, 0.0, 0.0
+    log.info("epoch %d: loss %.5g, held-out %.5g, gap %.4g", *(record[k] for k in ("epoch", "loss", "heldout", "gap")))
+
+
+def measure(method: Method, probe: Tensor, epoch: int) -> Record:
+    """Loss, shuffled loss and gap on the probe rows."""
+    found = shuffle_gap(method, probe, draws=1 if epoch else 5)
+    return {"epoch": epoch, "heldout": found["loss"], "gap": found["gap"], "shuffled": found["shuffled"]}
+
+
+def out_of_patience(run: Run, patience: int) -> bool:
+    """Keep the weights of the best epoch, and say whether it lies `patience` epochs back."""
+    losses = [record["heldout"] for record in run.history[1:]]
+    best = min(range(len(losses)), key=losses.__getitem__)
+    if best == len(losses) - 1:
+        run.best = {name: tensor.clone() for name, tensor in run.method.state_dict().items()}
+    return len(losses) - 1 - best >= patience
+
+
+def check_finite(loss: Tensor, terms: Terms, run: Run) -> None:
+    """Stop before a step would spread a NaN over the weights."""
+    if math.isfinite(loss.item()):
+        return
+    bad = next(name for name, term in terms.items() if not bool(term.isfinite().all()))
+    raise TrainingError(
+        f"the loss term '{bad}' is not finite in epoch {run.epoch}, batch {run.batch + 1}; "
+        f"lower --lr (now {run.plan.lr:g}) or set --clip 1"
+    )
+
+
+def line(run: Run, batches: tuple[Tensor, ...], first: int, elapsed: float, waited: float) -> str:
+    """The dense progress line."""
+    done = run.batch - first
+    left = (run.plan.epochs - run.epoch + 1) * len(batches) - run.batch
+    seen = sum(len(b) for b in batches[: run.batch])
+    terms = ", ".join(f"{name} {float(value) / seen:.4g}" for name, value in run.sums.items())
+    gap = run.history[-1]["gap"]
+    rate = sum(len(b) for b in batches[first : run.batch]) / elapsed
+    return (
+        f"epoch {run.epoch}/{run.plan.epochs}  {terms}  gap {gap:.3g}  {rate:,.0f} samples/s  "
+        f"data {waited / elapsed:.0%}  {duration(left * elapsed / done)} left"
+    )
+
+
+def make_optimizer(parameters: list[nn.Parameter], plan: Plan) -> torch.optim.Optimizer:
+    """Fused where the device has it."""
+    if plan.optimizer == "adamw":
+        return torch.optim.AdamW(parameters, lr=plan.lr, weight_decay=plan.weight_decay, fused=True)
+    return torch.optim.SGD(
+        parameters, lr=plan.lr, momentum=0.9, nesterov=True, weight_decay=plan.weight_decay, fused=True
+    )
+
+
+def make_accelerator(plan: Plan, device: torch.device) -> Accelerator:
+    """One accelerator for the run; its state is a singleton of the process, so a former run's is dropped."""
+    from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
+
+    if AcceleratorState._shared_state:
+        AcceleratorState._reset_state(reset_partial_state=torch.distributed.is_available() and not torch.distributed.is_initialized())
+    words = {"float32": "no", "bfloat16": "bf16"}
+    return Accelerator(mixed_precision=words[plan.precision], cpu=device.type == "cpu")
+
+
+@contextlib.contextmanager
+def stop_flag() -> Iterator[threading.Event]:
+    """Ctrl-C and SIGTERM end the run after the step they fall into; a second Ctrl-C ends it at once."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop  # signals reach the main thread only
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def handle(number: int, frame: object) -> None:
+        stop.set()
+        signal.signal(number, before[number] if callable(before[number]) else signal.SIG_DFL)
+
+    for number in before:
+        signal.signal(number, handle)
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
