@@ -209,7 +209,11 @@ def evaluate(
     del settings["seed"], settings["max_labels"]
     dataset = model.open(labelled, **settings)
     if dataset.labels is None:
-        raise DataError("these data have no labels: give labels=, or --label-column, or a folder with a sub-folder a class")
+        raise DataError(
+            "these data have no labels: give labels=, or --label-column, or a folder with a sub-folder a class"
+        )
+    if len(np.unique(dataset.labels)) < 2:
+        raise DataError("these labels are all of one class; a comparison needs at least 2 classes")
     train, test = _split(dataset, model, seed)
     untrained = _untrained(model)
     return evidence.gather(model, untrained, train, test, seed=seed, max_labels=max_labels)
@@ -239,8 +243,9 @@ def _untrained(model: Model) -> Method:
     if isinstance(config["options"].get("net"), dict):
         untrained = copy.deepcopy(model.method)
         for module in untrained.modules():
-            if hasattr(module, "reset_parameters"):
-                module.reset_parameters()
+            reset = getattr(module, "reset_parameters", None)
+            if callable(reset):
+                reset()
         return untrained
     cls = type(model.method)
     options = {key: tuple(v) if isinstance(v, list) else v for key, v in config["options"].items()}
@@ -262,5 +267,3 @@ def _logged(folder: Path) -> Iterator[None]:
         log.removeHandler(handler)
         log.setLevel(level)
         handler.close()
-
-

@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    _warn_on_stderr()
     try:
         return dispatch(words)
     except Interrupted as error:
@@ -92,7 +92,9 @@ def fit(words: list[str]) -> None:
 
     _import_from_here()
     parser = _Parser("fit", "DATA [--method NAME] [options]", "Learn a representation from data without labels.")
-    parser.add_argument("data", metavar="DATA", help="folder of images, .parquet, .npy, .npz, .csv, hub:NAME, or digits")
+    parser.add_argument(
+        "data", metavar="DATA", help="folder of images, .parquet, .npy, .npz, .csv, hub:NAME, or digits"
+    )
     own = {n: o for n, o in options_of(api.fit).items() if n not in ("data", "method", *ON_THE_LINE_ONLY_IN_PYTHON)}
     parser.add_argument("--method", metavar="NAME", help="see `selfsup methods`; or mymodule:MyMethod")
     asked, _ = _peek(words, "--method")
@@ -125,7 +127,9 @@ def encode(words: list[str]) -> None:
     """Write the codes of data."""
     import numpy as np
 
-    parser = _Parser("encode", "RUN DATA --out FILE", "Write the codes of data: one row for each row or file, in order.")
+    parser = _Parser(
+        "encode", "RUN DATA --out FILE", "Write the codes of data: one row for each row or file, in order."
+    )
     parser.add_argument("run", metavar="RUN", help="run folder")
     parser.add_argument("data", metavar="DATA", help="data of the kind the run learnt from")
     parser.add_argument("--out", metavar="FILE", required=True, help=".npy, or .parquet with the names of the files")
@@ -152,7 +156,10 @@ def encode(words: list[str]) -> None:
     assert isinstance(codes, np.ndarray)
     _say(f"{len(codes):,} codes of {codes.shape[1]} values in {out}")
     if dataset.bad:
-        _say(f"{len(dataset.bad):,} files could not be read and were left out: " + ", ".join(b.name for b in dataset.bad[:5]))
+        _say(
+            f"{len(dataset.bad):,} files could not be read and were left out: "
+            + ", ".join(b.name for b in dataset.bad[:5])
+        )
 
 
 def evaluate(words: list[str]) -> None:
@@ -160,7 +167,11 @@ def evaluate(words: list[str]) -> None:
     from selfsup import api, store
     from selfsup.options import options_of
 
-    parser = _Parser("evaluate", "RUN --data LABELLED", "kNN and linear probe of a run beside raw input, PCA and the untrained network.")
+    parser = _Parser(
+        "evaluate",
+        "RUN --data LABELLED",
+        "kNN and linear probe of a run beside raw input, PCA and the untrained network.",
+    )
     parser.add_argument("run", metavar="RUN", help="run folder")
     parser.add_argument("--data", metavar="LABELLED", required=True, help="data with labels")
     parser.add_argument("--out", metavar="FILE", help="write the evaluation as JSON too")
@@ -213,7 +224,10 @@ class _Parser(argparse.ArgumentParser):
         if rest:
             flags = [flag for action in self._actions for flag in action.option_strings]
             near = difflib.get_close_matches(rest[0].split("=")[0], flags, n=1)
-            raise UsageError(f"unknown option '{rest[0]}'" + (f"; did you mean '{near[0]}'?" if near else f"; see `{self.prog} --help`"))
+            raise UsageError(
+                f"unknown option '{rest[0]}'"
+                + (f"; did you mean '{near[0]}'?" if near else f"; see `{self.prog} --help`")
+            )
         return given
 
 
@@ -222,7 +236,9 @@ def _add(parser: Any, options: Mapping[str, Option], *, hidden: bool = False) ->
     for option in options.values():
         text = argparse.SUPPRESS if hidden else _help(option)
         if option.is_switch:
-            parser.add_argument(option.flag, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=text)
+            parser.add_argument(
+                option.flag, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=text
+            )
         else:
             parser.add_argument(option.flag, metavar="VALUE", default=argparse.SUPPRESS, help=text)
 
@@ -315,6 +331,16 @@ def _write_codes(out: Path, codes: Any, names: Sequence[str]) -> None:
         column = pa.FixedSizeListArray.from_arrays(pa.array(codes.ravel()), codes.shape[1])
         pyarrow.parquet.write_table(pa.table({"name": list(names), "code": column}), buffer)
     write_bytes(out, buffer.getvalue())
+
+
+def _warn_on_stderr() -> None:
+    """Warnings go to standard error; what a run logs below that goes to its ``log.txt`` only."""
+    handler = logging.StreamHandler()
+    handler.setLevel(logging.WARNING)
+    handler.setFormatter(logging.Formatter("selfsup: %(message)s"))
+    logger = logging.getLogger("selfsup")
+    logger.handlers = [handler]
+    logger.propagate = False
 
 
 def _fail(sentence: str, code: int, debug: bool) -> int:

@@ -52,15 +52,22 @@ def gather(
     probe: list[dict[str, Any]] = []
     knn: list[dict[str, Any]] = []
     notes = list(model.config.get("notes", []))
-    if dataset.labels is not None and test_dataset.labels is not None:
+    classes = 0 if dataset.labels is None else len(np.unique(dataset.labels[rows]))
+    if classes == 1:
+        notes.append("the labels are all of one class; a comparison needs at least 2 classes")
+    if dataset.labels is not None and test_dataset.labels is not None and classes > 1:
         rows = _some(rows, max_labels, rng)
         if len(rows) == max_labels:
-            notes.append(f"probes were trained on at most {max_labels:,} labelled rows and tested on {len(test_rows):,}")
+            notes.append(
+                f"probes were trained on at most {max_labels:,} labelled rows and tested on {len(test_rows):,}"
+            )
         features = {
             ("model", name): Features(trained, tested[name])
             for name, trained in model.encode_rows(dataset.samples(), torch.from_numpy(rows)).items()
         }
-        features |= baselines(untrained, model.device, (dataset.samples(), rows), (test_dataset.samples(), test_rows), codes.shape[1])
+        features |= baselines(
+            untrained, model.device, (dataset.samples(), rows), (test_dataset.samples(), test_rows), codes.shape[1]
+        )
         probe, knn = compare(features, dataset.labels[rows], test_dataset.labels[test_rows], seed=seed)
     return Evaluation(verdict(found, probe, knn), found, probe, knn, notes)
 
@@ -77,7 +84,7 @@ def baselines(
     raw = [encode_batches(lambda x: {"raw": x.flatten(1)}, samples, device, rows)["raw"] for samples, rows in sides]
     untrained = untrained.to(device).eval()
     random = [encode_batches(untrained.layers, samples, device, rows) for samples, rows in sides]
-    found = {("raw input", ""): Features(*raw), ("PCA", ""): pca_features(*raw, width)}
+    found = {("raw input", ""): Features(*raw), ("PCA", ""): pca_features(raw[0], raw[1], width)}
     return found | {("random init", name): Features(random[0][name], random[1][name]) for name in random[0]}
 
 
@@ -92,7 +99,9 @@ def pictures(model: Model, dataset: Dataset, rows: np.ndarray, seed: int = 0) ->
         shown = {"input": x, "seen": seen, "guess": model.method.predict(seen), "answer": model.method.target(hidden)}
     arrays = {name: array for key, tree in shown.items() for name, array in _flatten(key, tree)}
     if len(rows) >= 3:
-        codes = encode_batches(lambda x: {"code": model.method.encode(x)}, samples, model.device, torch.from_numpy(rows))
+        codes = encode_batches(
+            lambda x: {"code": model.method.encode(x)}, samples, model.device, torch.from_numpy(rows)
+        )
         arrays["map"] = flat_map(codes["code"])
         if dataset.labels is not None:
             arrays["map_labels"] = dataset.labels[rows]
@@ -117,5 +126,3 @@ def _flatten(name: str, tree: Any) -> list[tuple[str, np.ndarray]]:
     if isinstance(tree, Tensor):
         return [(name, tree.cpu().numpy())]
     return [pair for field, part in zip(tree._fields, tree, strict=True) for pair in _flatten(f"{name}.{field}", part)]
-
-

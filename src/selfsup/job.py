@@ -45,7 +45,7 @@ class Job:
     ) -> None:
         self.dataset, self.name, self.cls = dataset, name, method
         self.options, self.settings, self.why = options, settings, why
-        self.solver = settings["solver"] or method.solver
+        self.solver: str = settings["solver"] or method.solver
         self.device = choose_device(settings["device"])
         count = self._heldout_rows()
         self.train_rows, self.test_rows = held_out(len(dataset), count, settings["seed"])
@@ -79,15 +79,17 @@ class Job:
 
     def _plan(self) -> Plan:
         """Settings of gradient descent: what was asked, else what the method prefers, else the defaults."""
-        recipe = {**DEFAULTS, **self.cls.recipe}
+        recipe: dict[str, Any] = {**DEFAULTS, **self.cls.recipe}
         asked = {key: self.settings[key] for key in ("batch_size", "lr", "weight_decay", "optimizer")}
         chosen = {key: value if value is not None else recipe[key] for key, value in asked.items()}
         rows = len(self.train_rows)
         epochs = self.settings["epochs"]
         if epochs is None:
             epochs = min(MAX_EPOCHS, ceil(recipe["steps"] / ceil(rows / chosen["batch_size"])))
-        kept = {key: self.settings[key] for key in ("warmup", "clip", "patience", "seed")}
-        return Plan(epochs=epochs, precision=choose_precision(self.settings["precision"], self.device), **chosen, **kept)
+        kept: dict[str, Any] = {key: self.settings[key] for key in ("warmup", "clip", "patience", "seed")}
+        return Plan(
+            epochs=epochs, precision=choose_precision(self.settings["precision"], self.device), **chosen, **kept
+        )
 
     def _spec(self, moments: list[Moments]) -> Spec:
         """Shape and moments of the training part; what is asked for is kept, to be saved."""
@@ -117,7 +119,7 @@ class Job:
         exact(method, samples, self.device)
         seconds = time.perf_counter() - clock
         after = shuffle_gap(method, probe)
-        records = [
+        records: list[dict[str, Any]] = [
             {"epoch": epoch, "heldout": found["loss"], "gap": found["gap"], "shuffled": found["shuffled"]}
             for epoch, found in enumerate((before, after))
         ]
@@ -129,13 +131,19 @@ class Job:
         test = self.dataset.test
         if test is not None and test.labels is not None:
             return evidence.gather(
-                model, untrained, (self.dataset, self.train_rows), (test, np.arange(len(test))), seed=self.settings["seed"]
+                model,
+                untrained,
+                (self.dataset, self.train_rows),
+                (test, np.arange(len(test))),
+                seed=self.settings["seed"],
             )
         train_rows = self.train_rows
         if not len(self.test_rows):  # a closed form holds nothing out; the probe's test labels are still its own
             train_rows, rows = held_out(len(self.dataset), max(1, len(self.dataset) // 5), self.settings["seed"])
             model.config["notes"] = ["the rows the probes are tested on were seen, without labels, in training"]
-        return evidence.gather(model, untrained, (self.dataset, train_rows), (self.dataset, rows), seed=self.settings["seed"])
+        return evidence.gather(
+            model, untrained, (self.dataset, train_rows), (self.dataset, rows), seed=self.settings["seed"]
+        )
 
     def _identity(self) -> dict[str, Any]:
         """What must be the same for an unfinished run to be continued."""
@@ -150,7 +158,12 @@ class Job:
             "selfsup": version("selfsup"),
             "method": self.name,
             "options": jsonable(self.options),
-            "training": {"solver": self.solver, **plan, "rows": len(self.train_rows), "heldout_rows": len(self.test_rows)},
+            "training": {
+                "solver": self.solver,
+                **plan,
+                "rows": len(self.train_rows),
+                "heldout_rows": len(self.test_rows),
+            },
             "seed": self.settings["seed"],
             "intake": dataset.intake.to_dict(),
             "moments": kept and {"mean": kept.mean.tolist(), "std": kept.std.tolist(), "unit": kept.unit},
@@ -194,11 +207,13 @@ def choose_device(asked: str) -> torch.device:
         device = torch.device(asked)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise OptionError(f"option 'device': '{asked}' is not to be had here ({str(error).splitlines()[0]}); use auto or cpu") from error
+        raise OptionError(
+            f"option 'device': '{asked}' is not to be had here ({str(error).splitlines()[0]}); use auto or cpu"
+        ) from error
     return device
 
 
-def choose_precision(asked: str, device: torch.device) -> str:
+def choose_precision(asked: str, device: torch.device) -> Any:
     """Float32 on a CPU, bfloat16 on a GPU that has it, unless asked otherwise."""
     if asked != "auto":
         return asked

@@ -98,6 +98,9 @@ class Method(nn.Module):
     recipe: ClassVar[Recipe] = {}
     progress: float = 0.0  # in [0, 1], set by the solver; schedules are plain functions of it
 
+    def __init__(self) -> None:
+        super().__init__()
+
     def build(self, spec: Spec) -> None:
         """Make the parts that depend on the shape of the data. A method with a fixed net needs none."""
 

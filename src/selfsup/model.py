@@ -15,10 +15,12 @@ from selfsup import store
 from selfsup.data import Dataset, Intake, open_data
 from selfsup.errors import DataError, OptionError, RunError
 from selfsup.evaluation import Evaluation
+from selfsup.files import write_bytes
 from selfsup.method import Method, Moments, Samples, Spec
 from selfsup.methods import REGISTERED, find
 from selfsup.options import resolve
 from selfsup.report import card, page
+from selfsup.weights import named_tensors, set_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,7 +63,9 @@ class Model:
 
     def __repr__(self) -> str:
         data = self.config["data"]
-        return f"<selfsup.Model {self.config['method']}, {data['description']}, {self.config['parameters']:,} parameters>"
+        return (
+            f"<selfsup.Model {self.config['method']}, {data['description']}, {self.config['parameters']:,} parameters>"
+        )
 
     @property
     def device(self) -> torch.device:
@@ -152,8 +156,8 @@ class Model:
         """Write every file of a run folder into a folder that exists."""
         from safetensors.torch import save
 
-        state = {name: tensor.cpu().contiguous() for name, tensor in self.method.state_dict().items()}
-        store.write_bytes(folder / store.WEIGHTS, save(state))
+        state = {name: tensor.cpu().contiguous() for name, tensor in named_tensors(self.method).items()}
+        write_bytes(folder / store.WEIGHTS, save(state))
         store.write_lines(folder / store.METRICS, [self.start, *self.history])
         if self.pictures:
             store.write_arrays(folder / store.PICTURES, self.pictures)
@@ -186,9 +190,11 @@ def encode_batches(
             for name, codes in function(samples[some].to(device)).items():
                 parts.setdefault(name, []).append(codes.float().cpu())
     found = {name: torch.cat(codes).numpy() for name, codes in parts.items()}
-    for name, codes in found.items():
-        if not np.isfinite(codes.sum(dtype=np.float64)):
-            raise DataError(f"codes of '{name}' are not finite: the weights have diverged, or the input is out of range")
+    for name, array in found.items():
+        if not np.isfinite(array.sum(dtype=np.float64)):
+            raise DataError(
+                f"codes of '{name}' are not finite: the weights have diverged, or the input is out of range"
+            )
     return found
 
 
@@ -255,7 +261,11 @@ def load(
     except DataError as error:
         raise RunError(f"{folder / store.CONFIG} is damaged: {error}") from error
     _load_weights(made, folder)
-    evidence = Evaluation.from_dict(store.read_json(folder, store.EVALUATION)) if (folder / store.EVALUATION).exists() else None
+    evidence = (
+        Evaluation.from_dict(store.read_json(folder, store.EVALUATION))
+        if (folder / store.EVALUATION).exists()
+        else None
+    )
     pictures = store.read_arrays(folder, store.PICTURES) if (folder / store.PICTURES).exists() else {}
     return Model(made.to(device), intake, config, store.read_metrics(folder), evidence, pictures, folder)
 
@@ -287,7 +297,9 @@ def _given_net(options: Mapping[str, Any], net: nn.Module | None) -> dict[str, A
     named = options.get("net")
     if isinstance(named, dict):
         if net is None:
-            raise RunError(f"this run was trained with your module {named['module']} as net; give one: load(path, net=...)")
+            raise RunError(
+                f"this run was trained with your module {named['module']} as net; give one: load(path, net=...)"
+            )
         return {"net": net}
     if net is not None:
         raise RunError(f"this run was trained with net {named!r}; it takes no net of yours")
@@ -300,9 +312,9 @@ def _load_weights(method: Method, folder: Path) -> None:
 
     try:
         state = parse(store.read_bytes(folder, store.WEIGHTS))
-        method.load_state_dict(state, strict=True)
     except SafetensorError as error:
         raise RunError(f"{folder / store.WEIGHTS} is damaged or truncated: {error}") from error
-    except RuntimeError as error:
-        first = str(error).strip().splitlines()
-        raise RunError(f"{folder / store.WEIGHTS} does not belong to this configuration: {first[-1].strip()}") from error
+    try:
+        set_tensors(method, state)
+    except RunError as error:
+        raise RunError(f"{folder / store.WEIGHTS} does not belong to this configuration: {error}") from error

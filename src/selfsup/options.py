@@ -58,7 +58,6 @@ class Option:
         return _plain(self.annotation) is bool
 
 
-@lru_cache(maxsize=256)
 def options_of(function: Callable[..., Any]) -> Mapping[str, Option]:
     """Options of a function, or of a class's constructor, by name, in the order of the signature.
 
@@ -67,6 +66,11 @@ def options_of(function: Callable[..., Any]) -> Mapping[str, Option]:
     OptionError
         If the signature takes ``*args`` and is a class: a method's options must have names to be saved.
     """
+    return _read(function)
+
+
+@lru_cache(maxsize=256)
+def _read(function: Callable[..., Any]) -> Mapping[str, Option]:
     target = function.__init__ if inspect.isclass(function) else function
     helps = _helps(function)
     hints = typing.get_type_hints(target, include_extras=True) if inspect.isfunction(target) else {}
@@ -165,7 +169,9 @@ def _fit(annotation: Any, value: Any) -> tuple[bool, Any]:
     if origin is Literal:
         return any(value == a and type(value) is type(a) for a in args), value
     if origin in (Union, types.UnionType):
-        return next(((True, converted) for part in args for fits, converted in [_fit(part, value)] if fits), (False, value))
+        return next(
+            ((True, converted) for part in args for fits, converted in [_fit(part, value)] if fits), (False, value)
+        )
     if origin is tuple:
         return _fit_tuple(args, value)
     return _fit_scalar(origin or annotation, value)
@@ -183,10 +189,10 @@ def _fit_tuple(args: tuple[Any, ...], value: Any) -> tuple[bool, Any]:
 def _fit_scalar(annotation: Any, value: Any) -> tuple[bool, Any]:
     if annotation is float:
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        number = number or type(value).__module__ == "numpy" and getattr(value, "ndim", 1) == 0
+        number = number or (type(value).__module__ == "numpy" and getattr(value, "ndim", 1) == 0)
         return number and math.isfinite(float(value)), float(value) if number else value
     if annotation is int:
-        whole = isinstance(value, int) and not isinstance(value, bool) or hasattr(value, "__index__")
+        whole = (isinstance(value, int) and not isinstance(value, bool)) or hasattr(value, "__index__")
         whole = whole and not isinstance(value, bool)
         return whole, value.__index__() if whole else value
     if annotation is bool:

@@ -87,7 +87,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.random_state = random_state
         self.progress = progress
 
-    def fit(self, X: Any, y: Any = None) -> Encoder:  # noqa: N803
+    def fit(self, X: Any, y: Any = None) -> Encoder:
         """Learn from X (n_samples, n_features), or images (n_samples, H, W[, C]); y is ignored.
 
         Raises
@@ -95,7 +95,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         OptionError, DataError
             Both are `ValueError`.
         """
-        X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=2, allow_nd=True)  # noqa: N806
+        X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=2, allow_nd=True)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         settings = {k: getattr(self, k) for k in ("epochs", "batch_size", "lr", "weight_decay", "solver", "device")}
         self.model_ = api.fit(
@@ -105,27 +105,27 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self._n_features_out = self.model_.config["width"]
         return self
 
-    def transform(self, X: Any) -> np.ndarray:  # noqa: N803
+    def transform(self, X: Any) -> np.ndarray:
         """Codes (n_samples, n_components) of X, in the floating type of X."""
-        X = self._validated(X)  # noqa: N806
+        X = self._validated(X)
         return self.model_.encode(_single(X)).astype(X.dtype)
 
-    @available_if(_decodes)
-    def inverse_transform(self, Z: Any) -> np.ndarray:  # noqa: N803
+    @available_if(_decodes)  # type: ignore[untyped-decorator]
+    def inverse_transform(self, Z: Any) -> np.ndarray:
         """Data (n_samples, ...) from codes (n_samples, n_components)."""
         check_is_fitted(self)
-        Z = check_array(Z, dtype=[np.float64, np.float32])  # noqa: N806
+        Z = check_array(Z, dtype=[np.float64, np.float32])
         return self.model_.decode(Z).astype(Z.dtype)
 
-    def score(self, X: Any, y: Any = None) -> float:  # noqa: N803
+    def score(self, X: Any, y: Any = None) -> float:
         """Minus the mean loss of the pretext task on X, with fixed noise: higher is better."""
-        X = self._validated(X)  # noqa: N806
+        X = self._validated(X)
         rows = self.model_.open(_single(X), progress=False).samples()
         parts = torch.arange(len(rows)).split(SCORED)
         losses = [shuffle_gap(self.model_.method, rows[part].to(self.model_.device), draws=1)["loss"] for part in parts]
         return -float(np.average(losses, weights=[len(part) for part in parts]))
 
-    def _validated(self, X: Any) -> np.ndarray:  # noqa: N803
+    def _validated(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
         return np.asarray(validate_data(self, X, dtype=[np.float64, np.float32], reset=False, allow_nd=True))
 
@@ -148,7 +148,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return tags
 
 
-def _single(X: np.ndarray) -> np.ndarray:  # noqa: N803
+def _single(X: np.ndarray) -> np.ndarray:
     """Float32, which is what every model computes in; values beyond its range are refused further on, as infinite."""
     with np.errstate(over="ignore"):
         return np.asarray(X, dtype=np.float32)

@@ -45,7 +45,9 @@ def read_bytes(folder: Path, name: str) -> bytes:
     """Read one file of a run folder, or say which is missing."""
     if not folder.is_dir():
         unfinished = folder.with_name(folder.name + ".partial")
-        hint = f"; an unfinished run lies in {unfinished}: repeat its command with --resume" if unfinished.is_dir() else ""
+        hint = (
+            f"; an unfinished run lies in {unfinished}: repeat its command with --resume" if unfinished.is_dir() else ""
+        )
         raise RunError(f"no run folder at {folder}{hint}")
     try:
         return (folder / name).read_bytes()

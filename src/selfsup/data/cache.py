@@ -42,7 +42,7 @@ def read(key: str) -> Entry | None:
     words, values = _paths(key)
     try:
         about = json.loads(words.read_text(encoding="utf-8"))
-        x = np.load(values, mmap_mode="c", allow_pickle=False)  # "c": writable to look at, never on disk
+        x = np.load(values, mmap_mode="c", allow_pickle=False).view(np.ndarray)  # "c": never written to disk
         if x.dtype != np.uint8 or hashing.of_array(x, PROBED, whole=False) != about["print"]:
             raise ValueError("its values have changed")
         return Entry(x, [(int(index), str(reason)) for index, reason in about["bad"]], str(about["note"]))

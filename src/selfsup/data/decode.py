@@ -80,7 +80,9 @@ def _opened(blob: Blob) -> Iterator[Image.Image]:
     try:
         if (blob.stat().st_size if isinstance(blob, Path) else len(blob)) == 0:
             raise Unreadable("empty file")
-        with Image.open(blob if isinstance(blob, Path) else io.BytesIO(blob), formats=FORMATS) as image:
+        # from an open file, never from a path: Pillow maps an uncompressed TIFF then, and garbles one that is turned
+        file = blob.open("rb") if isinstance(blob, Path) else io.BytesIO(blob)
+        with file, Image.open(file, formats=FORMATS) as image:
             if image.size[0] * image.size[1] > MOST_PIXELS:
                 raise Unreadable(_bomb(f"{image.size[0]:,} x {image.size[1]:,} pixels"))
             yield image

@@ -61,7 +61,7 @@ def find(root: Path) -> list[str]:
             return
         seen.add((state.st_dev, state.st_ino))
         with os.scandir(folder) as entries:
-            for entry in entries:
+            for entry in sorted(entries, key=lambda entry: (entry.is_symlink(), entry.name)):  # links last
                 if entry.name.startswith(".") or entry.name == "__MACOSX":
                     continue
                 if entry.is_dir():

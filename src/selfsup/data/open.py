@@ -75,20 +75,24 @@ def open_data(
     OptionError
         If an option is out of its range.
     """
-    if size is not None and size < 1:
-        raise OptionError(f"option 'size' must be at least 1; got {size}")
-    if limit is not None and limit < 1:
-        raise OptionError(f"option 'limit' must be at least 1; got {limit}")
-    if on_bad not in ("stop", "skip"):
-        raise OptionError(f"option 'on_bad' must be one of 'stop', 'skip'; got {on_bad!r}")
-    if labels is not None and label_column is not None:
-        raise DataError("give labels= or label_column=, not both")
-    request = Request(labels, label_column, like, size, limit, on_bad, cache, progress)
+    request = _checked(Request(labels, label_column, like, size, limit, on_bad, cache, progress))
     if isinstance(source, tuple) and len(source) == 2 and not _is_row(source[0]):
         if labels is not None:
             raise DataError("labels are given twice: in the pair (array, labels) and as labels=")
         source, request = source[0], replace(request, labels=source[1])
     return _dispatch(source, request)
+
+
+def _checked(request: Request) -> Request:
+    """The request, if every option is in its range."""
+    for name, value in (("size", request.size), ("limit", request.limit)):
+        if value is not None and value < 1:
+            raise OptionError(f"option '{name}' must be at least 1; got {value}")
+    if request.on_bad not in ("stop", "skip"):
+        raise OptionError(f"option 'on_bad' must be one of 'stop', 'skip'; got {request.on_bad!r}")
+    if request.labels is not None and request.label_column is not None:
+        raise DataError("give labels= or label_column=, not both")
+    return request
 
 
 def _is_row(value: Any) -> bool:
@@ -118,16 +122,17 @@ def _again(made: Dataset, request: Request) -> Dataset:
     if all(option is None for option in given) and request.like in (None, made.intake):
         return made
     like = request.like if request.like is not None else made.intake
-    labels = (
-        request.labels if request.labels is not None or made.labels is None else np.asarray(made.classes)[made.labels]
-    )
-    new = arrays.from_array(made.x, replace(request, like=like, labels=labels), made.source)
+    new = arrays.from_array(made.x, replace(request, like=like), made.source)
+    if request.labels is None and made.labels is not None:
+        new = replace(new, labels=made.labels[: len(new)], classes=made.classes)
     names = None if made.names is None else made.names[: len(new)]
     return replace(new, names=names, test=made.test, bad=made.bad, note=made.note)
 
 
 def _from_words(words: str, request: Request) -> Dataset:
     """A path, ``hub:NAME`` or ``digits``."""
+    if not words.strip():
+        raise DataError(f"the path is empty; give {KINDS}")
     if words == "digits":
         return arrays.digits(request)
     if words.startswith("hub:"):

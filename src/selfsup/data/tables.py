@@ -179,14 +179,17 @@ def from_csv(path: Path, request: Request) -> Dataset:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             line = file.readline()
-        separator = "\t" if "\t" in line and "," not in line else ";" if ";" in line and "," not in line else ","
-        first = next(csv.reader([line], delimiter=separator), [])
+            separator = "\t" if "\t" in line and "," not in line else ";" if ";" in line and "," not in line else ","
+            first = next(csv.reader([line], delimiter=separator), [])
+            second = next(csv.reader(file, delimiter=separator), [])
+        if len(second) > len(first):  # pandas would take the first column for the names of the rows
+            raise DataError(f"cannot read {path} as a table: its second line has more values than its first")
         header = None if first and all(_is_number(word) for word in first) else 0
         frame = pd.read_csv(path, sep=separator, header=header, encoding="utf-8-sig", low_memory=False)
     except (OSError, ValueError, pd.errors.ParserError, csv.Error) as error:  # ValueError: also not UTF-8, empty
-        raise DataError(f"cannot read {path} as a table: {str(error).strip() or error}") from error
-    if not isinstance(frame.index, pd.RangeIndex):
-        raise DataError(f"cannot read {path} as a table: its rows have more values than its first line has names")
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"cannot read {path} as a table: {str(error).strip() or type(error).__name__}") from error
     return from_frame(frame, request, path.name, plain=header is None)
 
 

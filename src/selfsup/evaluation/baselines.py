@@ -8,7 +8,7 @@ from sklearn.decomposition import PCA
 from selfsup.evaluation.compare import Features
 
 FEW_COLUMNS = 2000  # up to here the exact solution from the covariance is the fastest
-FIT_ROWS = 20_000  # the leading directions do not change visibly beyond; bounds the memory for wide rows
+FIT_ROWS = 20_000  # bounds time and memory for wide rows: fitting copies them; all rows are transformed
 
 
 def pca(train_x: np.ndarray, test_x: np.ndarray, width: int) -> Features:

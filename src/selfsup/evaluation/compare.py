@@ -77,7 +77,7 @@ def compare(
     probe_rows: list[Row] = []
     knn_rows: list[Row] = []
     for (name, layer), features in encoders.items():
-        # Threads that wait on one another make products this small slower, by 25 times where other work shares the cores.
+        # Threads that wait on one another make products this small up to 25 times slower where others use the cores.
         with threadpool_limits(1):
             one, other = measure(Features(features.train, features.test[asked]), labels, truth[asked], tasks, seed)
         about = {"encoder": name, "layer": layer, "width": int(features.train.shape[1])}

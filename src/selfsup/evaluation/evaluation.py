@@ -18,7 +18,7 @@ COLUMNS = ("encoder", "layer", "width", "labels_per_class", "labels", "accuracy"
 MEASURES = {"probe": "linear probe", "knn": "nearest neighbours"}
 WIDTH = 100  # of the table on a terminal, in characters
 NAME = 26  # of its first column
-CELL = 12
+CELL = 13
 
 
 @dataclass
@@ -111,7 +111,7 @@ def table(title: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
     lines = []
     for first in range(0, len(counts), fit):
         shown = counts[first : first + fit]
-        lines.append(f"{title + ', %':<{NAME}}" + "".join(f"{heading(count):>{CELL}}" for count in shown))
+        lines.append(f"{title + ', %':<{NAME}}" + "".join(f"{heading(count):>{CELL}}" for count in shown).rstrip())
         for encoder in encoders:
             line = f"{name_of(*encoder, widths[encoder]):<{NAME}}"
             for count in shown:
@@ -123,6 +123,8 @@ def table(title: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def heading(count: Any) -> str:
     """Head of a column; the space at its end stands above the star."""
+    if count != "all" and count >= 1000:
+        return f"{count / 1000:g}k a class "
     return f"{count} labels " if count == "all" else f"{count} a class "
 
 

@@ -8,7 +8,7 @@ from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped, unused-ignore]
 
 FEWEST = 30  # below, the neighbourhoods that t-SNE keeps are the whole set
-ITERATIONS = 500  # of which 250 under early exaggeration; at 1000 rows, 2 s instead of 4 and hardly another picture
+ITERATIONS = 500  # of which 250 under early exaggeration; half of the usual, and half the time: 2 s at 1000 rows
 WIDEST = 50  # t-SNE sees this many principal components, as van der Maaten and Hinton 2008 (sec. 4.2) did
 
 

@@ -32,7 +32,8 @@ def verdict(health: Mapping[str, float], probe: Sequence[Row] = (), knn: Sequenc
     dict
         ``kind``, one of `KINDS`; ``sentence``; ``because``, the numbers it rests on and the ``layer`` that was judged.
     """
-    scale = max(abs(health["loss"]), abs(health["shuffled"]), 1e-30)
+    # the loss before training belongs to the scale: a collapsed run's gap is large beside its own vanishing loss
+    scale = max(abs(health["loss"]), abs(health["shuffled"]), abs(health["loss_start"]), 1e-30)
     before = max(abs(health["loss_start"]), abs(health["loss_start"] + health["gap_start"]), 1e-30)
     keys = ("gap", "gap_start", "gap_sd", "loss", "loss_start", "spread", "rank")
     because: dict[str, Any] = {key: float(health[key]) for key in keys}

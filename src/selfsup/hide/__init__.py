@@ -1,7 +1,7 @@
 """Ways of hiding: pure functions on whole batches, on the device, random only through the generator they are given."""
 
-from selfsup.hide.crop import crop_and_flip
+from selfsup.hide.crop import shifted
 from selfsup.hide.noise import corrupt
 from selfsup.hide.turn import four_turns
 
-__all__ = ["corrupt", "crop_and_flip", "four_turns"]
+__all__ = ["corrupt", "four_turns", "shifted"]

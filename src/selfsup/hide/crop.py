@@ -1,4 +1,4 @@
-"""Small random shifts and mirror images, in one gather."""
+"""Small random shifts, with or without mirror images, in one gather."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def crop_and_flip(x: Tensor, pad: int, rng: torch.Generator) -> Tensor:
-    """Shift each image by up to `pad` pixels (zeros come in) and mirror it left-right with even chances.
+def shifted(x: Tensor, most: int, rng: torch.Generator, *, mirror: bool = False) -> Tensor:
+    """Shift each image by up to `most` pixels each way (zeros come in), and mirror it left-right with even chances.
 
     Parameters
     ----------
     x
         Images (B, C, H, W).
-    pad
+    most
         Largest shift in pixels, at least 0.
+    mirror
+        Whether mirror images are drawn.
 
     Returns
     -------
@@ -23,11 +25,13 @@ def crop_and_flip(x: Tensor, pad: int, rng: torch.Generator) -> Tensor:
         (B, C, H, W), a new tensor.
     """
     batch, _, height, width = x.shape
-    padded = F.pad(x, (pad, pad, pad, pad))
-    shift = torch.randint(0, 2 * pad + 1, (2, batch, 1), generator=rng, device=x.device)
-    mirror = torch.rand((batch, 1), generator=rng, device=x.device) < 0.5
+    padded = F.pad(x, (most, most, most, most))
+    shift = torch.randint(0, 2 * most + 1, (2, batch, 1), generator=rng, device=x.device)
     rows = torch.arange(height, device=x.device) + shift[0]  # (B, H)
     columns = torch.arange(width, device=x.device).expand(batch, width)
-    columns = torch.where(mirror, width - 1 - columns, columns) + shift[1]  # (B, W)
+    if mirror:
+        mirrored = torch.rand((batch, 1), generator=rng, device=x.device) < 0.5
+        columns = torch.where(mirrored, width - 1 - columns, columns)
+    columns = columns + shift[1]  # (B, W)
     sample = torch.arange(batch, device=x.device)[:, None, None]
     return padded.permute(0, 2, 3, 1)[sample, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
-from selfsup.hide import corrupt
-from selfsup.method import Method, Spec, Terms
+from selfsup.errors import OptionError
+from selfsup.hide import corrupt, shifted
+from selfsup.method import Method, Recipe, Spec, Terms
 from selfsup.nets import ConvDecoder, NetName, Standardize, make_trunk, mlp
 from selfsup.options import Range
 
@@ -22,19 +23,22 @@ class Denoising(Method):
     Parameters
     ----------
     n_components
-        Width of the code; by default 32 for vectors (fewer if they are shorter) and 128 for images.
+        Width of the code; by default 64 for images and 32 for vectors (or as many as they have values, if fewer).
     hidden
         Widths of the hidden layers (channels for images), outermost first.
     net
         Encoder: auto, mlp, conv, resnet18, or a module. The decoder mirrors it.
     corruption
-        gaussian, masking or salt-and-pepper.
+        gaussian, masking or salt-and-pepper; images are moved a little as well, see shift.
     level
-        Deviation of Gaussian noise, or the share of values that are masked or salted. 0 is a plain auto-encoder.
+        Deviation of Gaussian noise, or the share of values that are masked or salted.
+    shift
+        Images only: each is moved by up to so many pixels, and is to be put back in place; by default an eighth of the
+        side, at most 4. With level 0 and shift 0 this is a plain auto-encoder.
     """
 
     hides = "the clean values, under corruption"
-    recipe = {"steps": 4000, "batch_size": 128, "lr": 1e-3, "weight_decay": 0.0}
+    recipe: ClassVar[Recipe] = {"steps": 1500, "batch_size": 64, "lr": 2e-3, "weight_decay": 1e-4}
 
     def __init__(
         self,
@@ -42,19 +46,23 @@ class Denoising(Method):
         hidden: tuple[Annotated[int, Range(1)], ...] | None = None,
         net: NetName | nn.Module = "auto",
         corruption: Literal["gaussian", "masking", "salt-and-pepper"] = "gaussian",
-        level: Annotated[float, Range(0)] = 0.3,
+        level: Annotated[float, Range(0)] = 0.25,
+        shift: Annotated[int, Range(0)] | None = None,
     ) -> None:
         super().__init__()
         self.n_components, self.hidden, self.net = n_components, hidden, net
-        self.corruption, self.level = corruption, level
+        if corruption != "gaussian" and level > 1:
+            raise OptionError(f"option 'level' is a share of the values with {corruption}: at most 1; got {level:g}")
+        self.corruption, self.level, self.shift = corruption, level, shift
 
     def build(self, spec: Spec) -> None:
         """Make the encoder's trunk, the code and the mirrored decoder."""
         mean, std, unit = spec.moments
         self.scale: nn.Module = nn.Identity() if unit else Standardize(mean, std, axes=len(spec.shape))
         self.trunk = make_trunk(self.net, spec.shape, self.hidden)
+        self.most = min(min(spec.shape[1:], default=0) // 8, 4) if self.shift is None else self.shift
         last = self.trunk.maps[-1]
-        width = self.n_components or (128 if spec.kind == "image" else min(32, spec.size))
+        width = self.n_components or min(64 if spec.kind == "image" else 32, spec.size)
         self.code = nn.Sequential(nn.Flatten(), nn.Linear(int(torch.Size(last).numel()), width))
         if len(last) == 3:
             self.decoder: nn.Module = ConvDecoder(width, [spec.shape, *self.trunk.maps])  # type: ignore[list-item]
@@ -65,25 +73,24 @@ class Denoising(Method):
     def hide(self, x: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """Corrupted x and clean x, both (B, ...) in standard units."""
         x = self.scale(x)
-        return corrupt(x, self.corruption, self.level, rng), x
+        moved = shifted(x, self.most, rng) if x.ndim == 4 and self.most else x
+        return corrupt(moved, self.corruption, self.level, rng), x
 
     def predict(self, seen: Tensor) -> Tensor:
         """Reconstruction (B, ...)."""
-        return self.decoder(self.code(self.trunk(seen)))
+        guess: Tensor = self.decoder(self.code(self.trunk(seen)))
+        return guess
 
     def loss(self, guess: Tensor, answer: Tensor) -> Terms:
         """Squared error, summed over features: (B,)."""
         return {"reconstruction": (guess - answer).square().flatten(1).sum(1)}
 
-    def layers(self, x: Tensor) -> dict[str, Tensor]:
-        """Every block of the trunk (maps averaged in a grid of at most 2 x 2), and the code."""
-        return {"code": self.encode(x)}
-
     def encode(self, x: Tensor) -> Tensor:
         """Codes (B, D) of the clean sample."""
-        return self.code(self.trunk(self.scale(x)))
+        z: Tensor = self.code(self.trunk(self.scale(x)))
+        return z
 
     def decode(self, z: Tensor) -> Tensor:
         """Samples (B, ...) from codes (B, D)."""
-        x = self.decoder(z)
+        x: Tensor = self.decoder(z)
         return self.scale.inverse(x) if isinstance(self.scale, Standardize) else x

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 import scipy.linalg
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from selfsup.errors import OptionError
-from selfsup.method import Method, Spec, Terms
+from selfsup.method import Method, Recipe, Spec, Terms
 from selfsup.options import Range
 
 
@@ -29,7 +29,7 @@ class Linear(Method):
 
     solver = "exact"
     hides = "nothing but by capacity"
-    recipe = {"steps": 3000, "batch_size": 256, "lr": 1e-3, "weight_decay": 0.0}
+    recipe: ClassVar[Recipe] = {"steps": 3000, "batch_size": 256, "lr": 1e-3, "weight_decay": 0.0}
 
     mean: Tensor
     scale: Tensor
@@ -47,7 +47,7 @@ class Linear(Method):
         self.shape = spec.shape
         self.encoder = nn.Linear(spec.size, width, bias=False)
         self.decoder = nn.Linear(width, spec.size)
-        # One scale for all columns keeps the problem (and its solution) the same while lr needs no unit.
+        # one scale for all columns leaves the problem as it is, while the learning rate needs no unit
         mean, std, _ = spec.moments
         self.register_buffer("mean", torch.tensor(mean).repeat_interleave(spec.size // len(mean)))
         self.register_buffer("scale", torch.tensor(float(np.sqrt(np.square(std).mean())) or 1.0))
@@ -66,7 +66,7 @@ class Linear(Method):
             self.decoder.weight.copy_(axes.T)
             self.decoder.bias.zero_()
             self.mean.copy_(mean)
-            self.scale.fill_(1)  # the loss is then in the data's unit
+            self.scale.fill_(1)  # the codes are then the scores themselves
             self.explained_variance.copy_(values.clamp(min=0) * rows / max(rows - 1, 1))
 
     def hide(self, x: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -78,14 +78,16 @@ class Linear(Method):
         return self.decode(self.encode(seen))
 
     def loss(self, guess: Tensor, answer: Tensor) -> Terms:
-        """Squared error over `scale` squared, summed over features: (B,)."""
-        return {"reconstruction": ((guess - answer) / self.scale).square().flatten(1).sum(1)}
+        """Squared error in the data's unit, summed over features: (B,)."""
+        return {"reconstruction": (guess - answer).square().flatten(1).sum(1)}
 
     def encode(self, x: Tensor) -> Tensor:
         """Codes (B, D); after the exact solver they are the principal components' scores."""
-        return self.encoder((x.flatten(1) - self.mean) / self.scale)
+        z: Tensor = self.encoder((x.flatten(1) - self.mean) / self.scale)
+        return z
 
     def decode(self, z: Tensor) -> Tensor:
         """Samples (B, ...) from codes (B, D)."""
-        rows = self.decoder(z) * self.scale + self.mean
-        return rows.unflatten(1, self.shape)
+        rows: Tensor = self.decoder(z) * self.scale + self.mean  # (B, d)
+        x: Tensor = rows.unflatten(1, self.shape)
+        return x

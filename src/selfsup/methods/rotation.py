@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from selfsup.errors import OptionError
-from selfsup.hide import crop_and_flip, four_turns
-from selfsup.method import Method, Spec, Terms
+from selfsup.hide import four_turns, shifted
+from selfsup.method import Method, Recipe, Spec, Terms
 from selfsup.nets import NetName, Standardize, make_trunk, pooled
 from selfsup.options import Range
 
@@ -25,18 +25,18 @@ class Rotation(Method):
     Parameters
     ----------
     net
-        Trunk: auto, mlp, conv, resnet18, or a module.
+        Trunk: auto (nin), conv, nin, resnet18, mlp, or a module.
     hidden
         Channels of the trunk's blocks, from the image on.
     block
         Which block gives the code, averaged over all places: its number from 1, or "middle".
     shift
-        Largest random shift in pixels before turning; mirror images are drawn along with it. None switches both off.
+        Largest random shift in pixels before turning; mirror images are drawn along with it. None: neither.
     """
 
     kinds = ("image",)
     hides = "by which quarter turn the image was turned"
-    recipe = {"steps": 3000, "batch_size": 64, "lr": 2e-3, "weight_decay": 1e-4}
+    recipe: ClassVar[Recipe] = {"steps": 3000, "batch_size": 64, "lr": 2e-3, "weight_decay": 1e-4}
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Rotation(Method):
         """Make the trunk and a linear classifier of four turns on its last block."""
         side = min(spec.shape[1:])
         self.scale = Standardize(spec.moments.mean, spec.moments.std, axes=3)
-        self.trunk = make_trunk(self.net, (spec.shape[0], side, side), self.hidden)
+        self.trunk = make_trunk(self.net, (spec.shape[0], side, side), self.hidden, for_images="nin")
         blocks = len(self.trunk.blocks)
         if self.block != "middle" and self.block > blocks:
             raise OptionError(f"option 'block' must be at most {blocks}, the blocks of the net; got {self.block}")
@@ -60,9 +60,9 @@ class Rotation(Method):
         self.classify = nn.Linear(self.trunk.maps[-1][0], 4)
 
     def hide(self, x: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """x (B, C, H, W) to its four turns (B, 4, C, S, S) in a random order, and the turns (B, 4)."""
+        """X (B, C, H, W) to its four turns (B, 4, C, S, S) in a random order, and the turns (B, 4)."""
         if self.shift is not None:
-            x = crop_and_flip(x, self.shift, rng)
+            x = shifted(x, self.shift, rng, mirror=True)
         start = torch.randint(0, 4, (len(x), 1), generator=rng, device=x.device)
         turns = (start + torch.arange(4, device=x.device)) % 4  # (B, 4)
         return four_turns(x)[torch.arange(len(x), device=x.device)[:, None], turns], turns
@@ -70,7 +70,9 @@ class Rotation(Method):
     def predict(self, seen: Tensor) -> Tensor:
         """Scores (B, 4 images, 4 turns)."""
         last = self.trunk(self.scale(seen.flatten(0, 1)))
-        return self.classify(pooled(last)).unflatten(0, (-1, 4))
+        scores: Tensor = self.classify(pooled(last))  # (4 B, 4)
+        guess: Tensor = scores.unflatten(0, (-1, 4))
+        return guess
 
     def loss(self, guess: Tensor, answer: Tensor) -> Terms:
         """Cross-entropy in nats, mean over the four turns: (B,)."""

@@ -1,36 +1,57 @@
-"""A small convolutional net: a few blocks, each of half the size and more channels."""
+"""Small convolutional nets, as lists of blocks."""
 
 from __future__ import annotations
 
 from torch import nn
 
+SMALLEST = 3  # pixels: a conv trunk halves its map until it is smaller than twice this
+
+
+def unit(fan_in: int, fan_out: int, kernel: int = 3, stride: int = 1) -> list[nn.Module]:
+    """Convolution, batch norm, ReLU; the map keeps its size (over `stride`, rounded up)."""
+    convolution = nn.Conv2d(fan_in, fan_out, kernel, stride, kernel // 2, bias=False)
+    return [convolution, nn.BatchNorm2d(fan_out), nn.ReLU()]
+
 
 def conv_blocks(channels: int, side: int, widths: tuple[int, ...] | None = None) -> list[nn.Module]:
-    """Blocks of a 3x3 and a 1x1 convolution, in the spirit of Network in Network (Lin et al. 2014).
+    """One 3x3 convolution a block: the first at full size, each further one at half the size of the one before.
 
     Parameters
     ----------
     channels
         Of the images.
     side
-        Shorter side in pixels; decides how often the map is halved (until it is at most 4 pixels high).
+        Longer side in pixels; it decides the number of blocks where `widths` does not.
     widths
-        Channels of the blocks; None makes as many blocks as halvings, from 32 channels up.
+        Channels of the blocks. None: 32, doubled with every halving, up to 256, until the map is at most 3 pixels high.
     """
-    halvings = max(1, (max(side, 8) // 4).bit_length() - 1)
-    widths = widths or tuple(min(32 * 2**k, 256) for k in range(halvings + 1))
-    blocks: list[nn.Module] = []
-    for number, width in enumerate(widths):
-        stride = 2 if 0 < number <= halvings else 1
-        blocks.append(
-            nn.Sequential(
-                nn.Conv2d(channels, width, 3, stride, 1, bias=False),
-                nn.BatchNorm2d(width),
-                nn.ReLU(),
-                nn.Conv2d(width, width, 1, bias=False),
-                nn.BatchNorm2d(width),
-                nn.ReLU(),
-            )
-        )
-        channels = width
-    return blocks
+    if widths is None:
+        halvings = 0
+        while -(-side // 2**halvings) > SMALLEST:
+            halvings += 1
+        widths = tuple(min(32 * 2**k, 256) for k in range(halvings + 1))
+    fans = (channels, *widths)
+    return [
+        nn.Sequential(*unit(fans[k], fans[k + 1], stride=1 if k == 0 else 2)) for k in range(len(widths))
+    ]  # the map of block k is 2**k times smaller than the image
+
+
+def nin_blocks(channels: int, side: int, widths: tuple[int, ...] | None = None) -> list[nn.Module]:
+    """Blocks of two convolutions in the spirit of Network in Network (Lin et al. 2014), which RotNet was published with.
+
+    Every block halves the map (the first one only from 24 pixels on), so that most of the work is done on small maps.
+
+    Parameters
+    ----------
+    channels
+        Of the images.
+    side
+        Shorter side in pixels.
+    widths
+        Channels of the blocks; None is (96, 192, 192).
+    """
+    first, *others = widths or (96, 192, 192)
+    blocks = [nn.Sequential(*unit(channels, first, 5, 2 if side >= 24 else 1), *unit(first, first, 1))]
+    for fan_in, width in zip([first, *others], others, strict=False):
+        blocks.append(nn.Sequential(*unit(fan_in, width, 3, 2), *unit(width, width, 3)))
+    return list(blocks)

@@ -8,6 +8,8 @@ from itertools import pairwise
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from selfsup.nets.conv import unit
+
 
 class ConvDecoder(nn.Module):
     """A linear layer to the smallest map, then upsampling and 3x3 convolutions through the trunk's sizes in reverse.
@@ -27,18 +29,21 @@ class ConvDecoder(nn.Module):
         super().__init__()
         self.maps = tuple(reversed([tuple(m) for m in maps]))
         channels, height, wide = self.maps[0]
-        self.spread = nn.Linear(width, channels * height * wide)
-        self.convolutions = nn.ModuleList(
-            nn.Conv2d(before[0], after[0], 3, padding=1) for before, after in pairwise(self.maps)
+        self.spread = nn.Sequential(
+            nn.Linear(width, channels * height * wide),
+            nn.Unflatten(1, self.maps[0]),
+            nn.BatchNorm2d(channels),
+            nn.ReLU(),
         )
+        *steps, last = pairwise(self.maps)
+        self.steps = nn.ModuleList(nn.Sequential(*unit(before[0], after[0])) for before, after in steps)
+        self.out = nn.Conv2d(last[0][0], last[1][0], 3, padding=1)
 
     def forward(self, z: Tensor) -> Tensor:
         """Codes (B, D) to images (B, C, H, W)."""
-        x = F.relu(self.spread(z)).unflatten(1, self.maps[0])
-        for number, (convolution, (_, height, wide)) in enumerate(zip(self.convolutions, self.maps[1:], strict=True)):
+        x: Tensor = self.spread(z)
+        for step, (_, height, wide) in zip([*self.steps, self.out], self.maps[1:], strict=True):
             if x.shape[-2:] != (height, wide):
                 x = F.interpolate(x, size=(height, wide), mode="nearest")
-            x = convolution(x)
-            if number < len(self.convolutions) - 1:
-                x = F.relu(x)
+            x = step(x)
         return x

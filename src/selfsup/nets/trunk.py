@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from selfsup.errors import OptionError
-from selfsup.nets.conv import conv_blocks
+from selfsup.nets.conv import conv_blocks, nin_blocks
 from selfsup.nets.mlp import mlp
 from selfsup.nets.resnet import resnet18_blocks
 
-NetName = Literal["auto", "mlp", "conv", "resnet18"]
+NetName = Literal["auto", "mlp", "conv", "nin", "resnet18"]
 NETS = get_args(NetName)
 
 
@@ -65,24 +65,28 @@ def pooled(x: Tensor) -> Tensor:
     return x.flatten(2).mean(2) if x.ndim > 2 else x
 
 
-def make_trunk(net: str | nn.Module, shape: tuple[int, ...], hidden: tuple[int, ...] | None = None) -> Trunk:
+def make_trunk(
+    net: str | nn.Module, shape: tuple[int, ...], hidden: tuple[int, ...] | None = None, for_images: str = "conv"
+) -> Trunk:
     """Choose and build a trunk.
 
     Parameters
     ----------
     net
-        ``"auto"`` (vectors: mlp; images: conv), ``"mlp"``, ``"conv"``, ``"resnet18"``, or any module from Python that takes
-        (B, *shape); a `torch.nn.Sequential` is probed block by block.
+        ``"auto"`` (vectors: mlp; images: `for_images`), ``"mlp"``, ``"conv"``, ``"nin"``, ``"resnet18"``, or any module
+        from Python that takes (B, *shape); a `torch.nn.Sequential` is probed block by block.
     shape
         Of one sample: (C, H, W) or (d,).
     hidden
         Widths of the blocks, from the input on; None is the net's default.
+    for_images
+        What ``"auto"`` means for images.
     """
     if isinstance(net, nn.Module):
         blocks = list(net) if isinstance(net, nn.Sequential) else [net]
         return Trunk(blocks, shape, f"{type(net).__name__} as given")
     if net == "auto":
-        net = "conv" if len(shape) == 3 else "mlp"
+        net = for_images if len(shape) == 3 else "mlp"
     if net == "mlp":
         widths = hidden if hidden is not None else (256,)
         layers = [mlp([a, b], last_active=True) for a, b in zip((_size(shape), *widths), widths, strict=False)]
@@ -92,7 +96,9 @@ def make_trunk(net: str | nn.Module, shape: tuple[int, ...], hidden: tuple[int, 
         raise OptionError(f"net '{net}' needs images; these are vectors of {shape[0]} values: use net 'mlp'")
     channels, side = shape[0], min(shape[1:])
     if net == "conv":
-        return Trunk(conv := conv_blocks(channels, side, hidden), shape, _describe_conv(conv))
+        return Trunk(conv := conv_blocks(channels, max(shape[1:]), hidden), shape, _describe("conv", conv))
+    if net == "nin":
+        return Trunk(nin := nin_blocks(channels, side, hidden), shape, _describe("nin", nin))
     if net == "resnet18":
         if hidden is not None and len(hidden) != 4:
             raise OptionError(f"net 'resnet18' has four stages; hidden must be four widths, got {hidden}")
@@ -108,6 +114,6 @@ def _size(shape: tuple[int, ...]) -> int:
     return size
 
 
-def _describe_conv(blocks: Sequence[nn.Module]) -> str:
+def _describe(name: str, blocks: Sequence[nn.Module]) -> str:
     widths = [next(m for m in block.modules() if isinstance(m, nn.Conv2d)).out_channels for block in blocks]
-    return f"conv of {len(widths)} blocks, {'-'.join(map(str, widths))} channels"
+    return f"{name} of {len(widths)} blocks, {'-'.join(map(str, widths))} channels"

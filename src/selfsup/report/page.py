@@ -149,7 +149,7 @@ def _commands(folder: Path, config: dict[str, Any]) -> list[tuple[str, str]]:
     call = f"selfsup.load({str(run)!r}{f', method={method!r}' if extra else ''})"
     return [
         ("Codes of other data", f"selfsup encode {name} DATA --out z.npy{extra}"),
-        ("Measure it with labels", f"selfsup evaluate {name} DATA{extra}"),
+        ("Measure it with labels", f"selfsup evaluate {name} --data LABELLED{extra}"),
         ("In Python", f"model = {call}; z = model.encode(x)"),
     ]
 

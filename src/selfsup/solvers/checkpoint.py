@@ -13,6 +13,7 @@ from torch import Tensor
 
 from selfsup.errors import RunError
 from selfsup.files import write_bytes
+from selfsup.weights import named_tensors, set_tensors
 
 STATE = "state.safetensors"
 
@@ -82,7 +83,7 @@ class Checkpoint:
 
 def pack(module: torch.nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     """Weights, buffers and optimiser state as named tensors."""
-    tensors = {f"method.{name}": tensor for name, tensor in module.state_dict().items()}
+    tensors = {f"method.{name}": tensor for name, tensor in named_tensors(module).items()}
     for number, state in optimizer.state_dict()["state"].items():
         for name, value in state.items():
             if value is not None:
@@ -93,7 +94,7 @@ def pack(module: torch.nn.Module, optimizer: torch.optim.Optimizer) -> dict[str,
 def unpack(tensors: Mapping[str, Tensor], module: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
     """Put back what `pack` gave, to the bit."""
     start = len("method.")
-    module.load_state_dict({name[start:]: t for name, t in tensors.items() if name.startswith("method.")}, strict=True)
+    set_tensors(module, {name[start:]: t for name, t in tensors.items() if name.startswith("method.")})
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         if name.startswith("optimizer."):

@@ -23,6 +23,7 @@ from selfsup.method import Method, Samples, Terms, Tree, shuffle_gap, step, tota
 from selfsup.progress import Progress, duration
 from selfsup.solvers.checkpoint import Checkpoint, pack, unpack
 from selfsup.solvers.plan import Plan
+from selfsup.weights import named_tensors, set_tensors
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -138,7 +139,7 @@ def sgd(
             if on_record and accelerator.is_main_process:
                 on_record(run.history)
             if plan.patience is not None and out_of_patience(run, plan.patience):
-                method.load_state_dict(run.best)
+                set_tensors(method, run.best)
                 break
             if checkpoint and accelerator.is_main_process and checkpoint.due():
                 run.save(checkpoint)
@@ -202,7 +203,9 @@ def train_epoch(
 def finish_epoch(run: Run, probe: Tensor, rows: int, progress: Progress) -> None:
     """Complete the epoch's record and set the counters to the next epoch."""
     terms = {name: float(value) / rows for name, value in run.sums.items()}
-    record = {"epoch": run.epoch, "loss": sum(terms.values()), "terms": terms} | measure(run.method, probe, run.epoch)
+    record: Record = {"epoch": run.epoch, "loss": sum(terms.values()), "terms": terms} | measure(
+        run.method, probe, run.epoch
+    )
     seconds = max(run.seconds, 1e-9)
     record |= {"lr": run.plan.rate(run.epoch / run.plan.epochs), "seconds": run.seconds}
     record |= {"samples_per_second": rows / seconds, "data_wait": run.waited / seconds}
@@ -226,7 +229,7 @@ def out_of_patience(run: Run, patience: int) -> bool:
     losses = [record["heldout"] for record in run.history[1:]]
     best = min(range(len(losses)), key=losses.__getitem__)
     if best == len(losses) - 1:
-        run.best = {name: tensor.clone() for name, tensor in run.method.state_dict().items()}
+        run.best = {name: tensor.clone() for name, tensor in named_tensors(run.method).items()}
     return len(losses) - 1 - best >= patience
 
 
@@ -270,7 +273,9 @@ def make_accelerator(plan: Plan, device: torch.device) -> Accelerator:
     from accelerate.state import AcceleratorState
 
     if AcceleratorState._shared_state:
-        AcceleratorState._reset_state(reset_partial_state=torch.distributed.is_available() and not torch.distributed.is_initialized())
+        AcceleratorState._reset_state(
+            reset_partial_state=torch.distributed.is_available() and not torch.distributed.is_initialized()
+        )
     words = {"float32": "no", "bfloat16": "bf16"}
     return Accelerator(mixed_precision=words[plan.precision], cpu=device.type == "cpu")
 
@@ -282,7 +287,7 @@ def stop_flag() -> Iterator[threading.Event]:
     if threading.current_thread() is not threading.main_thread():
         yield stop  # signals reach the main thread only
         return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before: dict[int, Any] = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def handle(number: int, frame: object) -> None:
         stop.set()

@@ -1,0 +1,130 @@
+"""csv files and data frames as data."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from selfsup.data import Intake, open_data
+from selfsup.errors import DataError
+
+
+@pytest.fixture
+def csv(tmp_path):
+    def write(text, name="t.csv"):
+        path = tmp_path / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    return write
+
+
+def test_numeric_columns_and_a_usual_label(csv):
+    made = open_data(csv("a,b,Label\n1,2.5,cat\n3,4,dog\n5,6,cat\n"))
+    assert made.x.tolist() == [[1, 2.5], [3, 4], [5, 6]]
+    assert made.intake == Intake("vector", (2,), columns=("a", "b"))
+    assert made.classes == ("cat", "dog")
+    assert made.labels.tolist() == [0, 1, 0]
+    assert made.describe() == "3 vectors of 2 values (t.csv), 2 classes used for evaluation only"
+    assert len(open_data(csv("a,b,y\n1,2,0\n3,4,1\n"), limit=1)) == 1
+
+
+def test_label_column_is_chosen(csv):
+    path = csv("a,kind,y\n1,7,0\n2,8,1\n")
+    made = open_data(path, label_column="kind")
+    assert made.classes == ("7", "8")
+    assert made.intake.columns == ("a", "y")
+    with pytest.raises(DataError, match="unknown column 'knd'; did you mean 'kind'"):
+        open_data(path, label_column="knd")
+    assert open_data(path, labels=["u", "v"]).classes == ("u", "v")
+
+
+def test_fractions_are_data_whatever_their_name(csv):
+    made = open_data(csv("x,y\n1,0.5\n2,0.25\n"))
+    assert made.labels is None
+    assert made.intake.columns == ("x", "y")
+
+
+def test_separators_marks_and_missing_headers(csv):
+    assert open_data(csv("a\tb\n1\t2\n", "t.tsv")).intake.columns == ("a", "b")
+    assert open_data(csv("a;b\n1;2\n")).intake.columns == ("a", "b")
+    assert open_data(csv("\ufeffa,b\n1,2\n")).intake.columns == ("a", "b")
+    plain = open_data(csv("1,2\n3,4\n"))
+    assert plain.x.tolist() == [[1, 2], [3, 4]]
+    assert plain.intake.columns is None
+    assert open_data(csv("5,5\n1,2\n")).x.tolist() == [[5, 5], [1, 2]]
+
+
+def test_constant_columns_are_fine(csv):
+    assert open_data(csv("a,b\n1,1\n1,2\n")).x.shape == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a,b\n1,2\n3,\n", r"1 value is not finite; the first, in row 1, column 1 \('b'\), is missing"),
+        ("a,b\n1,2\n3,4,5\n", "as a table: .*line 3"),
+        ("a,b\n1,2,3\n4,5,6\n", "more values"),
+        ("a,name,b\n1,x,2\n", r"column 'name' of t.csv: not numbers .*row 0.*'x'.*drop them"),
+        ("a,p,q\n1,x,z\n", "columns 'p', 'q'"),
+        ("", "as a table"),
+        ("a,b\n", "empty"),
+        (b"a,b\n\xff\xfe,1\n", "as a table"),
+        (b"\x00\x01\x02\x03", "as a table|not numbers|empty"),
+        ("label\ncat\n", "no numeric column"),
+        ("a,label\n1,cat\n2,\n", "row 1 is missing"),
+        ("a,label\n1,0\n2,\n", "row 1 is missing"),
+    ],
+)
+def test_tables_that_are_refused(csv, text, words):
+    with pytest.raises(DataError, match=words):
+        open_data(csv(text))
+
+
+def test_size_is_for_images(csv):
+    with pytest.raises(DataError, match="images"):
+        open_data(csv("a\n1\n"), size=3)
+
+
+def test_frames():
+    frame = pd.DataFrame(
+        {
+            "a": pd.array([1, 2], dtype="Int64"),
+            "b": [True, False],
+            "c": np.asarray([1, 2], np.float16),
+            "label": pd.Categorical(["u", "v"]),
+        }
+    )
+    made = open_data(frame)
+    assert made.x.tolist() == [[1, 1, 1], [2, 0, 2]]
+    assert made.intake.columns == ("a", "b", "c")
+    assert made.classes == ("u", "v")
+    assert made.describe() == "2 vectors of 3 values (table), 2 classes used for evaluation only"
+    frame["a"] = pd.array([None, 2], dtype="Int64")
+    with pytest.raises(DataError, match=r"row 0, column 0 \('a'\)"):
+        open_data(frame)
+    assert open_data((frame[["b", "c"]], [5, 6])).classes == ("5", "6")
+    twice = pd.DataFrame([[1, 2]], columns=["a", "a"])
+    with pytest.raises(DataError, match="more than one column called column 'a'|more than one"):
+        open_data(twice)
+
+
+def test_like_reorders_columns_by_name(csv):
+    like = open_data(csv("a,b,label\n1,2,x\n")).intake
+    made = open_data(csv("note,b,extra,a\nhm,2,9,1\n"), like=like)
+    assert made.x.tolist() == [[1, 2]]
+    assert made.intake == like
+    with pytest.raises(DataError, match=r"lacks column 'b' .*unknown column 'b'"):
+        open_data(csv("a,c\n1,2\n"), like=like)
+    with pytest.raises(DataError, match="lacks columns 'a', 'b'"):
+        open_data(csv("c,d\n1,2\n"), like=like)
+    with pytest.raises(DataError, match="takes grey images"):
+        open_data(csv("c,d\n1,2\n"), like=Intake("image", (1, 2, 2)))
+    assert open_data(csv("c,d\n1,2\n"), like=Intake("vector", (2,))).x.tolist() == [[1, 2]]
+    with pytest.raises(DataError, match="takes vectors of 3 values"):
+        open_data(csv("c,d\n1,2\n"), like=Intake("vector", (3,)))
+    assert open_data(np.asarray([[1, 2]]), like=like).intake == like
+
+
+def test_a_trained_column_is_data_even_if_it_is_called_y(csv):
+    like = open_data(csv("x,y\n1,0.5\n")).intake
+    assert open_data(csv("x,y\n1,2\n"), like=like).x.tolist() == [[1, 2]]
