@@ -11,7 +11,7 @@ import torch
 
 from selfsup.data.rows import as_tensor
 
-SAMPLED = 64 << 20  # bytes that are hashed at most, evenly spread
+SAMPLED = 16 << 20  # bytes that are hashed at most, evenly spread
 BLOCK = 64 << 10
 
 

@@ -7,7 +7,7 @@ from selfsup.errors import DataError
 
 def available() -> int:
     """Bytes of memory that can be had without swapping."""
-    import psutil  # type: ignore[import-untyped]
+    import psutil
 
     return int(psutil.virtual_memory().available)
 

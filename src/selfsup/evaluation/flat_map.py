@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped, unused-ignore]
+from threadpoolctl import threadpool_limits
 
 FEWEST = 30  # below, the neighbourhoods that t-SNE keeps are the whole set
 ITERATIONS = 500  # of which 250 under early exaggeration; half of the usual, and half the time: 2 s at 1000 rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import nn
 
 SMALLEST = 3  # pixels: a conv trunk halves its map until it is smaller than twice this
@@ -11,6 +12,13 @@ def unit(fan_in: int, fan_out: int, kernel: int = 3, stride: int = 1) -> list[nn
     """Convolution, batch norm, ReLU; the map keeps its size (over `stride`, rounded up)."""
     convolution = nn.Conv2d(fan_in, fan_out, kernel, stride, kernel // 2, bias=False)
     return [convolution, nn.BatchNorm2d(fan_out), nn.ReLU()]
+
+
+def channels_last(module: nn.Module) -> None:
+    """Store kernels with the channel as last axis: convolutions on a CPU are 1.1 to 3 times faster so (docs/log.md)."""
+    for parameter in module.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
 
 
 def conv_blocks(channels: int, side: int, widths: tuple[int, ...] | None = None) -> list[nn.Module]:

@@ -8,7 +8,7 @@ from itertools import pairwise
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from selfsup.nets.conv import unit
+from selfsup.nets.conv import channels_last, unit
 
 
 class ConvDecoder(nn.Module):
@@ -38,6 +38,7 @@ class ConvDecoder(nn.Module):
         *steps, last = pairwise(self.maps)
         self.steps = nn.ModuleList(nn.Sequential(*unit(before[0], after[0])) for before, after in steps)
         self.out = nn.Conv2d(last[0][0], last[1][0], 3, padding=1)
+        channels_last(self)
 
     def forward(self, z: Tensor) -> Tensor:
         """Codes (B, D) to images (B, C, H, W)."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from selfsup.errors import OptionError
-from selfsup.nets.conv import conv_blocks, nin_blocks
+from selfsup.nets.conv import channels_last, conv_blocks, nin_blocks
 from selfsup.nets.mlp import mlp
 from selfsup.nets.resnet import resnet18_blocks
 
@@ -31,6 +31,7 @@ class Trunk(nn.Module):
     def __init__(self, blocks: Sequence[nn.Module], shape: tuple[int, ...], words: str) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(blocks)
+        channels_last(self)
         self.words = words
         self.maps = self._measure(shape)
 
