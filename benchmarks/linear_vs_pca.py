@@ -20,7 +20,6 @@ def load(name: str):
 
         return load_digits().data.astype(np.float32)
     from _timing import data_folder
-
     from selfsup.data import open_data
 
     return open_data(data_folder() / "mnist", progress=False).x.reshape(60000, 784).astype(np.float32) / 255
@@ -28,10 +27,10 @@ def load(name: str):
 
 def one(system: str, name: str):
     import numpy as np
-    from _timing import Clock
     from sklearn.decomposition import PCA, IncrementalPCA
 
     import selfsup
+    from _timing import Clock
 
     x = load(name)
     selfsup.fit(x[:100], "linear", evaluate=False, progress=False)  # imports and first calls are not what is compared
@@ -59,8 +58,9 @@ def main() -> None:
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(given.threads)
     import numpy as np
-    from _timing import apart, table
     from scipy.linalg import subspace_angles
+
+    from _timing import apart, table
 
     systems = ["PCA, covariance_eigh", "selfsup linear", "IncrementalPCA, batch 1024"]
     for name in ("digits", "mnist"):
@@ -78,7 +78,9 @@ def main() -> None:
         cpu = [np.median([row["cpu"] for row in rows if row["system"] == s]) for s in systems]
         print(f"largest angle between the subspaces of PCA and linear: {angle:.2e} rad (bar 1e-4)")
         print(f"relative difference of the reconstruction MSE: {abs(mse[1] / mse[0] - 1):.2e} (bar 1e-6)")
-        print(f"CPU: linear / PCA {cpu[1] / cpu[0]:.2f} (bar 1.5); IncrementalPCA / linear {cpu[2] / cpu[1]:.1f} (bar 20)")
+        print(
+            f"CPU: linear / PCA {cpu[1] / cpu[0]:.2f} (bar 1.5); IncrementalPCA / linear {cpu[2] / cpu[1]:.1f} (bar 20)"
+        )
 
 
 if __name__ == "__main__":

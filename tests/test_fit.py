@@ -54,7 +54,7 @@ def test_history_has_one_record_an_epoch(run):
 
 
 def test_a_run_folder_holds_what_the_design_says(run):
-    out, model = run
+    out, _ = run
     names = {path.name for path in out.iterdir()}
     assert names >= {
         "config.json",

@@ -3,10 +3,18 @@
 import warnings
 from collections import Counter
 
+import joblib
+import numpy as np
 import pytest
+from sklearn.base import clone
+from sklearn.decomposition import PCA
 from sklearn.exceptions import SkipTestWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
 
+from conftest import table
 from selfsup.sklearn import Encoder
 
 CHECKED = {
@@ -30,3 +38,51 @@ def test_the_checks_really_ran(method):
     assert counts["failed"] == 0
     assert counts["xfail"] == 0
     assert counts["passed"] >= 40
+
+
+def test_linear_is_pca():
+    x = table(200)
+    ours, theirs = Encoder("linear", n_components=3).fit(x), PCA(3).fit(x.astype(np.float64))
+    codes = theirs.transform(x.astype(np.float64))
+    codes *= np.sign((codes * ours.transform(x)).sum(0))  # the sign of an axis is free
+    np.testing.assert_allclose(ours.transform(x), codes, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(
+        ours.inverse_transform(ours.transform(x)), theirs.inverse_transform(theirs.transform(x)), atol=1e-3
+    )
+    assert ours.get_feature_names_out().tolist() == ["encoder0", "encoder1", "encoder2"]
+
+
+def test_in_a_pipeline_a_grid_search_and_a_file(tmp_path):
+    x = table(80)
+    y = x[:, 0] > np.median(x[:, 0])
+    pipeline = make_pipeline(Encoder("denoising", n_components=2, epochs=3, random_state=0), LogisticRegression())
+    search = GridSearchCV(pipeline, {"encoder__n_components": [1, 3]}, cv=2).fit(x, y)
+    assert search.best_params_["encoder__n_components"] in (1, 3)
+    joblib.dump(search.best_estimator_, tmp_path / "model.joblib")
+    again = joblib.load(tmp_path / "model.joblib")
+    assert np.array_equal(again.predict_proba(x), search.best_estimator_.predict_proba(x))
+    assert clone(pipeline).get_params()["encoder__n_components"] == 2
+
+
+def test_score_is_higher_for_what_was_learnt():
+    x = table(120)
+    short = Encoder("denoising", n_components=4, epochs=1, random_state=0).fit(x)
+    long = Encoder("denoising", n_components=4, epochs=60, random_state=0).fit(x)
+    assert short.score(x) < long.score(x) < 0
+
+
+def test_images_and_methods_without_a_way_back():
+    x = np.random.default_rng(0).uniform(size=(12, 8, 8))
+    encoder = Encoder("rotation", epochs=1, random_state=0).fit(x)
+    assert encoder.transform(x).shape == (12, 192)
+    assert not hasattr(encoder, "inverse_transform")
+    with pytest.raises(ValueError, match="no option 'n_components'"):
+        Encoder("rotation", n_components=5, epochs=1).fit(x)
+    with pytest.raises(ValueError, match="did you mean 'denoising'"):
+        Encoder("denoisin").fit(x)
+
+
+def test_further_options_by_name():
+    encoder = Encoder("denoising", n_components=2, epochs=1, options={"level": 0.0, "clip": 1.0}).fit(table(30))
+    assert encoder.model_.config["options"]["level"] == 0.0
+    assert encoder.model_.config["training"]["clip"] == 1.0

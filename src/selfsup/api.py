@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,13 +13,13 @@ import numpy as np
 
 from selfsup import evidence, store
 from selfsup.data import Dataset, open_data
-from selfsup.errors import DataError
+from selfsup.errors import DataError, OptionError, RunError
 from selfsup.evaluation import Evaluation
 from selfsup.job import Job, held_out
 from selfsup.method import Method, Spec
 from selfsup.methods import find
 from selfsup.model import Model, build, load, saved_moments
-from selfsup.options import Range, check, options_of, resolve
+from selfsup.options import Option, Range, check, options_of, resolve
 
 __all__ = ["choose_method", "evaluate", "fit", "load"]
 
@@ -41,7 +41,7 @@ def fit(
     clip: Annotated[float, Positive] | None = None,
     patience: Annotated[int, Range(1)] | None = None,
     solver: Literal["sgd", "exact"] | None = None,
-    seed: Annotated[int, Range(0)] = 0,
+    seed: Annotated[int, Range(0, 2**32 - 1)] = 0,
     device: str = "auto",
     precision: Literal["auto", "float32", "bfloat16"] = "auto",
     holdout: Annotated[float, Range(0, 1, open_high=True)] | None = None,
@@ -51,6 +51,7 @@ def fit(
     limit: Annotated[int, Range(2)] | None = None,
     on_bad: Literal["stop", "skip"] = "stop",
     evaluate: bool = True,
+    checkpoint_every: Annotated[float, Range(0)] = 30.0,
     overwrite: bool = False,
     resume: bool = False,
     progress: bool = True,
@@ -66,9 +67,9 @@ def fit(
     method
         A word of `selfsup.methods`, an import path "mymodule:MyMethod", or a class. None: chosen by the kind of data.
     out
-        Run folder to write. None writes nothing (on the command line: runs/METHOD-DATA).
+        Run folder to write; by default none (on the command line: runs/METHOD-DATA).
     epochs
-        Passes over the data. None: from the method's number of steps and the size of the data.
+        Passes over the data; by default from the method's number of steps and the size of the data.
     batch_size
         Samples a step, at most.
     lr
@@ -76,7 +77,7 @@ def fit(
     weight_decay
         Decoupled weight decay.
     optimizer
-        adamw or sgd (with Nesterov momentum).
+        adamw, or sgd with Nesterov momentum; by default as the method prefers.
     warmup
         Share of the steps in which the rate rises to its peak, before a cosine takes it to 0.
     clip
@@ -84,16 +85,16 @@ def fit(
     patience
         Stop after so many epochs without a lower held-out loss, and take the best epoch's weights.
     solver
-        sgd or exact. None: as the method prefers.
+        sgd, or exact: the closed form, where there is one; by default as the method prefers.
     seed
         Of everything random.
     device
         auto, cpu, cuda, cuda:1, mps.
     precision
-        auto, float32 or bfloat16; auto is bfloat16 on a GPU that has it.
+        auto is bfloat16 on a GPU that has it, else float32.
     holdout
-        Share of the rows that is never trained on; loss, gap and (where there are labels) probes are measured on it. None: a
-        fifth, at most 2,000 rows; none for a closed form.
+        Share of the rows that is never trained on; loss, gap and (where there are labels) probes are measured on it. By
+        default a fifth, at most 2,000 rows; none for a closed form.
     labels
         Labels (n,) of an array, for evaluation only.
     label_column
@@ -106,10 +107,12 @@ def fit(
         stop: files that cannot be read are an error. skip: leave them out, count and list them.
     evaluate
         Gather evidence after training.
+    checkpoint_every
+        Seconds between two savings of the state that `resume` goes on from.
     overwrite
         Replace the run folder if it exists.
     resume
-        Go on with the unfinished run in `out`.
+        Go on with the unfinished run of the same `out`, to the same bit as if it had not been interrupted.
     progress
         Show progress on standard error.
     **options
@@ -138,15 +141,26 @@ def fit(
     if method is None:
         method, why = choose_method(dataset)
     name, cls = find(method)
+    method_options(name, cls)
     job = Job(dataset, name, cls, resolve(cls, options, f"method '{name}'"), settings, why)
     if out is None:
         return job.run(None)
-    with _logged(folder := store.claim(out, overwrite=overwrite, resume=resume)):
-        model = job.run(folder)
-        model.write(folder)
+    folder = store.claim(out, overwrite=overwrite, resume=resume)
+    try:
+        with _logged(folder):
+            model = job.run(folder)
+            if bad := [*dataset.bad, *(dataset.test.bad if dataset.test else [])]:
+                store.write_json(folder / store.BAD, [file._asdict() for file in bad])
+            model.write(folder)
+    except BaseException:
+        store.abandon(folder)
+        raise
     store.complete(out)
     model.folder = out
     return model
+
+
+CHOICES = ("denoising", "rotation")  # what `choose_method` can give
 
 
 def choose_method(dataset: Dataset) -> tuple[str, str]:
@@ -159,13 +173,27 @@ def choose_method(dataset: Dataset) -> tuple[str, str]:
     return "denoising", "small or grey images rarely have an upright worth guessing, so noise is removed instead"
 
 
+def method_options(name: str, cls: type[Method]) -> Mapping[str, Option]:
+    """Options of a method's own.
+
+    Raises
+    ------
+    OptionError
+        If one has the name of an option of `fit`, so that it could never be given.
+    """
+    own = options_of(cls)
+    if clash := own.keys() & options_of(fit).keys():
+        raise OptionError(f"method '{name}' has an option '{min(clash)}', which is a word of fit; call it otherwise")
+    return own
+
+
 def evaluate(
     model: Model,
     labelled: Any,
     *,
     labels: Any = None,
     label_column: str | None = None,
-    seed: Annotated[int, Range(0)] = 0,
+    seed: Annotated[int, Range(0, 2**32 - 1)] = 0,
     max_labels: Annotated[int, Range(2)] = evidence.MAX_LABELS,
     limit: Annotated[int, Range(2)] | None = None,
     on_bad: Literal["stop", "skip"] = "stop",
@@ -253,10 +281,20 @@ def _untrained(model: Model) -> Method:
     return build(cls, resolve(cls, options, f"method '{config['method']}'"), spec, config["seed"])
 
 
+class _LogFile(logging.FileHandler):
+    """A log that cannot be written is no reason to stop, nor to print a traceback."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Leave the line out."""
+
+
 @contextmanager
 def _logged(folder: Path) -> Iterator[None]:
     """Append what the library logs to the run's ``log.txt``."""
-    handler = logging.FileHandler(folder / store.LOG, encoding="utf-8")
+    try:
+        handler = _LogFile(folder / store.LOG, encoding="utf-8")
+    except OSError as error:
+        raise RunError(f"cannot write {folder / store.LOG}: {error.strerror}; choose another --out") from error
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     level = log.level
     log.addHandler(handler)
@@ -266,4 +304,5 @@ def _logged(folder: Path) -> Iterator[None]:
     finally:
         log.removeHandler(handler)
         log.setLevel(level)
-        handler.close()
+        with suppress(OSError):
+            handler.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -17,8 +18,11 @@ def write_bytes(path: Path, content: bytes) -> None:
     RunError
         If the disk is full or the folder cannot be written; what stood at `path` before is still there.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise RunError(_cannot(path, error)) from error
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
@@ -27,8 +31,12 @@ def write_bytes(path: Path, content: bytes) -> None:
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except OSError as error:
-        raise RunError(
-            f"cannot write {path}: {error.strerror or error}; free some space or choose another --out"
-        ) from error
+        raise RunError(_cannot(path, error)) from error
     finally:
         Path(temporary).unlink(missing_ok=True)
+
+
+def _cannot(path: Path, error: OSError) -> str:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    advice = "free some space, or choose another --out" if full else "choose another --out"
+    return f"cannot write {path}: {error.strerror or error}; {advice}"

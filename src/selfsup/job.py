@@ -64,6 +64,8 @@ class Job:
         model.config = self._config(method, moments)
         rows = self.test_rows if len(self.test_rows) else self.train_rows
         if self.settings["evaluate"]:
+            bar = Progress(self.settings["progress"])
+            bar.close("trained; measuring what the codes are worth")
             model.evaluation = self._evidence(model, untrained, rows)
             model.pictures = evidence.pictures(model, self.dataset, rows, self.settings["seed"])
         model.config["seconds"] = time.perf_counter() - began
@@ -108,7 +110,9 @@ class Job:
         heldout = self.dataset.samples(self.test_rows) if len(self.test_rows) else samples
         if self.solver == "exact":
             return self._solve_exactly(method, samples, heldout)
-        checkpoint = Checkpoint(folder / store.RESUME, self._identity()) if folder else None
+        checkpoint = None
+        if folder:
+            checkpoint = Checkpoint(folder / store.RESUME, self._identity(), self.settings["checkpoint_every"])
         keep = (lambda records: store.write_lines(folder / store.METRICS, records)) if folder else None
         bar = Progress(self.settings["progress"])
         return sgd(method, samples, heldout, self.plan, self.device, bar, checkpoint, keep)
@@ -122,7 +126,7 @@ class Job:
         seconds = time.perf_counter() - clock
         after = shuffle_gap(method, probe)
         records: list[dict[str, Any]] = [
-            {"epoch": epoch, "heldout": found["loss"], "gap": found["gap"], "shuffled": found["shuffled"]}
+            {"epoch": epoch, "heldout": found["loss"], **{key: found[key] for key in ("gap", "gap_sd", "shuffled")}}
             for epoch, found in enumerate((before, after))
         ]
         records[1] |= {"loss": after["loss"], "terms": {}, "seconds": seconds, "data_wait": 0.0}
@@ -175,7 +179,7 @@ class Job:
                 "fingerprint": dataset.fingerprint,
                 "classes": list(dataset.classes),
                 "description": dataset.describe(),
-                "bad": len(dataset.bad),
+                "bad": len(dataset.bad) + (len(dataset.test.bad) if dataset.test else 0),
             },
             "width": width,
             "parameters": sum(p.numel() for p in method.parameters()),
@@ -208,9 +212,11 @@ def choose_device(asked: str) -> torch.device:
     try:
         device = torch.device(asked)
         torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        here = ["auto", "cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
+        here += ["mps"] if torch.backends.mps.is_available() else []
         raise OptionError(
-            f"option 'device': '{asked}' is not to be had here ({str(error).splitlines()[0]}); use auto or cpu"
+            f"option 'device': there is no '{asked}' here; use {', '.join(here[:-1])} or {here[-1]}"
         ) from error
     return device
 

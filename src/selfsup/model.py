@@ -249,8 +249,10 @@ def load(
     """
     folder = Path(path)
     config = store.read_json(folder, store.CONFIG)
+    if not isinstance(config, dict) or not isinstance(config.get("method"), str):
+        raise RunError(f"{folder / store.CONFIG} is not a configuration of selfsup: it names no method")
+    name, cls = _trusted(config["method"], method)
     try:
-        name, cls = _trusted(config["method"], method)
         options = {key: tuple(v) if isinstance(v, list) else v for key, v in config["options"].items()}
         options |= _given_net(options, net)
         intake = Intake.from_dict(config["intake"])
@@ -258,7 +260,7 @@ def load(
         made = build(cls, resolve(cls, options, f"method '{name}'"), spec, config["seed"])
     except (KeyError, TypeError, AttributeError) as error:
         raise RunError(f"{folder / store.CONFIG} is not a configuration of selfsup: {error}") from error
-    except DataError as error:
+    except (DataError, OptionError) as error:
         raise RunError(f"{folder / store.CONFIG} is damaged: {error}") from error
     _load_weights(made, folder)
     evidence = (

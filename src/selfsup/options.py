@@ -6,8 +6,11 @@ two of them can drift apart. A range is written beside the type: ``lr: Annotated
 
 from __future__ import annotations
 
+import contextlib
+import difflib
 import inspect
 import math
+import operator
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -33,9 +36,12 @@ class Range:
         return above and below
 
     def __str__(self) -> str:
-        if self.high == math.inf:
-            return f"{'greater than' if self.open_low else 'at least'} {self.low:g}"
-        return f"{'(' if self.open_low else '['}{self.low:g}, {self.high:g}{')' if self.open_high else ']'}"
+        low, high = (f"{end:g}" if isinstance(end, float) else str(end) for end in (self.low, self.high))
+        if not (self.open_low or self.open_high) and math.isfinite(self.low) and math.isfinite(self.high):
+            return f"from {low} to {high}"
+        above = f"{'greater than' if self.open_low else 'at least'} {low}" if self.low > -math.inf else ""
+        below = f"{'less than' if self.open_high else 'at most'} {high}" if self.high < math.inf else ""
+        return " and ".join(filter(None, (above, below)))
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,28 @@ class Option:
     def is_switch(self) -> bool:
         """Whether the option is plainly true or false (``--flag`` and ``--no-flag``)."""
         return _plain(self.annotation) is bool
+
+    @property
+    def metavar(self) -> str:
+        """What stands for the value on the command line: N, X, {adamw,sgd}, or the last word of the option's name."""
+        found = _kinds(self.annotation)
+        names = [shown for kind, shown in ((int, "N"), (float, "X"), (tuple, "N,N,...")) if kind in found]
+        listed = [str(value) for value in choices(self.annotation)] if tuple not in found else []
+        if not names and not listed:
+            return self.name.split("_")[-1].upper()
+        return "|".join(names + listed) if names else "{" + ",".join(listed) + "}"
+
+    @property
+    def words(self) -> str:
+        """Help in the manner of a command line: no capital, no full stop; range and default in brackets."""
+        text = self.help[:1].lower() + self.help[1:] if not self.help[1:2].isupper() else self.help
+        text = text.removesuffix(".")
+        if self.is_switch:
+            return f"do not {text}" if self.default is True else text
+        facts = [limits(self.annotation)]
+        facts += [f"default {self.default}"] if self.default not in (None, inspect.Parameter.empty) else []
+        told = "; ".join(filter(None, facts))
+        return f"{text} ({told})" if told else text
 
 
 def options_of(function: Callable[..., Any]) -> Mapping[str, Option]:
@@ -132,7 +160,33 @@ def parse(option: Option, text: str) -> Any:
         fits, converted = _fit(option.annotation, candidate)
         if fits:
             return converted
-    raise OptionError(f"option '{option.flag}' must be {allowed(option.annotation)}; got '{text}'")
+    typed = _typed(option.annotation)
+    near = difflib.get_close_matches(text, [word for word in choices(typed) if isinstance(word, str)], n=1, cutoff=0.5)
+    hint = f"; did you mean '{near[0]}'?" if near else ""
+    raise OptionError(f"option '{option.flag}' must be {allowed(typed)}; got '{text}'{hint}")
+
+
+def choices(annotation: Any) -> tuple[Any, ...]:
+    """Return the values that a type lists one by one, however deep in it."""
+    if get_origin(annotation) is Literal:
+        return get_args(annotation)
+    return tuple(value for part in get_args(annotation) for value in choices(part))
+
+
+def limits(annotation: Any) -> str:
+    """Say in words the ranges of the numbers a type allows; empty where there is none."""
+    if isinstance(annotation, Range):
+        return str(annotation)
+    return " or ".join(dict.fromkeys(filter(None, map(limits, get_args(annotation)))))
+
+
+def _typed(annotation: Any) -> Any:
+    """What is left of a type on the command line, where neither None nor an object can be typed."""
+    if get_origin(annotation) not in (Union, types.UnionType):
+        return annotation
+    parts = [part for part in get_args(annotation) if not inspect.isclass(part) or part in (int, float, bool, str)]
+    parts = [part for part in parts if part is not type(None)]
+    return Union[tuple(parts)] if parts else annotation  # noqa: UP007
 
 
 def allowed(annotation: Any) -> str:
@@ -152,6 +206,13 @@ def allowed(annotation: Any) -> str:
     return names.get(annotation, getattr(annotation, "__name__", str(annotation)))
 
 
+def _kinds(annotation: Any) -> list[Any]:
+    """Every type that a type is made of; of a tuple only that it is one."""
+    if get_origin(annotation) is tuple:
+        return [tuple]
+    return [annotation, *(kind for part in get_args(annotation) for kind in _kinds(part))]
+
+
 def _plain(annotation: Any) -> Any:
     """Strip ``Annotated``."""
     return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
@@ -167,7 +228,7 @@ def _fit(annotation: Any, value: Any) -> tuple[bool, Any]:
         numbers = isinstance(value, int | float) and not isinstance(value, bool)
         return fits and (not numbers or all(value in r for r in args[1:] if isinstance(r, Range))), value
     if origin is Literal:
-        return any(value == a and type(value) is type(a) for a in args), value
+        return any(type(value) is type(a) and value == a for a in args), value
     if origin in (Union, types.UnionType):
         return next(
             ((True, converted) for part in args for fits, converted in [_fit(part, value)] if fits), (False, value)
@@ -188,18 +249,29 @@ def _fit_tuple(args: tuple[Any, ...], value: Any) -> tuple[bool, Any]:
 
 def _fit_scalar(annotation: Any, value: Any) -> tuple[bool, Any]:
     if annotation is float:
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        number = number or (type(value).__module__ == "numpy" and getattr(value, "ndim", 1) == 0)
-        return number and math.isfinite(float(value)), float(value) if number else value
+        return _fit_float(value)
     if annotation is int:
-        whole = (isinstance(value, int) and not isinstance(value, bool)) or hasattr(value, "__index__")
-        whole = whole and not isinstance(value, bool)
-        return whole, value.__index__() if whole else value
+        try:
+            return not isinstance(value, bool), operator.index(value)
+        except TypeError:  # also what an array or a tensor says that is no single whole number
+            return False, value
     if annotation is bool:
         return isinstance(value, bool), value
     if annotation is type(None) or annotation is None:
         return value is None, value
     return inspect.isclass(annotation) and isinstance(value, annotation), value
+
+
+def _fit_float(value: Any) -> tuple[bool, Any]:
+    """Whether the value is one finite real number, of Python or NumPy."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number and not (getattr(value, "shape", None) == () and getattr(value.dtype, "kind", "") in tuple("iuf")):
+        return False, value
+    try:
+        converted = float(value)
+    except OverflowError:
+        return False, value
+    return math.isfinite(converted), converted
 
 
 def _readings(annotation: Any, text: str) -> list[Any]:
@@ -209,20 +281,16 @@ def _readings(annotation: Any, text: str) -> list[Any]:
         readings.append(None)
     if text.lower() in ("true", "yes", "on", "false", "no", "off"):
         readings.append(text.lower() in ("true", "yes", "on"))
-    for kind in (int, float):
-        try:
-            readings.append(kind(text))
-        except ValueError:
-            continue
+    if not text.strip():
+        return [text]  # nothing was said: never an empty list
     parts = [part.strip() for part in text.strip("()[]").split(",") if part.strip()]
-    try:
-        readings.append(tuple(int(part) for part in parts))
-    except ValueError:
-        try:
-            readings.append(tuple(float(part) for part in parts))
-        except ValueError:
-            readings.append(tuple(parts))
-    return [*readings, text] if str not in get_args(annotation) else [*readings[:-1], text, readings[-1]]
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            readings.append(kind(text))
+        with contextlib.suppress(ValueError):
+            readings.append(tuple(kind(part) for part in parts))
+    words = [text, tuple(parts)] if str in get_args(annotation) else [tuple(parts), text]
+    return readings + words
 
 
 @lru_cache(maxsize=256)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from typing import TextIO
@@ -36,6 +37,7 @@ class Progress:
             return
         self._last = time.monotonic()
         if self._terminal:
+            line = line[: self._columns() - 1]  # a line that wraps could not be redrawn in place
             self._stream.write("\r" + line.ljust(self._width))
             self._width = len(line)
         else:
@@ -50,6 +52,13 @@ class Progress:
             self._stream.write("\n")
             self._stream.flush()
         self._width = 0
+
+    def _columns(self) -> int:
+        """Width of the terminal now: it may be resized at any time."""
+        try:
+            return os.get_terminal_size(self._stream.fileno()).columns or 80
+        except (OSError, ValueError):
+            return 80
 
 
 def duration(seconds: float) -> str:

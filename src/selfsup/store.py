@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
+import io
 import json
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,20 +43,41 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     write_bytes(path, save({name: np.ascontiguousarray(array) for name, array in arrays.items()}))
 
 
+def write_codes(path: Path, codes: np.ndarray, names: Sequence[str]) -> None:
+    """Write codes (n, D), atomically: an array (``.npy``), or a table of names and codes (``.parquet``)."""
+    buffer = io.BytesIO()
+    if path.suffix == ".npy":
+        np.save(buffer, codes, allow_pickle=False)
+    else:
+        import pyarrow as pa
+        import pyarrow.parquet
+
+        column = pa.FixedSizeListArray.from_arrays(pa.array(codes.ravel()), codes.shape[1])
+        pyarrow.parquet.write_table(pa.table({"name": list(names), "code": column}), buffer)
+    write_bytes(path, buffer.getvalue())
+
+
 def read_bytes(folder: Path, name: str) -> bytes:
     """Read one file of a run folder, or say which is missing."""
     if not folder.is_dir():
-        unfinished = folder.with_name(folder.name + ".partial")
-        hint = (
-            f"; an unfinished run lies in {unfinished}: repeat its command with --resume" if unfinished.is_dir() else ""
-        )
-        raise RunError(f"no run folder at {folder}{hint}")
+        raise RunError(f"there is no run folder {folder}{_near(folder)}")
     try:
         return (folder / name).read_bytes()
     except FileNotFoundError as error:
         raise RunError(f"{folder} is not a whole run folder: {name} is missing") from error
     except OSError as error:
         raise RunError(f"cannot read {folder / name}: {error.strerror}") from error
+
+
+def _near(folder: Path) -> str:
+    """What may have been meant by a run folder that is not there."""
+    if partial(folder).is_dir():
+        return f"; an unfinished run lies in {partial(folder)}: repeat its command with --resume"
+    if folder.is_file():
+        return ": it is a file"
+    beside = [path.name for path in folder.parent.iterdir() if path.is_dir()] if folder.parent.is_dir() else []
+    near = difflib.get_close_matches(folder.name, beside, n=1)
+    return f"; did you mean {folder.with_name(near[0])}?" if near else "; `selfsup fit DATA --out RUN` makes one"
 
 
 def read_json(folder: Path, name: str) -> Any:
@@ -87,6 +110,15 @@ def read_arrays(folder: Path, name: str) -> dict[str, np.ndarray]:
 def partial(out: Path) -> Path:
     """Where a run lives until it is complete."""
     return out.with_name(out.name + ".partial")
+
+
+def free(out: Path) -> Path:
+    """First of the folders OUT, OUT-2, OUT-3, ... that is not taken, by an unfinished run neither."""
+    number, folder = 1, out
+    while folder.exists() or partial(folder).exists():
+        number += 1
+        folder = out.with_name(f"{out.name}-{number}")
+    return folder
 
 
 def check_free(out: Path, *, overwrite: bool) -> None:
@@ -123,6 +155,12 @@ def claim(out: Path, *, overwrite: bool, resume: bool) -> Path:
     except OSError as error:
         raise RunError(f"cannot make {folder}: {error.strerror}; choose another --out") from error
     return folder
+
+
+def abandon(folder: Path) -> None:
+    """Remove the folder of a run that failed before there was a state to go on from; otherwise leave it."""
+    if not (folder / RESUME).is_dir():
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def complete(out: Path) -> None:

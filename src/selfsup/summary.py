@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from selfsup.progress import duration
@@ -15,9 +16,11 @@ def summary(model: Model, source: str) -> str:
     config, last = model.config, model.history[-1] if model.history else model.start
     training = config["training"]
     held = f", {training['heldout_rows']:,} held out" if training["heldout_rows"] else ""
+    chosen = config["why"] if config["why"] == "as asked" else f"chosen: {config['why']}"
     lines = [
         f"data     {config['data']['description']}",
-        f"method   {config['method']}, {config['why']}: hides {config['hides']}",
+        f"method   {config['method']} ({chosen})",
+        f"hides    {config['hides']}",
         f"net      {config['net']}; {config['parameters']:,} parameters; codes of {config['width']} values",
         f"trained  {_effort(model)} on {training['rows']:,} rows{held}",
         f"loss     {model.start['heldout']:.4g} before, {last['heldout']:.4g} after ({_where(training)})",
@@ -27,12 +30,16 @@ def summary(model: Model, source: str) -> str:
         if model.evaluation.probe:
             lines += ["", str(model.evaluation), ""]
         else:
-            lines.append(f"verdict  {model.evaluation.verdict['sentence']}")
+            verdict = model.evaluation.verdict
+            lines += [f"verdict  {verdict['kind'].upper()}. {verdict['sentence']}"]
+            lines += [f"note     {note}" for note in model.evaluation.notes]
     if config["data"]["bad"]:
         lines.append(f"skipped  {config['data']['bad']:,} files that could not be read: see bad_files.json")
     if model.folder is not None:
         lines.append(f"folder   {model.folder} (open {model.folder / 'report.html'} in a browser)")
-        lines.append(f"next     selfsup encode {model.folder} {source} --out codes.npy")
+        more = f" --method {config['method']}" if ":" in config["method"] else ""
+        more += " --on-bad skip" if config["data"]["bad"] else ""
+        lines.append(f"next     selfsup encode {shlex.quote(str(model.folder))} {source} --out codes.npy{more}")
     return "\n".join(lines)
 
 

@@ -16,10 +16,11 @@ from selfsup.data.intake import Intake
 from selfsup.data.request import Request
 from selfsup.errors import DataError, OptionError, unknown
 
-KINDS = (
-    "an array, a tensor, a data frame, a pair (array, labels), a folder of images or of parquet files, "
-    "a .npy, .npz, .csv, .tsv, .parquet, .arrow, .json or .jsonl file, 'hub:NAME', or 'digits'"
+WORDS = (
+    "a folder of images or of parquet files, a .npy, .npz, .csv, .tsv, .parquet, .arrow, .json or .jsonl file, "
+    "'hub:NAME', or 'digits'"
 )
+KINDS = f"an array, a tensor, a data frame, a pair (array, labels), {WORDS}"
 READERS = {
     ".npy": npy.from_npy,
     ".npz": npy.from_npz,
@@ -130,9 +131,18 @@ def _again(made: Dataset, request: Request) -> Dataset:
 
 
 def _from_words(words: str, request: Request) -> Dataset:
-    """A path, ``hub:NAME`` or ``digits``."""
+    """A path, ``hub:NAME`` or ``digits``; what is wrong with it is said with its name."""
     if not words.strip():
-        raise DataError(f"the path is empty; give {KINDS}")
+        raise DataError(f"the path is empty; give {WORDS}")
+    try:
+        return _named(words, request)
+    except DataError as error:
+        if Path(words).name in str(error):
+            raise
+        raise DataError(f"{words}: {error}") from error
+
+
+def _named(words: str, request: Request) -> Dataset:
     if words == "digits":
         return arrays.digits(request)
     if words.startswith("hub:"):
@@ -145,7 +155,7 @@ def _from_words(words: str, request: Request) -> Dataset:
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         alone = "; for a single image, give its folder" if path.suffix.lower() in folder.SUFFIXES else ""
-        raise DataError(f"cannot tell what {path} holds from its name{alone}; give {KINDS}")
+        raise DataError(f"cannot tell what {path} holds from its name{alone}; give {WORDS}")
     return reader(path, request)
 
 
@@ -167,6 +177,6 @@ def _missing(words: str, path: Path) -> str:
         names = []
     told = unknown("file or folder", path.name, [*names, "digits"] if words == path.name else names)
     near = told.partition("; did you mean")
-    where = "" if words == path.name else f" in {parent}"
-    said = f"no '{path.name}'{where}" + (f"; did you mean{near[2]}" if near[1] else "")
-    return f"there is no data at '{words}': {said}. Give {KINDS}"
+    where = "" if words == path.name else f" in {parent}" if parent != Path() else " in the current folder"
+    said = f"no '{path.name}'{where}" + (f"; did you mean{near[2]} Otherwise give" if near[1] else ". Give")
+    return f"there is no data at '{words}': {said} {WORDS}"

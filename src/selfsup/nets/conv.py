@@ -5,7 +5,13 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-SMALLEST = 3  # pixels: a conv trunk halves its map until it is smaller than twice this
+SMALLEST = 3  # pixels: a conv trunk halves its map until it is at most so high
+LARGE = 24  # pixels: from here on the first block halves the map too, since most of the work would be done there
+
+
+def first_stride(side: int) -> int:
+    """Stride of the first block for images of this side."""
+    return 2 if side >= LARGE else 1
 
 
 def unit(fan_in: int, fan_out: int, kernel: int = 3, stride: int = 1) -> list[nn.Module]:
@@ -22,7 +28,7 @@ def channels_last(module: nn.Module) -> None:
 
 
 def conv_blocks(channels: int, side: int, widths: tuple[int, ...] | None = None) -> list[nn.Module]:
-    """One 3x3 convolution a block: the first at full size, each further one at half the size of the one before.
+    """One 3x3 convolution a block; each block halves the map, the first one only from 24 pixels on.
 
     Parameters
     ----------
@@ -31,23 +37,23 @@ def conv_blocks(channels: int, side: int, widths: tuple[int, ...] | None = None)
     side
         Longer side in pixels; it decides the number of blocks where `widths` does not.
     widths
-        Channels of the blocks. None: 32, doubled with every halving, up to 256, until the map is at most 3 pixels high.
+        Channels of the blocks. None: 32, doubled from block to block up to 256, until the map is at most 3 pixels high.
     """
+    first = first_stride(side)
     if widths is None:
-        halvings = 0
-        while -(-side // 2**halvings) > SMALLEST:
-            halvings += 1
-        widths = tuple(min(32 * 2**k, 256) for k in range(halvings + 1))
+        chosen, left = [32], -(-side // first)
+        while left > SMALLEST:
+            chosen, left = [*chosen, min(2 * chosen[-1], 256)], -(-left // 2)
+        widths = tuple(chosen)
     fans = (channels, *widths)
-    return [
-        nn.Sequential(*unit(fans[k], fans[k + 1], stride=1 if k == 0 else 2)) for k in range(len(widths))
-    ]  # the map of block k is 2**k times smaller than the image
+    return [nn.Sequential(*unit(fans[k], fans[k + 1], stride=first if k == 0 else 2)) for k in range(len(widths))]
 
 
 def nin_blocks(channels: int, side: int, widths: tuple[int, ...] | None = None) -> list[nn.Module]:
     """Blocks of two convolutions in the spirit of Network in Network (Lin et al. 2014), which RotNet was published with.
 
-    Every block halves the map (the first one only from 24 pixels on), so that most of the work is done on small maps.
+    Every block halves the map (the first one only from 24 pixels on), so that most of the work is done on small maps, and
+    only the first convolution of a block looks around.
 
     Parameters
     ----------
@@ -56,10 +62,10 @@ def nin_blocks(channels: int, side: int, widths: tuple[int, ...] | None = None) 
     side
         Shorter side in pixels.
     widths
-        Channels of the blocks; None is (96, 192, 192).
+        Channels of the blocks; None is (64, 192, 192).
     """
-    first, *others = widths or (96, 192, 192)
-    blocks = [nn.Sequential(*unit(channels, first, 5, 2 if side >= 24 else 1), *unit(first, first, 1))]
+    first, *others = widths or (64, 192, 192)
+    blocks = [nn.Sequential(*unit(channels, first, 5, first_stride(side)), *unit(first, first, 1))]
     for fan_in, width in zip([first, *others], others, strict=False):
-        blocks.append(nn.Sequential(*unit(fan_in, width, 3, 2), *unit(width, width, 3)))
+        blocks.append(nn.Sequential(*unit(fan_in, width, 3, 2), *unit(width, width, 1)))
     return list(blocks)

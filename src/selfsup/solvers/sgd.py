@@ -61,6 +61,7 @@ class Run:
         self.history: list[Record] = []
         self.seconds, self.waited = 0.0, 0.0  # spent on this epoch so far, and of that on waiting for data
         self.best: dict[str, Tensor] = {}  # weights at the least held-out loss, for early stopping
+        self.done = False  # whether patience ran out
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Write everything that the next step depends on."""
@@ -69,6 +70,7 @@ class Run:
         tensors |= {f"best.{name}": value for name, value in self.best.items()}
         tensors |= {"rng.hide": self.rng.get_state(), "rng.torch": torch.get_rng_state()}
         facts = {"epoch": self.epoch, "batch": self.batch, "history": self.history, "seconds": self.seconds}
+        facts["done"] = self.done
         checkpoint.save(tensors, facts)
 
     def restore(self, checkpoint: Checkpoint) -> bool:
@@ -83,7 +85,7 @@ class Run:
         self.rng.set_state(tensors["rng.hide"])
         torch.set_rng_state(tensors["rng.torch"])
         self.epoch, self.batch, self.seconds = facts["epoch"], facts["batch"], facts["seconds"]
-        self.history = facts["history"]
+        self.history, self.done = facts["history"], facts["done"]
         return True
 
 
@@ -133,16 +135,19 @@ def sgd(
             run.history = [measure(method, probe, 0)]
         module, optimizer = accelerator.prepare(Step(method), run.optimizer)
         method.train()
-        while run.epoch <= plan.epochs:
+        while run.epoch <= plan.epochs and not run.done:
             train_epoch(run, accelerator, module, optimizer, samples, progress, checkpoint, stop)
             finish_epoch(run, probe, len(samples), progress)
             if on_record and accelerator.is_main_process:
                 on_record(run.history)
             if plan.patience is not None and out_of_patience(run, plan.patience):
                 set_tensors(method, run.best)
-                break
-            if checkpoint and accelerator.is_main_process and checkpoint.due():
+                run.done = True
+            if checkpoint and accelerator.is_main_process and (stop.is_set() or checkpoint.due()):
                 run.save(checkpoint)
+            if stop.is_set():
+                progress.close()
+                raise Interrupted(f"stopped after epoch {run.epoch - 1} of {plan.epochs}")
         method.progress = 1.0
         method.eval()
     progress.close()
@@ -220,8 +225,8 @@ def finish_epoch(run: Run, probe: Tensor, rows: int, progress: Progress) -> None
 
 def measure(method: Method, probe: Tensor, epoch: int) -> Record:
     """Loss, shuffled loss and gap on the probe rows."""
-    found = shuffle_gap(method, probe, draws=1 if epoch else 5)
-    return {"epoch": epoch, "heldout": found["loss"], "gap": found["gap"], "shuffled": found["shuffled"]}
+    found = shuffle_gap(method, probe, draws=3)
+    return {"epoch": epoch, "heldout": found.pop("loss"), **found}
 
 
 def out_of_patience(run: Run, patience: int) -> bool:
@@ -253,8 +258,8 @@ def line(run: Run, batches: tuple[Tensor, ...], first: int, elapsed: float, wait
     gap = run.history[-1]["gap"]
     rate = sum(len(b) for b in batches[first : run.batch]) / elapsed
     return (
-        f"epoch {run.epoch}/{run.plan.epochs}  {terms}  gap {gap:.3g}  {rate:,.0f} samples/s  "
-        f"data {waited / elapsed:.0%}  {duration(left * elapsed / done)} left"
+        f"epoch {run.epoch}/{run.plan.epochs}  {duration(left * elapsed / done)} left  {terms}  gap {gap:.3g}  "
+        f"{rate:,.0f} samples/s  waiting for data {waited / elapsed:.0%}"
     )
 
 

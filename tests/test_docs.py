@@ -1,0 +1,76 @@
+"""Every example that is printed in the README and the docs runs, in the order of the page."""
+
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from conftest import pictures
+from selfsup.cli import main
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.S | re.M)
+
+
+@pytest.fixture
+def users_folder(tmp_path, monkeypatch):
+    """What the README's user has: photos in folders by class, a table, and an array."""
+    for number, image in enumerate(pictures(60, 3, 32, 40)):
+        folder = tmp_path / "photos" / ("cats" if number % 2 else "dogs")
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray((image.transpose(1, 2, 0) * 255).astype(np.uint8)).save(folder / f"{number}.png")
+    np.savetxt(
+        tmp_path / "table.csv",
+        np.random.default_rng(0).normal(size=(60, 5)),
+        delimiter=",",
+        header="a,b,c,d,e",
+        comments="",
+    )
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_python_examples_run(users_folder):
+    examples = [code for page in PAGES for code in blocks(page, "python")]
+    assert examples
+    space: dict = {}
+    for code in examples:
+        exec(compile(code, "README.md", "exec"), space)
+
+
+def test_the_commands_run(users_folder, capsys):
+    lines = [line for page in PAGES for block in blocks(page, "sh") for line in block.splitlines()]
+    commands = [shlex.split(line, comments=True) for line in lines if line.startswith("selfsup ")]
+    assert len(commands) >= 5
+    for words in commands:
+        assert main([*words[1:]]) == 0, f"{words}: {capsys.readouterr().err}"
+
+
+def test_the_makefile_has_the_two_commands():
+    rules = (ROOT / "Makefile").read_text()
+    assert "\ndemo:" in rules
+    assert "\ntest:" in rules
+    assert "make test" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_links_between_pages_lead_somewhere():
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#\s]+)\)", page.read_text()):
+            if "://" not in target:
+                assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_numbers_name_their_command():
+    """A table of figures in the README stands under the command that prints it."""
+    text = (ROOT / "README.md").read_text()
+    for table in re.finditer(r"(?:^\|.*\|\n)+", text, re.M):
+        if re.search(r"\d\.\d", table.group()):
+            before = text[max(0, table.start() - 400) : table.start()]
+            assert "benchmarks/" in before or "make demo" in before, table.group()[:80]
