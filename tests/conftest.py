@@ -3,11 +3,15 @@
 import os
 from pathlib import Path
 
-import numpy as np
-import pytest
-import torch
+# One thread: the nets here are tiny, and on a busy machine threads that wait for each other cost ten times what they save.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
 
-torch.set_num_threads(2)
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+import torch  # noqa: E402
+
+torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)

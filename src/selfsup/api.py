@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 import logging
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
+import torch
 
 from selfsup import evidence, store
 from selfsup.data import Dataset, open_data
@@ -130,6 +132,8 @@ def fit(
     given = {name: value for name, value in locals().items() if name not in ("data", "method", "options")}
     settings = _checked(given)
     out = Path(out) if out is not None else None
+    if int(os.environ.get("RANK", "0")) > 0:  # torchrun: the first process writes and speaks, the others only train
+        out, settings = None, settings | {"evaluate": False, "progress": False}
     if out is not None and resume and (out / store.CONFIG).is_file() and not store.partial(out).exists():
         log.info("%s is finished; nothing to resume", out)
         return load(out, method=method if not isinstance(method, str) or ":" in method else None)
@@ -270,10 +274,12 @@ def _untrained(model: Model) -> Method:
     config = model.config
     if isinstance(config["options"].get("net"), dict):
         untrained = copy.deepcopy(model.method)
-        for module in untrained.modules():
-            reset = getattr(module, "reset_parameters", None)
-            if callable(reset):
-                reset()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config["seed"])
+            for module in untrained.modules():
+                reset = getattr(module, "reset_parameters", None)
+                if callable(reset):
+                    reset()
         return untrained
     cls = type(model.method)
     options = {key: tuple(v) if isinstance(v, list) else v for key, v in config["options"].items()}

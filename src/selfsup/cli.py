@@ -156,13 +156,12 @@ def encode(
     file = _free_file(out, overwrite)
     if file.suffix not in (".npy", ".parquet"):
         raise UsageError(f"--out must end in .npy or .parquet; got '{out}'")
-    model = _load(run, method, device)
-    dataset = model.open(data, on_bad=on_bad, progress=progress)
+    dataset = (model := _load(run, method, device)).open(data, on_bad=on_bad, progress=progress)
     found = model.encode_rows(dataset.samples()) if layer else {"code": model.encode(dataset)}
     if layer and layer not in found:
         raise OptionError(unknown("layer", layer, found))
     codes = found[layer or "code"]
-    store.write_codes(file, codes, dataset.names or [str(number) for number in range(len(codes))])
+    store.write_codes(file, codes, dataset.names or list(map(str, range(len(codes)))))
     _say(f"{len(codes):,} codes of {codes.shape[1]} values in {file}")
     if dataset.bad:
         some = ", ".join(bad.name for bad in dataset.bad[:5]) + (", ..." if len(dataset.bad) > 5 else "")
@@ -292,7 +291,7 @@ class _Parser(argparse.ArgumentParser):
             self._add(self.add_argument_group(title) if title else self, options, hidden=not title)
             self.known |= options
             if not title:
-                self.epilog = "Name a method to see its own options too: selfsup fit DATA --method denoising --help"
+                self.epilog = "A method has options of its own: selfsup fit DATA --method denoising --help"
 
     def error(self, message: str) -> NoReturn:
         message = re.sub(r"^the following arguments are required: (.*)$", r"missing: \1", message)

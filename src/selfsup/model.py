@@ -263,11 +263,13 @@ def load(
     except (DataError, OptionError) as error:
         raise RunError(f"{folder / store.CONFIG} is damaged: {error}") from error
     _load_weights(made, folder)
-    evidence = (
-        Evaluation.from_dict(store.read_json(folder, store.EVALUATION))
-        if (folder / store.EVALUATION).exists()
-        else None
-    )
+    evidence = None
+    if (folder / store.EVALUATION).exists():
+        saved = store.read_json(folder, store.EVALUATION)
+        try:
+            evidence = Evaluation.from_dict(saved)
+        except RunError as error:
+            raise RunError(f"{folder / store.EVALUATION} is damaged: {error}") from error
     pictures = store.read_arrays(folder, store.PICTURES) if (folder / store.PICTURES).exists() else {}
     return Model(made.to(device), intake, config, store.read_metrics(folder), evidence, pictures, folder)
 

@@ -9,11 +9,6 @@ SMALLEST = 3  # pixels: a conv trunk halves its map until it is at most so high
 LARGE = 24  # pixels: from here on the first block halves the map too, since most of the work would be done there
 
 
-def first_stride(side: int) -> int:
-    """Stride of the first block for images of this side."""
-    return 2 if side >= LARGE else 1
-
-
 def unit(fan_in: int, fan_out: int, kernel: int = 3, stride: int = 1) -> list[nn.Module]:
     """Convolution, batch norm, ReLU; the map keeps its size (over `stride`, rounded up)."""
     convolution = nn.Conv2d(fan_in, fan_out, kernel, stride, kernel // 2, bias=False)
@@ -39,7 +34,7 @@ def conv_blocks(channels: int, side: int, widths: tuple[int, ...] | None = None)
     widths
         Channels of the blocks. None: 32, doubled from block to block up to 256, until the map is at most 3 pixels high.
     """
-    first = first_stride(side)
+    first = 2 if side >= LARGE else 1
     if widths is None:
         chosen, left = [32], -(-side // first)
         while left > SMALLEST:
@@ -52,8 +47,7 @@ def conv_blocks(channels: int, side: int, widths: tuple[int, ...] | None = None)
 def nin_blocks(channels: int, side: int, widths: tuple[int, ...] | None = None) -> list[nn.Module]:
     """Blocks of two convolutions in the spirit of Network in Network (Lin et al. 2014), which RotNet was published with.
 
-    Every block halves the map (the first one only from 24 pixels on), so that most of the work is done on small maps, and
-    only the first convolution of a block looks around.
+    Every block halves the map (the first one only from 24 pixels on), so that most of the work is done on small maps.
 
     Parameters
     ----------
@@ -62,10 +56,11 @@ def nin_blocks(channels: int, side: int, widths: tuple[int, ...] | None = None) 
     side
         Shorter side in pixels.
     widths
-        Channels of the blocks; None is (64, 192, 192).
+        Channels of the blocks; None is (96, 192, 192).
     """
-    first, *others = widths or (64, 192, 192)
-    blocks = [nn.Sequential(*unit(channels, first, 5, first_stride(side)), *unit(first, first, 1))]
+    first, *others = widths or (96, 192, 192)
+    stride = 2 if side >= LARGE else 1
+    blocks = [nn.Sequential(*unit(channels, first, 5, stride), *unit(first, first, 1))]
     for fan_in, width in zip([first, *others], others, strict=False):
-        blocks.append(nn.Sequential(*unit(fan_in, width, 3, 2), *unit(width, width, 1)))
+        blocks.append(nn.Sequential(*unit(fan_in, width, 3, 2), *unit(width, width, 3)))
     return list(blocks)

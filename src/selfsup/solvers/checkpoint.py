@@ -95,9 +95,13 @@ def unpack(tensors: Mapping[str, Tensor], module: torch.nn.Module, optimizer: to
     """Put back what `pack` gave, to the bit."""
     start = len("method.")
     set_tensors(module, {name[start:]: t for name, t in tensors.items() if name.startswith("method.")})
+    parameters = [own for group in optimizer.param_groups for own in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         if name.startswith("optimizer."):
             _, number, key = name.split(".", 2)
-            state.setdefault(int(number), {})[key] = tensor
+            own = parameters[int(number)]
+            # in the parameter's own order in memory (channels last): a fused step pairs them place by place
+            laid = torch.empty_like(own, dtype=tensor.dtype).copy_(tensor) if tensor.shape == own.shape else tensor
+            state.setdefault(int(number), {})[key] = laid
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

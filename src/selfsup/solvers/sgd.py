@@ -49,13 +49,13 @@ class Step(nn.Module):
 class Run:
     """State of one training run: what a checkpoint keeps, and nothing else."""
 
-    def __init__(self, method: Method, plan: Plan, device: torch.device) -> None:
+    def __init__(self, method: Method, plan: Plan, device: torch.device, process: int = 0) -> None:
         self.method, self.plan, self.device = method, plan, device
         parameters = [p for p in method.parameters() if p.requires_grad]
         if not parameters:
             raise TrainingError(f"{type(method).__name__} has no trainable parameter")
         self.optimizer = make_optimizer(parameters, plan)
-        self.rng = torch.Generator(device=device).manual_seed(plan.seed)
+        self.rng = torch.Generator(device=device).manual_seed(plan.seed + process)  # each process hides for itself
         self.epoch, self.batch = 1, 0  # the next batch to train on
         self.sums: dict[str, Tensor] = {}  # of each term over the rows of this epoch so far
         self.history: list[Record] = []
@@ -125,12 +125,14 @@ def sgd(
     accelerator = make_accelerator(plan, device)
     if method.batch_coupled and accelerator.num_processes > 1:
         raise OptionError(f"{type(method).__name__} compares the samples of a batch; train it in one process")
+    if checkpoint and accelerator.num_processes > 1 and checkpoint.load() is not None:
+        raise OptionError("a run of several processes cannot be resumed yet: only the first one's state was saved")
     method.to(device)
     samples = samples.to(device)
     probe = heldout.to(device)[torch.arange(min(len(heldout), GAP_ROWS))]
     with torch.random.fork_rng(devices=[]), stop_flag() as stop:
         torch.manual_seed(plan.seed)  # for dropout in a user's net: the contract asks for none, resume must not mind
-        run = Run(method, plan, device)
+        run = Run(method, plan, device, accelerator.process_index)
         if not (checkpoint and run.restore(checkpoint)):
             run.history = [measure(method, probe, 0)]
         module, optimizer = accelerator.prepare(Step(method), run.optimizer)
@@ -191,7 +193,7 @@ def train_epoch(
         optimizer.zero_grad()
         method.after_step(answer)
         for name, term in terms.items():
-            share = term.detach().mean() * len(rows)
+            share = term.detach().mean() * len(batches[run.batch])
             run.sums[name] = run.sums[name] + share if name in run.sums else share
         run.batch += 1
         elapsed = time.perf_counter() - clock
