@@ -263,15 +263,28 @@ def load(
     except (DataError, OptionError) as error:
         raise RunError(f"{folder / store.CONFIG} is damaged: {error}") from error
     _load_weights(made, folder)
-    evidence = None
-    if (folder / store.EVALUATION).exists():
-        saved = store.read_json(folder, store.EVALUATION)
-        try:
-            evidence = Evaluation.from_dict(saved)
-        except RunError as error:
-            raise RunError(f"{folder / store.EVALUATION} is damaged: {error}") from error
     pictures = store.read_arrays(folder, store.PICTURES) if (folder / store.PICTURES).exists() else {}
-    return Model(made.to(device), intake, config, store.read_metrics(folder), evidence, pictures, folder)
+    return Model(made.to(device), intake, config, _records(folder), _evidence(folder), pictures, folder)
+
+
+def _records(folder: Path) -> list[dict[str, Any]]:
+    """What was measured before training and after each epoch."""
+    records, wanted = store.read_metrics(folder), {"epoch", "heldout", "gap"}
+    if not records or not all(isinstance(record, dict) and wanted <= record.keys() for record in records):
+        raise RunError(
+            f"{folder / store.METRICS} is damaged: each line must be a record of {', '.join(sorted(wanted))}"
+        )
+    return records
+
+
+def _evidence(folder: Path) -> Evaluation | None:
+    if not (folder / store.EVALUATION).exists():
+        return None
+    saved = store.read_json(folder, store.EVALUATION)
+    try:
+        return Evaluation.from_dict(saved)
+    except RunError as error:
+        raise RunError(f"{folder / store.EVALUATION} is damaged: {error}") from error
 
 
 def saved_moments(config: Mapping[str, Any]) -> Callable[[], Moments] | None:
