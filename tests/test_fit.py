@@ -185,6 +185,7 @@ def test_early_stopping_takes_the_best_epochs_weights(digits):
         ({"method": "denoising", "level": 2.0, "corruption": "masking"}, "'level' is a share"),
         ({"method": "denoising", "corruption": "fog"}, "one of 'gaussian', 'masking', 'salt-and-pepper'"),
         ({"method": "denoising", "hidden": (8, 0)}, "'hidden' must be"),
+        ({"method": "denoising", "hidden": ()}, "at least one width for net 'conv'"),
         ({"method": "denoising", "net": "vgg"}, "'net' must be"),
         ({"method": "linear", "n_components": 65}, "at most 64"),
         ({"method": "linear", "n_components": True}, "'n_components' must be a whole number"),

@@ -23,16 +23,12 @@ def summary(model: Model, source: str) -> str:
         f"hides    {config['hides']}",
         f"net      {config['net']}; {config['parameters']:,} parameters; codes of {config['width']} values",
         f"trained  {_effort(model)} on {training['rows']:,} rows{held}",
-        f"loss     {model.start['heldout']:.4g} before, {last['heldout']:.4g} after ({_where(training)})",
-        f"gap      {model.start['gap']:.3g} before, {last['gap']:.3g} after: what a guess owes to its own sample",
+        f"loss     {model.start['heldout']:.4g} before, {last['heldout']:.4g} after ({_where(training)}); "
+        f"gap to the guesses of other samples: {model.start['gap']:.3g} before, {last['gap']:.3g} after",
     ]
     if model.evaluation is not None:
-        if model.evaluation.probe:
-            lines += ["", str(model.evaluation), ""]
-        else:
-            verdict = model.evaluation.verdict
-            lines += [f"verdict  {verdict['kind'].upper()}. {verdict['sentence']}"]
-            lines += [f"note     {note}" for note in model.evaluation.notes]
+        lines.append(model.evaluation.short())
+        lines += [f"note     {note}" for note in model.evaluation.notes]
     if config["data"]["bad"]:
         lines.append(f"skipped  {config['data']['bad']:,} files that could not be read: see bad_files.json")
     if model.folder is not None:

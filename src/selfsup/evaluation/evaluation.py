@@ -54,6 +54,13 @@ class Evaluation:
         words += [f"Note: {note}" for note in self.notes]
         return "\n".join(lines + [line for text in words for line in textwrap.wrap(text, WIDTH)])
 
+    def short(self) -> str:
+        """The linear probe of the judged layer beside the baselines, and the verdict: what a first look needs."""
+        layer = self.verdict["because"].get("layer")
+        rows = [row for row in self.probe if row["layer"] in ("", layer)]
+        words = f"{self.verdict['kind'].upper()}. {self.verdict['sentence']}"
+        return "\n".join([*(table(MEASURES["probe"], rows) if rows else []), *textwrap.wrap(words, WIDTH)])
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready; what ``evaluation.json`` holds."""
         return {part: getattr(self, part) for part in PARTS}

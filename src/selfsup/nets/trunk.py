@@ -88,6 +88,8 @@ def make_trunk(
         return Trunk(blocks, shape, f"{type(net).__name__} as given")
     if net == "auto":
         net = for_images if len(shape) == 3 else "mlp"
+    if hidden == () and net != "mlp":
+        raise OptionError(f"option 'hidden' must name at least one width for net '{net}'; got none")
     if net == "mlp":
         widths = hidden if hidden is not None else (256,)
         layers = [mlp([a, b], last_active=True) for a, b in zip((_size(shape), *widths), widths, strict=False)]
