@@ -23,7 +23,7 @@ def runs():
 
     data = data_folder()
     return {
-        "cifar10-rotation": (data / "cifar10", "rotation", {"limit": 20_000, "precision": "bfloat16", "epochs": 4}),
+        "cifar10-rotation": (data / "cifar10", "rotation", {"limit": 20_000, "precision": "bfloat16", "epochs": 5}),
         "mnist-denoising": (data / "mnist", "denoising", {}),
         "mnist-rotation": (data / "mnist", "rotation", {"precision": "bfloat16"}),
         "digits-denoising": ("digits", "denoising", {}),
