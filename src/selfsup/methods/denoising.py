@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, ClassVar, Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from selfsup.errors import OptionError
@@ -83,7 +84,7 @@ class Denoising(Method):
 
     def loss(self, guess: Tensor, answer: Tensor) -> Terms:
         """Squared error, summed over features: (B,)."""
-        return {"reconstruction": (guess - answer).square().flatten(1).sum(1)}
+        return {"reconstruction": F.mse_loss(guess, answer, reduction="none").flatten(1).sum(1)}
 
     def encode(self, x: Tensor) -> Tensor:
         """Codes (B, D) of the clean sample."""

@@ -135,10 +135,10 @@ def sgd(
         run = Run(method, plan, device, accelerator.process_index)
         if not (checkpoint and run.restore(checkpoint)):
             run.history = [measure(method, probe, 0)]
-        module, optimizer = accelerator.prepare(Step(method), run.optimizer)
+        module = accelerator.prepare(Step(method))
         method.train()
         while run.epoch <= plan.epochs and not run.done:
-            train_epoch(run, accelerator, module, optimizer, samples, progress, checkpoint, stop)
+            train_epoch(run, accelerator, module, samples, progress, checkpoint, stop)
             finish_epoch(run, probe, len(samples), progress)
             if on_record and accelerator.is_main_process:
                 on_record(run.history)
@@ -160,7 +160,6 @@ def train_epoch(
     run: Run,
     accelerator: Accelerator,
     module: nn.Module,
-    optimizer: torch.optim.Optimizer,
     samples: Samples,
     progress: Progress,
     checkpoint: Checkpoint | None,
@@ -176,7 +175,7 @@ def train_epoch(
         method.progress = ((run.epoch - 1) * len(batches) + run.batch) / steps
         # the rate of the step's end: a warm-up from 0 would waste the first step
         rate = plan.rate(((run.epoch - 1) * len(batches) + run.batch + 0.5) / steps)
-        for group in optimizer.param_groups:
+        for group in run.optimizer.param_groups:
             group["lr"] = rate
         before = time.perf_counter()
         rows = batches[run.batch].tensor_split(accelerator.num_processes)[accelerator.process_index].to(run.device)
@@ -186,11 +185,12 @@ def train_epoch(
         loss = total(terms)
         if run.device.type == "cpu" or run.batch % 50 == 0:  # on a GPU a look at the loss waits for the device
             check_finite(loss, terms, run)
-        accelerator.backward(loss)
+        # plain calls: nothing is scaled or accumulated here, and accelerate's own look packages up at every step (0.4 ms)
+        loss.backward()
         if plan.clip is not None:
-            accelerator.clip_grad_norm_(module.parameters(), plan.clip)
-        optimizer.step()
-        optimizer.zero_grad()
+            nn.utils.clip_grad_norm_(module.parameters(), plan.clip)
+        run.optimizer.step()
+        run.optimizer.zero_grad()
         method.after_step(answer)
         for name, term in terms.items():
             share = term.detach().mean() * len(batches[run.batch])
