@@ -74,6 +74,10 @@ def main() -> None:
         print(f"\n{name}, {given.threads} thread(s), median of {given.rounds} rounds")
         print(table(rows, systems[0]))
         angle = subspace_angles(*(axes[s].T.astype(np.float64) for s in systems[:2])).max()
+        truth = PCA(32, svd_solver="covariance_eigh").fit(load(name).astype(np.float64)).components_
+        for system in systems[:2]:
+            error = subspace_angles(axes[system].T.astype(np.float64), truth.T).max()
+            print(f"  {system} to PCA in float64: {error:.1e} rad")
         mse = [np.median([row["MSE"] for row in rows if row["system"] == s]) for s in systems]
         cpu = [np.median([row["cpu"] for row in rows if row["system"] == s]) for s in systems]
         print(f"largest angle between the subspaces of PCA and linear: {angle:.2e} rad (bar 1e-4)")

@@ -25,7 +25,7 @@ def runs():
     return {
         "cifar10-rotation": (data / "cifar10", "rotation", {"limit": 20_000, "precision": "bfloat16", "epochs": 5}),
         "mnist-denoising": (data / "mnist", "denoising", {}),
-        "mnist-rotation": (data / "mnist", "rotation", {"precision": "bfloat16"}),
+        "mnist-rotation": (data / "mnist", "rotation", {"precision": "bfloat16", "epochs": 1}),
         "digits-denoising": ("digits", "denoising", {}),
         "digits-rotation": ("digits", "rotation", {}),
     }

@@ -429,7 +429,7 @@ def test_one_class_and_constant_columns_train_and_are_told(command, tmp_path):
     np.save(tmp_path / "same.npy", np.ones((30, 4)))
     code, out, err = command("fit", "same.npy", "--epochs", "1", "--out", "same")
     assert code == 0, err
-    assert "verdict  COLLAPSED" in out or "verdict  NOT LEARNING" in out
+    assert "COLLAPSED. " in out or "NOT LEARNING. " in out
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors", "metrics.jsonl", "evaluation.json"])
