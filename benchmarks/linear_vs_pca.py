@@ -59,6 +59,7 @@ def main() -> None:
         os.environ[name] = str(given.threads)
     import numpy as np
     from scipy.linalg import subspace_angles
+    from sklearn.decomposition import PCA
 
     from _timing import apart, table
 
