@@ -137,7 +137,8 @@ def test_hard_data_give_no_warnings(monkeypatch):
     monkeypatch.setattr("selfsup.evaluation.probe.ITERATIONS", 11)
     train, y_train = blobs(300, classes=30, width=3, apart=0.1)
     test, y_test = blobs(50, classes=30, width=3, apart=0.1, seed=1)
-    compare({("model", "code"): Features(train, test)}, y_train, y_test)
+    probe_rows, knn_rows = compare({("model", "code"): Features(train, test)}, y_train, y_test)
+    assert all(0 <= row["accuracy"] <= 1 for row in [*probe_rows, *knn_rows])
 
 
 def test_permuted_labels_give_chance(data):

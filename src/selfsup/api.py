@@ -135,7 +135,7 @@ def fit(
     if int(os.environ.get("RANK", "0")) > 0:  # torchrun: the first process writes and speaks, the others only train
         out, settings = None, settings | {"evaluate": False, "progress": False}
     if out is not None and resume and (out / store.CONFIG).is_file() and not store.partial(out).exists():
-        log.info("%s is finished; nothing to resume", out)
+        log.warning("%s is finished and returned as it is, with its own settings; --overwrite to train it anew", out)
         return load(out, method=method if not isinstance(method, str) or ":" in method else None)
     if out is not None and not resume:
         store.check_free(out, overwrite=overwrite)

@@ -26,10 +26,6 @@ class TrainingError(SelfsupError):
     """Training cannot go on: a loss is not finite, or a method breaks the contract."""
 
 
-class MissingExtra(SelfsupError, ImportError):
-    """A package that an optional task needs is not installed."""
-
-
 class Interrupted(SelfsupError, KeyboardInterrupt):
     """The user stopped training; where the run has a folder, its state was saved and can be resumed."""
 

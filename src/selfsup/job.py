@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -221,11 +221,11 @@ def choose_device(asked: str) -> torch.device:
     return device
 
 
-def choose_precision(asked: str, device: torch.device) -> Any:
+def choose_precision(asked: str, device: torch.device) -> Literal["float32", "bfloat16"]:
     """Float32 on a CPU, bfloat16 on a GPU that has it, unless asked otherwise."""
-    if asked != "auto":
-        return asked
-    return "bfloat16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "float32"
+    if asked == "auto":
+        return "bfloat16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "float32"
+    return "bfloat16" if asked == "bfloat16" else "float32"
 
 
 def held_out(rows: int, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

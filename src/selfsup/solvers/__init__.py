@@ -5,6 +5,4 @@ from selfsup.solvers.exact import exact
 from selfsup.solvers.plan import Plan
 from selfsup.solvers.sgd import sgd
 
-SOLVERS = ("sgd", "exact")
-
-__all__ = ["SOLVERS", "Checkpoint", "Plan", "exact", "sgd"]
+__all__ = ["Checkpoint", "Plan", "exact", "sgd"]
