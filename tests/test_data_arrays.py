@@ -126,20 +126,35 @@ def test_arrays_that_are_refused(source, words):
         open_data(source)
 
 
-def test_values_that_are_not_finite_are_named():
+def test_missing_values_of_vectors_are_kept():
     x = RNG.random((1000, 50), np.float32)
     x[700, 3] = x[800, 1] = np.nan
-    with pytest.raises(
-        DataError, match=r"2 values are not finite; the first, in row 700, column 3, is missing \(NaN\)"
-    ):
+    made = open_data(x)
+    assert np.shares_memory(made.x, x)
+    assert made.intake == Intake("vector", (50,), missing=True)
+    assert made.spec().missing
+    assert made.missing_words() == "2 values are missing (NaN), the first in row 700, column 3"
+    np.testing.assert_array_equal(made.samples(np.asarray([700]))[slice(None)].numpy(), x[[700]])
+    assert open_data(x[:700]).missing_words() == ""
+    like = open_data(x[:700]).intake
+    assert open_data(x, like=like).intake == made.intake
+    assert open_data(made, like=like) is made
+    x[:, 7] = np.nan
+    with pytest.raises(DataError, match="column 7: every value is missing"):
         open_data(x)
-    x[700, 3], x[800, 1] = np.inf, 0
-    with pytest.raises(DataError, match=r"1 value is .*row 700.*infinite"):
+    assert open_data(x, like=like).intake.missing  # a model fills it in
+    assert open_data(np.asarray([[1, np.nan], [2, 3]]), limit=1, like=Intake("vector", (2,))).intake.missing
+
+
+def test_values_that_are_not_finite_are_named():
+    x = RNG.random((1000, 50), np.float32)
+    x[700, 3] = np.inf
+    with pytest.raises(DataError, match=r"1 value is .*row 700, column 3, is infinite"):
         open_data(x)
-    x[800, 1] = -np.inf
-    with pytest.raises(DataError, match="2 values"):
+    x[800, 1], x[0, 0] = -np.inf, np.nan
+    with pytest.raises(DataError, match="2 values .*row 700"):
         open_data(x)
-    with pytest.raises(DataError, match="row 0, is"):
+    with pytest.raises(DataError, match=r"row 0, is missing \(NaN\)"):
         open_data(np.full((2, 4, 4), np.nan))
     with pytest.raises(DataError, match="too large for float32"):
         open_data(np.full((2, 2), 1e300))

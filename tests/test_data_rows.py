@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from selfsup.data import Dataset, Intake, Rows, hashing, memory, open_data
 from selfsup.errors import DataError
+from selfsup.method import Field
 
 RNG = np.random.default_rng(1)
 
@@ -93,6 +94,33 @@ def test_moments_are_those_of_the_batches(seed, kind, some):
     assert moments.unit is bool((batch >= 0).all() and (batch <= 1).all())
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 1000), share=st.sampled_from([0.0, 0.02, 0.5, 0.98]), chunk=st.sampled_from([6, 50, 1 << 17])
+)
+def test_moments_leave_missing_values_out(seed, share, chunk):
+    rng = np.random.default_rng(seed)
+    x = (rng.normal(0, 1, (60, 3)) + [1e4, 0, -5]).astype(np.float32)
+    x[rng.random(x.shape) < share] = np.nan
+    x[rng.integers(60), :] = [1e4, 0.5, -5]  # no column is without a value
+    before = x.copy()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("selfsup.data.moments.CHUNK", chunk)
+        moments = open_data(x).spec().moments
+    np.testing.assert_allclose(moments.mean, np.nanmean(x.astype(np.float64), 0), rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(moments.std, np.nanstd(x.astype(np.float64), 0), rtol=1e-5, atol=1e-5)
+    assert moments.unit is False
+    np.testing.assert_array_equal(x, before)
+
+
+def test_moments_of_units_with_missing_values():
+    moments = open_data(np.asarray([[0, np.nan], [1, 1], [0, 0]])).spec().moments
+    assert moments.unit
+    assert moments.binary
+    nothing = open_data(np.asarray([[0.25, 1], [0.75, np.nan]])).spec(np.asarray([1])).moments
+    assert (nothing.mean.tolist(), nothing.std.tolist(), nothing.unit) == ([0.75, 0], [0, 0], True)
+
+
 def test_moments_over_many_chunks_with_a_large_mean(monkeypatch):
     monkeypatch.setattr("selfsup.data.moments.CHUNK", 100)
     x = (RNG.normal(0, 1, (5000, 3)) + [1e4, 0, -1e4]).astype(np.float32)
@@ -142,12 +170,28 @@ def _time(work):
     return time.perf_counter() - start
 
 
+def number(name, **other):
+    return {"name": name, "kind": "number", "values": []} | other
+
+
 @pytest.mark.parametrize(
     "intake",
     [
         Intake("image", (3, 96, 96), 0.0, 255.0, None, 96),
         Intake("vector", (2,), columns=("a", "b")),
         Intake("vector", (784,)),
+        Intake("vector", (784,), missing=True),
+        Intake(
+            "vector",
+            (5,),
+            columns=("a", "b", "c"),
+            missing=True,
+            fields=(
+                Field("a", "number"),
+                Field("b", "boolean", ("no", "yes")),
+                Field("c", "category", ("x", "y", "z")),
+            ),
+        ),
     ],
 )
 def test_intake_goes_through_json(intake):
@@ -167,6 +211,16 @@ def test_intake_goes_through_json(intake):
         ({"columns": [1]}, "'columns'"),
         ({"columns": ["a"]}, "1 columns"),
         ({"colums": None}, "did you mean 'columns'"),
+        ({"missing": 1}, "'missing' cannot be 1"),
+        ({"fields": []}, "'fields'"),
+        ({"fields": ["a", "b"]}, "name, kind and values; got 'a'"),
+        ({"fields": [number("a"), number("c")]}, "not those that 'columns' names"),
+        ({"fields": [number("a"), number("b", kind="category", values=["u", "v"])]}, "take 3 values"),
+        ({"fields": [number("a"), number("b", kind="category")]}, "'b' cannot be of kind 'category'"),
+        ({"fields": [number("a"), number("b", kind="boolean", values=["u"])]}, "'b' cannot be of kind 'boolean'"),
+        ({"fields": [number("a"), number("b", values=["u", "u"], kind="category")]}, "'b' cannot"),
+        ({"fields": [number("a"), number("b", kind=["number"])]}, "'b' cannot"),
+        ({"fields": [number("a"), number("b", kind="text")]}, "'b' cannot be of kind 'text'"),
     ],
 )
 def test_a_damaged_intake_is_refused(change, words):
@@ -176,6 +230,12 @@ def test_a_damaged_intake_is_refused(change, words):
     del plain["size"]
     with pytest.raises(DataError, match="lacks 'size'"):
         Intake.from_dict(plain)
+
+
+def test_an_intake_that_was_saved_before_is_read():
+    plain = Intake("vector", (2,), columns=("a", "b")).to_dict()
+    del plain["fields"], plain["missing"]
+    assert Intake.from_dict(plain) == Intake("vector", (2,), columns=("a", "b"))
 
 
 def test_to_units():

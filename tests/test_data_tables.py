@@ -25,6 +25,8 @@ def test_numeric_columns_and_a_usual_label(csv):
     assert made.classes == ("cat", "dog")
     assert made.labels.tolist() == [0, 1, 0]
     assert made.describe() == "3 vectors of 2 values (t.csv), 2 classes used for evaluation only"
+    assert made.spec().fields is None
+    assert not made.spec().missing
     assert len(open_data(csv("a,b,y\n1,2,0\n3,4,1\n"), limit=1)) == 1
 
 
@@ -48,6 +50,11 @@ def test_separators_marks_and_missing_headers(csv):
     assert open_data(csv("a\tb\n1\t2\n", "t.tsv")).intake.columns == ("a", "b")
     assert open_data(csv("a;b\n1;2\n")).intake.columns == ("a", "b")
     assert open_data(csv("\ufeffa,b\n1,2\n")).intake.columns == ("a", "b")
+    assert open_data(csv(",0,1\n0,5,6\n")).intake.columns == ("Unnamed: 0", "0", "1")
+    np.testing.assert_array_equal(open_data(csv("1,,0\n3,4,1\n")).x, [[1, np.nan, 0], [3, 4, 1]])
+    assert open_data(csv("1,0\n3,1\n")).intake == Intake("vector", (2,))  # without names: as an array, no booleans
+    mixed = open_data(csv("1,2\n3,x\n4,y\n"))
+    assert (mixed.intake.columns, mixed.x.shape) == (("0", "1"), (3, 4))
     plain = open_data(csv("1,2\n3,4\n"))
     assert plain.x.tolist() == [[1, 2], [3, 4]]
     assert plain.intake.columns is None
@@ -61,16 +68,30 @@ def test_constant_columns_are_fine(csv):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("a,b\n1,2\n3,\n", r"1 value is not finite; the first, in row 1, column 1 \('b'\), is missing"),
+        ("a,b\n1,2\n3,inf\n", r"1 value is not finite; the first, in row 1, column 'b', is infinite"),
+        ("a,b\n1,\n3,\n", "column 'b': every value is missing; drop"),
+        ("a,b,c\n1,,\n3,,\n", "columns 'b', 'c': every value is missing"),
         ("a,b\n1,2\n3,4,5\n", "as a table: .*line 3"),
         ("a,b\n1,2,3\n4,5,6\n", "more values"),
-        ("a,name,b\n1,x,2\n", r"column 'name' of t.csv: not numbers .*row 0.*'x'.*drop them"),
-        ("a,p,q\n1,x,z\n", "columns 'p', 'q'"),
+        (
+            "a,b\n" + "".join(f"{row},{row}\n" for row in range(9)) + "9,cheap\n",
+            "column 'b' of t.csv: .*row 9.*'cheap'",
+        ),
+        ("a,day\n1,2020-01-31\n2,\n", r"column 'day' of t.csv holds dates \('2020-01-31'\).*weekday.*drop it"),
+        ("a,day\n1,31/01/2020 10:15\n", "column 'day' of t.csv holds dates"),
+        (
+            "a,id\n" + "".join(f"1,u{row}\n" for row in range(51)),
+            "'id' of t.csv has 51 different values in 51 rows.*drop",
+        ),
+        (
+            "a,id\n" + "".join(f"1,u{row // 2}\n" for row in range(2002)),
+            "'id' of t.csv has 1,001 different.*in 2,002 rows",
+        ),
         ("", "as a table"),
         ("a,b\n", "empty"),
         (b"a,b\n\xff\xfe,1\n", "as a table"),
         (b"\x00\x01\x02\x03", "as a table|not numbers|empty"),
-        ("label\ncat\n", "no numeric column"),
+        ("label\ncat\n", "no column besides the labels"),
         ("a,label\n1,cat\n2,\n", "row 1 is missing"),
         ("a,label\n1,0\n2,\n", "row 1 is missing"),
     ],
@@ -100,8 +121,10 @@ def test_frames():
     assert made.classes == ("u", "v")
     assert made.describe() == "2 vectors of 3 values (table), 2 classes used for evaluation only"
     frame["a"] = pd.array([None, 2], dtype="Int64")
-    with pytest.raises(DataError, match=r"row 0, column 0 \('a'\)"):
-        open_data(frame)
+    made = open_data(frame)
+    np.testing.assert_array_equal(made.x[:, 0], [np.nan, 2])
+    assert made.intake.missing
+    assert made.missing_words() == "1 value is missing (NaN), in row 0, column 'a'"
     assert open_data((frame[["b", "c"]], [5, 6])).classes == ("5", "6")
     twice = pd.DataFrame([[1, 2]], columns=["a", "a"])
     with pytest.raises(DataError, match="more than one column called column 'a'|more than one"):
@@ -128,3 +151,25 @@ def test_like_reorders_columns_by_name(csv):
 def test_a_trained_column_is_data_even_if_it_is_called_y(csv):
     like = open_data(csv("x,y\n1,0.5\n")).intake
     assert open_data(csv("x,y\n1,2\n"), like=like).x.tolist() == [[1, 2]]
+
+
+def test_a_limit_changes_no_field(csv):
+    path = csv("a,b,c\n0,x,no\n5,x,no\n1,y,yes\n")
+    whole, some = open_data(path), open_data(path, limit=2)
+    assert some.intake == whole.intake
+    np.testing.assert_array_equal(some.x, whole.x[:2])
+
+
+def test_a_row_without_a_value_is_kept_with_a_warning(csv, caplog):
+    made = open_data(csv("a,b\n1,x\n,\n2,y\n"))
+    assert np.isnan(made.x[1]).all()
+    assert "in 1 of 3 rows every value is missing" in caplog.text
+
+
+def test_a_table_that_was_opened_alone_is_brought_to_a_models_form(csv):
+    like = open_data(csv("a,b\n1,x\n2,y\n3,z\n")).intake
+    alone = open_data(csv("b,a,label\nz,7,u\n,8,v\n"))
+    made = open_data(alone, like=like)
+    np.testing.assert_array_equal(made.x, [[7, 0, 0, 1], [8, np.nan, np.nan, np.nan]])
+    assert made.classes == ("u", "v")
+    assert open_data(made, like=like) is made  # whether values are missing is a fact of the data, not of the form

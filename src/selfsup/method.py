@@ -29,11 +29,42 @@ Terms = Mapping[str, Tensor]
 
 
 class Moments(NamedTuple):
-    """Statistics of the training part: of each channel (C,) or column (d,), float32."""
+    """Statistics of the training part: of each channel (C,) or column (d,), float32; missing values do not count."""
 
     mean: np.ndarray
     std: np.ndarray
     unit: bool  # whether every value lies in [0, 1]
+
+    @property
+    def binary(self) -> bool:
+        """Whether every value is 0 or 1: in [0, 1], x^2 = x holds for these alone, so the mean tells the variance."""
+        mean, variance = self.mean.astype(np.float64), np.square(self.std.astype(np.float64))
+        return self.unit and bool(np.allclose(mean - mean**2, variance, rtol=1e-4, atol=1e-6))
+
+
+@dataclass(frozen=True)
+class Field:
+    """One column of a table, as its user knows it.
+
+    Attributes
+    ----------
+    name
+        Of the column.
+    kind
+        ``"number"``: one value in x. ``"boolean"``: one value, 0 or 1. ``"category"``: as many values in x as it has
+        categories, one of them 1 and the others 0. A missing value is NaN (for a category: all its values).
+    values
+        The categories, in order; for a boolean that came as words, the two words; empty otherwise.
+    """
+
+    name: str
+    kind: Literal["number", "boolean", "category"]
+    values: tuple[str, ...] = ()
+
+    @property
+    def width(self) -> int:
+        """Number of values of x that it takes."""
+        return len(self.values) if self.kind == "category" else 1
 
 
 @dataclass(frozen=True)
@@ -48,11 +79,17 @@ class Spec:
         Of one sample: (C, H, W) or (d,).
     kind
         ``"image"`` or ``"vector"``.
+    covary
+        Called with the most rows to look at (None: all), gives mean (d,), covariance (d, d) of the flattened training
+        part, float64, and the number of rows they are of, in one pass.
     """
 
     shape: tuple[int, ...]
     kind: Literal["image", "vector"]
     measure: Callable[[], Moments] | None = None  # None when a saved model is loaded: its buffers hold what it kept
+    covary: Callable[[int | None], tuple[Tensor, Tensor, int]] | None = None  # None too for the untrained baseline
+    fields: tuple[Field, ...] | None = None  # of a table with columns that are not all numbers; their widths sum to d
+    missing: bool = False  # whether x may hold NaN
 
     @property
     def size(self) -> int:
@@ -92,11 +129,13 @@ class Method(nn.Module):
     """Base of every method. A constructor takes the options only; what depends on the data is made in `build`."""
 
     solver: ClassVar[Literal["sgd", "exact"]] = "sgd"  # the preferred way to solve the declared problem
-    batch_coupled: ClassVar[bool] = False  # True if the loss compares samples with each other
+    batch_coupled: bool = False  # True if the loss compares samples with each other
     kinds: ClassVar[tuple[str, ...]] = ("image", "vector")  # the data it can learn from
     hides: ClassVar[str] = "part of the sample"  # for people: what is hidden
     recipe: ClassVar[Recipe] = {}
+    takes_missing: ClassVar[bool] = False  # whether x may hold NaN, for values that are missing
     progress: float = 0.0  # in [0, 1], set by the solver; schedules are plain functions of it
+    phases: int = 1  # equal parts of the training, in each of which the learning rate runs its whole course
 
     def __init__(self) -> None:
         super().__init__()
@@ -139,10 +178,48 @@ class Method(nn.Module):
         """Set the parameters to the closed-form solution, from moments in float64 (``solver = "exact"``)."""
         raise OptionError(f"{type(self).__name__} has no closed form; use solver='sgd'")
 
+    def finish(self, spec: Spec) -> None:
+        """After the last step of descent: what follows from statistics of the training part (`spec.covary`)."""
+
+    def score(self, x: Tensor, rng: torch.Generator, draws: int | None = None) -> Tensor:
+        """How normal each sample is, (B,); higher is more normal. By default minus the loss, over draws of what is hidden.
+
+        Parameters
+        ----------
+        draws
+            How often the random part is drawn; None is the method's default (here 1).
+        """
+        found = torch.zeros(len(x), device=x.device)
+        for _ in range(draws or 1):
+            terms = step(self, x, rng)[0]
+            found -= torch.stack([term.expand(len(x)) for term in terms.values()]).sum(0) / (draws or 1)
+        return found
+
+    def sample(self, n: int, rng: torch.Generator) -> Tensor:
+        """New samples (n, ...) from the distribution that was learnt, where the method has one."""
+        raise OptionError(f"{type(self).__name__} has no distribution to draw samples from")
+
+    def show(self, part: Tree) -> Tree:
+        """What a person should look at of something seen, guessed or answered: by default the thing itself."""
+        return part
+
+    def measures(self, x: Tensor) -> dict[str, float]:
+        """The method's own figures on a batch (B, ...): kept in every epoch's record."""
+        return {}
+
+    def remarks(self, measures: Mapping[str, float]) -> list[str]:
+        """Sentences of caution that follow from the last figures, each with a remedy."""
+        return []
+
     @classmethod
     def decodes(cls) -> bool:
         """Whether the method has a way back from codes to data."""
         return cls.decode is not Method.decode
+
+    @classmethod
+    def samples(cls) -> bool:
+        """Whether the method has a distribution of its own to draw from."""
+        return cls.sample is not Method.sample
 
 
 def step(method: Method, x: Tensor, rng: torch.Generator) -> tuple[Terms, Tree, Tree]:

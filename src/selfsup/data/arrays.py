@@ -13,11 +13,10 @@ from selfsup.data import hashing, memory
 from selfsup.data.dataset import Dataset
 from selfsup.data.intake import Intake
 from selfsup.data.labels import attach
+from selfsup.data.missing import check_finite, check_vectors
 from selfsup.data.request import Request
 from selfsup.data.rows import as_tensor
 from selfsup.errors import DataError
-
-CHUNK = 1 << 22  # values at a time in slow checks
 
 
 def from_array(source: Any, request: Request, name: str = "array", test: tuple[Any, Any] | None = None) -> Dataset:
@@ -38,7 +37,8 @@ def from_array(source: Any, request: Request, name: str = "array", test: tuple[A
     Raises
     ------
     DataError
-        If the array is empty, of a wrong shape or dtype, holds values that are not finite, or does not fit `like`.
+        If the array is empty, of a wrong shape or dtype, holds values that are infinite, or does not fit `like`. A
+        missing value (NaN) is refused in images only.
     """
     if request.label_column is not None:
         raise DataError("an array has no columns; give labels= instead of label_column=")
@@ -46,10 +46,14 @@ def from_array(source: Any, request: Request, name: str = "array", test: tuple[A
     rows = len(array)
     picked = None if request.limit is None or request.limit >= rows else np.arange(request.limit)
     x, low, high = prepare(array if picked is None else array[: request.limit])
-    intake = Intake("image" if x.ndim == 4 else "vector", x.shape[1:], low, high)
+    like = request.like
+    gaps = x.ndim == 2 and check_vectors(
+        x, None if like is None or like.shape != x.shape[1:] else like.names(), not like
+    )
+    intake = Intake("image" if x.ndim == 4 else "vector", x.shape[1:], low, high, missing=gaps)
     if request.size is not None and (x.ndim != 4 or x.shape[2:] != (request.size, request.size)):
         raise DataError(f"size={request.size} is for image files; got {intake.words()} in an array: resize them first")
-    x, intake = _like(x, intake, request.like) if request.like is not None else (x, intake)
+    x, intake = (x, intake) if like is None else _like(x, intake, like)
     made = Dataset(x, intake, name, hashing.of_array(x))
     if request.labels is not None:
         codes, classes = attach(request.labels, rows, picked)
@@ -139,7 +143,7 @@ def prepare(array: np.ndarray) -> tuple[np.ndarray, float, float]:
     Raises
     ------
     DataError
-        If a value is not finite, or the copy does not fit into memory.
+        If a value of an image is not finite, or the copy does not fit into memory.
     """
     if array.ndim == 3:
         array = array[:, None]
@@ -152,8 +156,10 @@ def prepare(array: np.ndarray) -> tuple[np.ndarray, float, float]:
             array = np.ascontiguousarray(array, dtype=dtype)
     if dtype == np.uint8:
         return array, 0.0, 255.0
+    if array.ndim == 2:
+        return array, 0.0, 1.0
     check_finite(array)
-    return (array, *(extent(array) if array.ndim == 4 else (0.0, 1.0)))
+    return (array, *extent(array))
 
 
 def extent(x: np.ndarray) -> tuple[float, float]:
@@ -162,31 +168,6 @@ def extent(x: np.ndarray) -> tuple[float, float]:
     if low >= 0.0:
         return 0.0, 1.0 if high <= 1.0 else high
     return low, high if high > low else low + 1.0
-
-
-def check_finite(x: np.ndarray, columns: tuple[str, ...] | None = None) -> None:
-    """Raise `DataError` if float32 values (n, ...) are not all finite, naming the first and how many there are.
-
-    A sum that is finite clears all of them in one pass without a temporary.
-    """
-    if bool(torch.isfinite(as_tensor(x).sum())):
-        return
-    rows = max(1, CHUNK // max(1, x[0].size))
-    count, first = 0, None
-    for start in range(0, len(x), rows):
-        strange = ~np.isfinite(x[start : start + rows])
-        count += int(strange.sum())
-        if first is None and strange.any():
-            place = np.argwhere(strange)[0]
-            first = (int(place[0]) + start, *(int(axis) for axis in place[1:]))
-    if first is None:  # only the sum was too large
-        return
-    where = f"row {first[0]}"
-    if x.ndim == 2:
-        where += f", column {first[1]}" + (f" ('{columns[first[1]]}')" if columns is not None else "")
-    values = "1 value is" if count == 1 else f"{count:,} values are"
-    found = "missing (NaN)" if np.isnan(x[first]) else "infinite (or too large for float32)"
-    raise DataError(f"{values} not finite; the first, in {where}, is {found}. Drop such rows, or fill the values in")
 
 
 def _like(x: np.ndarray, intake: Intake, like: Intake) -> tuple[np.ndarray, Intake]:
@@ -209,7 +190,7 @@ def _like(x: np.ndarray, intake: Intake, like: Intake) -> tuple[np.ndarray, Inta
                 "the images lie in [%g, %g], but the model was trained on [%g, %g]; are the units the same?",
                 low, high, like.low, like.high,
             )  # fmt: skip
-    return x, like
+    return x, replace(like, missing=intake.missing)  # whether values are missing is a fact of these data
 
 
 def _batch(intake: Intake) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 
 from selfsup.data import images
+from selfsup.data.column import of_arrow
 from selfsup.data.dataset import Dataset
 from selfsup.data.decode import Blob, Form
 from selfsup.data.labels import attach
@@ -160,7 +161,8 @@ def from_parts(train: Part, test: Part | None, request: Request) -> Dataset:
     if known is not None and labels is not None and labels not in test.table.schema.names:
         part, known = replace(part, label_column=None), None
     shape = made.intake.shape if made.intake.kind == "image" else None
-    tested = replace(_one(test, part, shape, known), intake=made.intake)
+    tested = _one(test, part, shape, known)
+    tested = replace(tested, intake=replace(made.intake, missing=tested.intake.missing))
     if known is None:
         tested = replace(tested, labels=None, classes=())
     return replace(made, test=tested)
@@ -170,7 +172,7 @@ def _one(part: Part, request: Request, shape: tuple[int, ...] | None, known: Seq
     """Make a `Dataset` of one split: of its images, or else of its numbers."""
     column = image_column(part.table.schema)
     if column is None:
-        columns = {name: _numpy(part.table.read(name)) for name in part.table.schema.names}
+        columns = {name: of_arrow(part.table.read(name)) for name in part.table.schema.names}
         label = label_name(columns, request.label_column, request.like)
         return from_columns(columns, request, part.source, None, _names(part, label), known)
     rows = part.table.rows
@@ -183,7 +185,7 @@ def _one(part: Part, request: Request, shape: tuple[int, ...] | None, known: Seq
     else:
         label = _label(part.table.schema.names, request.label_column)
         if label is not None:
-            values = _numpy(part.table.read(label).slice(0, limit))
+            values = of_arrow(part.table.read(label).slice(0, limit)).values
             labels, classes = column_labels(values, label, _names(part, label), known)
     if labels is not None:
         labels = labels[done.kept]
@@ -202,23 +204,6 @@ def _label(columns: Sequence[str], given: str | None) -> str | None:
 
 def _names(part: Part, label: str | None) -> Sequence[str] | None:
     return None if label is None else part.names.get(label, part.names.get(""))
-
-
-def _numpy(column: Any) -> np.ndarray:
-    """Values of an Arrow column: (n,), or (n, k) where every row is a list of the same length k."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    held = column.type
-    if not (pa.types.is_list(held) or pa.types.is_large_list(held) or pa.types.is_fixed_size_list(held)):
-        return np.asarray(column.to_numpy())
-    lengths = pc.unique(pc.list_value_length(column)).to_pylist()
-    if len(lengths) != 1 or not lengths[0]:
-        return np.asarray([str(value) for value in column.slice(0, 1).to_pylist()] * len(column), dtype=object)
-    values = column.combine_chunks().flatten()
-    if pa.types.is_nested(values.type):
-        return np.asarray([str(value) for value in column.slice(0, 1).to_pylist()] * len(column), dtype=object)
-    return np.asarray(values.to_numpy(zero_copy_only=False)).reshape(len(column), lengths[0])
 
 
 def class_names(schema: Any) -> dict[str, Sequence[str]]:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from selfsup.data.intake import BadFile, Intake
+from selfsup.data.missing import say
 from selfsup.data.moments import measure
 from selfsup.data.rows import Rows, as_tensor
 from selfsup.errors import DataError
@@ -25,7 +26,7 @@ class Dataset:
         Images (n, C, H, W) uint8 or float32, or vectors (n, d) float32. May be the caller's own memory, or a
         memory-mapped file: never write into it.
     intake
-        Shape, range and columns.
+        Shape, range, columns, and whether these data have missing values (NaN).
     source
         Where the data came from, in words.
     fingerprint
@@ -100,4 +101,12 @@ class Dataset:
     def spec(self, rows: np.ndarray | torch.Tensor | None = None) -> Spec:
         """What a method may know of the data; the moments (of the rows, or of all) are measured when asked for."""
         samples = self.samples(rows)
-        return Spec(self.intake.shape, self.intake.kind, lambda: measure(samples))
+        fields, missing = self.intake.fields, self.intake.missing
+        return Spec(self.intake.shape, self.intake.kind, lambda: measure(samples), fields=fields, missing=missing)
+
+    def missing_words(self) -> str:
+        """Say how many values are missing and where the first is; "" if none is.
+
+        ``17 values are missing (NaN), the first in row 3, column 'age'``.
+        """
+        return say(self.x, self.intake) if self.intake.missing else ""

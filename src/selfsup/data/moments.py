@@ -46,20 +46,30 @@ def _of_bytes(samples: Rows) -> Moments:
 
 
 def _of_floats(samples: Rows) -> Moments:
-    """Merge the chunks by their means and squared deviations, so that a large mean costs no digits."""
-    mean = squares = np.zeros(samples.data.shape[1])
-    count, low, high = 0, np.inf, -np.inf
+    """Merge the chunks by their means and squared deviations, so that a large mean costs no digits.
+
+    Missing values do not count; a column that has no others gets 0 and 0.
+    """
+    mean = squares = count = np.zeros(samples.data.shape[1])
+    low, high = np.inf, -np.inf
     for raw in _chunks(samples):
-        low, high = min(low, float(raw.min())), max(high, float(raw.max()))
         values = raw.astype(np.float64)
-        part = values.shape[0] * values.shape[2]
+        part: np.ndarray = np.full(len(mean), float(values.shape[0] * values.shape[2]))
         centre = values.mean((0, 2))
-        values -= centre[:, None]
+        if np.isnan(centre).any():  # the mean has looked at every value: complete data are not looked at again
+            there = ~np.isnan(values)
+            part = there.sum((0, 2)).astype(np.float64)
+            centre = np.where(there, values, 0.0).sum((0, 2)) / np.maximum(part, 1.0)
+            low, high = min(low, np.where(there, raw, np.inf).min()), max(high, np.where(there, raw, -np.inf).max())
+            values = np.where(there, values - centre[:, None], 0.0)
+        else:
+            low, high = min(low, raw.min()), max(high, raw.max())
+            values -= centre[:, None]
         apart, total = centre - mean, count + part
-        squares = squares + np.einsum("bcp,bcp->c", values, values) + apart**2 * (count * part / total)
-        mean = mean + apart * (part / total)
+        squares = squares + np.einsum("bcp,bcp->c", values, values) + apart**2 * (count * part / np.maximum(total, 1))
+        mean = mean + apart * (part / np.maximum(total, 1))
         count = total
     scale = samples.high - samples.low
-    deviation = np.sqrt(squares / max(count, 1)) / scale
+    deviation = np.sqrt(squares / np.maximum(count, 1)) / scale
     unit = (low - samples.low) / scale >= 0.0 and (high - samples.low) / scale <= 1.0
     return Moments(((mean - samples.low) / scale).astype(np.float32), deviation.astype(np.float32), bool(unit))

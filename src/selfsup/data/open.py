@@ -12,6 +12,7 @@ import torch
 
 from selfsup.data import arrays, folder, hub, npy, stored, tables
 from selfsup.data.dataset import Dataset
+from selfsup.data.frames import to_frame
 from selfsup.data.intake import Intake
 from selfsup.data.request import Request
 from selfsup.errors import DataError, OptionError, unknown
@@ -120,14 +121,33 @@ def _dispatch(source: Any, request: Request) -> Dataset:
 def _again(made: Dataset, request: Request) -> Dataset:
     """A `Dataset` passes through; what is asked of it besides is done to its values."""
     given = (request.labels, request.label_column, request.size, request.limit)
-    if all(option is None for option in given) and request.like in (None, made.intake):
+    like = None if request.like is None else replace(request.like, missing=made.intake.missing)
+    if all(option is None for option in given) and like in (None, made.intake):
         return made
-    like = request.like if request.like is not None else made.intake
+    if like is not None and _form(like) != _form(made.intake) and like.columns and made.intake.columns:
+        return _matched(made, request)
+    like = like if like is not None else made.intake
     new = arrays.from_array(made.x, replace(request, like=like), made.source)
     if request.labels is None and made.labels is not None:
         new = replace(new, labels=made.labels[: len(new)], classes=made.classes)
     names = None if made.names is None else made.names[: len(new)]
     return replace(new, names=names, test=made.test, bad=made.bad, note=made.note)
+
+
+def _form(intake: Intake) -> tuple[object, ...]:
+    return intake.kind, intake.columns, intake.fields
+
+
+def _matched(made: Dataset, request: Request) -> Dataset:
+    """A table that was opened by itself, in the form of a model's: back to its columns, and from them anew."""
+    labels = request.labels
+    if labels is None and made.labels is not None:
+        labels = np.asarray(made.classes)[made.labels]
+    new = tables.from_frame(to_frame(made.intake, made.x), replace(request, labels=labels), made.source)
+    if request.labels is None and made.labels is not None:
+        new = replace(new, labels=made.labels[: len(new)], classes=made.classes)
+    test = None if made.test is None else _matched(made.test, Request(like=request.like))
+    return replace(new, test=test)
 
 
 def _from_words(words: str, request: Request) -> Dataset:

@@ -1,24 +1,39 @@
-"""Tables: csv files and data frames, as vectors of their numeric columns."""
+"""Tables: csv files and data frames, as vectors: numbers as they are, booleans as 0 and 1, categories one-hot."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from selfsup.data import hashing, memory
-from selfsup.data.arrays import check_finite
+from selfsup.data import fields, hashing, memory
+from selfsup.data.column import Column, of_arrow, of_pandas
 from selfsup.data.dataset import Dataset
 from selfsup.data.intake import Intake
 from selfsup.data.labels import attach, encode, flat, named
+from selfsup.data.missing import check_vectors
 from selfsup.data.request import Request
 from selfsup.errors import DataError, unknown
+from selfsup.method import Field
 
 LABEL_NAMES = ("label", "labels", "class", "target", "y", "fine_label")
-Columns = Mapping[str, np.ndarray]
+Columns = Mapping[str, Column]
+
+
+class Block(NamedTuple):
+    """A column on its way to x: what it holds, and its field, or as many fields as its lists are long."""
+
+    fields: tuple[Field, ...]
+    held: fields.Held
+
+    @property
+    def width(self) -> int:
+        """Number of values of x that it takes."""
+        return sum(field.width for field in self.fields)
 
 
 def label_name(columns: Columns, given: str | None, like: Intake | None = None) -> str | None:
@@ -32,8 +47,13 @@ def label_name(columns: Columns, given: str | None, like: Intake | None = None) 
         return given
     trained = like.columns if like is not None and like.columns is not None else ()
     for usual in LABEL_NAMES:
-        for name, values in columns.items():
-            if name.lower() == usual and name not in trained and values.ndim == 1 and _are_classes(values):
+        for name, column in columns.items():
+            if (
+                name.lower() == usual
+                and name not in trained
+                and column.values.ndim == 1
+                and _are_classes(column.values)
+            ):
                 return name
     return None
 
@@ -51,88 +71,124 @@ def from_columns(
     fingerprint: str | None = None,
     names: Sequence[str] | None = None,
     known: Sequence[str] | None = None,
+    bare: bool = False,
 ) -> Dataset:
     """Make a `Dataset` of a table's columns.
 
     Parameters
     ----------
     columns
-        By name: (n,) numbers, (n, k) lists of one length, or (n,) of anything as a label column.
+        By name.
     source, fingerprint
         Where they came from; the fingerprint is taken of the values if None.
     names
         Class names that integer labels are places in.
     known
         Classes of the training part, where this is a test part.
+    bare
+        The columns have no names of their own: if all hold numbers they are taken as an array is.
 
     Raises
     ------
     DataError
-        If a column is not numeric, a value is missing, or the columns do not fit `like`.
+        If a column is neither numbers nor categories, holds no value at all, or does not fit `like`.
     """
     if request.size is not None:
         raise DataError("size is for images; this is a table")
-    rows = len(next(iter(columns.values()))) if columns else 0
+    rows = len(next(iter(columns.values())).values) if columns else 0
     if rows == 0:
         raise DataError(f"{source} is empty")
-    label = label_name(columns, request.label_column, request.like)
-    used = _feature_names(columns, label, request.like, source)
-    picked = None if request.limit is None or request.limit >= rows else np.arange(request.limit)
-    x, spread = _matrix(columns, used, rows if picked is None else len(picked), source)
-    intake = Intake("vector", (x.shape[1],), columns=spread)
     like = request.like
-    if like is not None and (like.kind != "vector" or like.shape != intake.shape):
-        raise DataError(f"the model takes {like.words()}; {source} gives {intake.words()}")
+    label = label_name(columns, request.label_column, like)
+    rest = {name: column for name, column in columns.items() if name != label}
+    blocks = _learnt(rest, source) if like is None else list(_matched(columns, rest, like, source))
+    if not blocks:
+        raise DataError(f"{source} has no column besides the labels")
+    picked = None if request.limit is None or request.limit >= rows else np.arange(request.limit)
+    x = _matrix(blocks, rows if picked is None else len(picked))
+    found = tuple(field for block in blocks for field in block.fields)
+    by_value = tuple(field.name for field in found for _ in range(field.width))
+    gaps = check_vectors(x, by_value, learnt=like is None)
+    intake = replace(like, missing=gaps) if like is not None else _intake(found, gaps, bare)
     codes, classes = _labels(columns, label, request, rows, picked, names, known)
-    print_ = fingerprint or hashing.of_array(x)
-    return Dataset(x, like or intake, source, print_, codes, classes)
+    return Dataset(x, intake, source, fingerprint or hashing.of_array(x), codes, classes)
 
 
-def _feature_names(columns: Columns, label: str | None, like: Intake | None, source: str) -> list[str]:
-    """Which columns are data: those the model was trained on, or all but the label, which must be numeric."""
-    rest = [name for name in columns if name != label]
-    if like is not None and like.columns is not None and not any(columns[name].ndim == 2 for name in rest):
-        missing = [name for name in like.columns if name not in columns]
-        if missing:
-            hint = unknown("column", missing[0], rest) if len(missing) == 1 else f"it has {', '.join(rest[:10])}"
-            raise DataError(f"{source} lacks {_some(missing)} that the model was trained on ({hint})")
-        rest = list(like.columns)
-    strange = [name for name in rest if columns[name].dtype.kind not in "biuf"]
-    if strange:
-        raise DataError(
-            f"{_some(strange)} of {source}: not numbers ({_example(columns[strange[0]])}), which is not supported yet; "
-            "drop them, or name the labels with label_column= (--label-column)"
-        )
-    if not rest:
-        raise DataError(f"{source} has no numeric column besides the labels")
-    return rest
+def _intake(found: tuple[Field, ...], gaps: bool, bare: bool) -> Intake:
+    """The form of a table; fields are told only where not all are numbers."""
+    columns = tuple(field.name for field in found)
+    shape = (sum(field.width for field in found),)
+    if bare and not any(field.values for field in found):
+        return Intake("vector", shape, missing=gaps)
+    plain = all(field.kind == "number" for field in found)
+    return Intake("vector", shape, columns=columns, fields=None if plain else found, missing=gaps)
 
 
-def _example(values: np.ndarray) -> str:
-    """Name the first value that is not a number, and its row."""
-    for row, value in enumerate(values.tolist()):
-        if isinstance(value, int | float):
-            continue
-        try:
-            float(value)
-        except (TypeError, ValueError):
-            return f"row {row} of the first holds {str(value)[:40]!r}"
-    return str(values.dtype)
+def _learnt(columns: Columns, source: str) -> list[Block]:
+    """Columns to learn from, in the forms that they suggest."""
+    blocks = []
+    for name, column in columns.items():
+        what = f"column '{name}' of {source}"
+        held = fields.held(column, what)
+        if column.values.ndim == 2:
+            blocks.append(Block(_spread(name, column), held))
+        else:
+            blocks.append(Block((fields.field(name, column, held, what),), held))
+    return blocks
 
 
-def _matrix(columns: Columns, used: Sequence[str], rows: int, source: str) -> tuple[np.ndarray, tuple[str, ...] | None]:
-    """Numeric columns as (n, d) float32, checked, and their names."""
-    widths = [1 if columns[name].ndim == 1 else columns[name].shape[1] for name in used]
-    memory.check(4 * rows * sum(widths), f"{rows:,} rows of {sum(widths):,} values", "use --limit")
-    x = np.empty((rows, sum(widths)), np.float32)
-    names: list[str] = []
-    with np.errstate(over="ignore"):
-        for name, width in zip(used, widths, strict=True):
-            values = columns[name][:rows]
-            x[:, len(names) : len(names) + width] = values[:, None] if values.ndim == 1 else values
-            names += [name] if values.ndim == 1 else [f"{name}_{place}" for place in range(width)]
-    check_finite(x, tuple(names))
-    return x, tuple(names)
+def _spread(name: str, column: Column) -> tuple[Field, ...]:
+    """One number for each place in the lists of a column."""
+    return tuple(Field(f"{name}_{place}", "number") for place in range(column.values.shape[1]))
+
+
+def _matched(columns: Columns, rest: Columns, like: Intake, source: str) -> Iterator[Block]:
+    """Columns in the forms that a model learnt: by name where it knows names, else by their order."""
+    if like.kind != "vector":
+        raise DataError(f"the model takes {like.words()}; {source} is a table")
+    wanted = like.fields or tuple(Field(name, "number") for name in like.columns or ())
+    if not wanted:
+        spread = [_spread(n, c) if c.values.ndim == 2 else (Field(n, "number"),) for n, c in rest.items()]
+        wanted = tuple(field for part in spread for field in part)
+        if len(wanted) != like.shape[0]:
+            raise DataError(f"the model takes {like.words()}; {source} gives {len(wanted):,}")
+    owners = {
+        field.name: (name, place)
+        for name, column in columns.items()
+        if column.values.ndim == 2
+        for place, field in enumerate(_spread(name, column))
+    }
+    lacking = [field.name for field in wanted if field.name not in columns and field.name not in owners]
+    if lacking:
+        hint = unknown("column", lacking[0], rest) if len(lacking) == 1 else f"it has {', '.join([*rest][:10])}"
+        raise DataError(f"{source} lacks {_some(lacking)} that the model was trained on ({hint})")
+    place = 0
+    while place < len(wanted):
+        field = wanted[place]
+        what = f"column '{field.name}' of {source}"
+        if field.name in columns:
+            block = Block((field,), fields.matched(field, columns[field.name], what))
+        else:
+            name, first = owners[field.name]
+            spread_ = _spread(name, columns[name])
+            whole = wanted[place : place + len(spread_)] == spread_  # lists in their order are copied at once
+            values = columns[name].values if whole else columns[name].values[:, first]
+            block = Block(spread_ if whole else (field,), fields.matched(field, Column(values), what))
+        yield block
+        place += len(block.fields)
+
+
+def _matrix(blocks: Sequence[Block], rows: int) -> np.ndarray:
+    """The first rows of all columns as (n, d) float32."""
+    width = sum(block.width for block in blocks)
+    memory.check(4 * rows * width, f"{rows:,} rows of {width:,} values", "use --limit")
+    x = np.empty((rows, width), np.float32)
+    start = 0
+    with np.errstate(over="ignore"):  # what is too large for float32 is found as infinite later
+        for block in blocks:
+            fields.write(x[:, start : start + block.width], block.held, block.width)
+            start += block.width
+    return x
 
 
 def _labels(
@@ -149,7 +205,8 @@ def _labels(
         return attach(request.labels, rows, picked)
     if label is None:
         return None, ()
-    return column_labels(columns[label] if picked is None else columns[label][picked], label, names, known)
+    values = columns[label].values
+    return column_labels(values if picked is None else values[picked], label, names, known)
 
 
 def column_labels(
@@ -184,44 +241,42 @@ def from_csv(path: Path, request: Request) -> Dataset:
             second = next(csv.reader(file, delimiter=separator), [])
         if len(second) > len(first):  # pandas would take the first column for the names of the rows
             raise DataError(f"cannot read {path} as a table: its second line has more values than its first")
-        header = None if first and all(_is_number(word) for word in first) else 0
-        frame = pd.read_csv(path, sep=separator, header=header, encoding="utf-8-sig", low_memory=False)
+        header = None if _are_numbers(first) else 0
+        frame = pd.read_csv(
+            path, sep=separator, header=header, encoding="utf-8-sig", low_memory=False, dtype_backend="numpy_nullable"
+        )  # whole numbers and booleans stay what they are where values are missing
     except (OSError, ValueError, pd.errors.ParserError, csv.Error) as error:  # ValueError: also not UTF-8, empty
         if isinstance(error, DataError):
             raise
         raise DataError(f"cannot read {path} as a table: {str(error).strip() or type(error).__name__}") from error
-    return from_frame(frame, request, path.name, plain=header is None)
+    return from_frame(frame, request, path.name, bare=header is None)
 
 
-def _is_number(word: str) -> bool:
+def _are_numbers(words: Sequence[str]) -> bool:
+    """Whether a first line holds numbers, some of them perhaps missing, and no names.
+
+    An empty first name is that of the row numbers which data frames write.
+    """
+    if not words or not words[0].strip():
+        return False
     try:
-        float(word)
+        return all(np.isreal(float(word)) for word in words if word.strip())
     except ValueError:
         return False
-    return True
 
 
-def from_frame(frame: Any, request: Request, source: str = "table", plain: bool = False) -> Dataset:
-    """Make a `Dataset` of a data frame (pandas, polars); `plain` if its columns have no names of their own."""
+def from_frame(frame: Any, request: Request, source: str = "table", bare: bool = False) -> Dataset:
+    """Make a `Dataset` of a data frame (pandas, polars); `bare` if its columns have no names of their own."""
     names = [str(name) for name in frame.columns]
     if len(set(names)) != len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
         raise DataError(f"{source} has more than one column called {_some(twice)}")
-    columns = {name: _values(frame[given]) for name, given in zip(names, frame.columns, strict=True)}
-    made = from_columns(columns, request, source)
-    if not plain or request.like is not None:
-        return made
-    return Dataset(
-        made.x, Intake("vector", made.intake.shape), source, made.fingerprint, made.labels, made.classes
-    )  # names that only count the columns are not kept
-
-
-def _values(column: Any) -> np.ndarray:
-    """Values of one column; nullable numbers become floats with NaN."""
-    dtype = column.dtype
-    if getattr(dtype, "_is_numeric", False) and not isinstance(dtype, np.dtype):  # pandas' nullable dtypes
-        return cast(np.ndarray, column.to_numpy(dtype=np.float64, na_value=np.nan))
-    return np.asarray(column.to_numpy())
+    if hasattr(frame, "to_arrow"):  # polars: Arrow is what both can speak
+        table = frame.to_arrow()
+        columns = {name: of_arrow(table.column(place)) for place, name in enumerate(names)}
+    else:
+        columns = {name: of_pandas(frame[given]) for name, given in zip(names, frame.columns, strict=True)}
+    return from_columns(columns, request, source, bare=bare)
 
 
 def _some(names: Sequence[str], most: int = 5) -> str:
