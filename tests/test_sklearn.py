@@ -15,12 +15,21 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
 
 from conftest import table
+from selfsup.methods import listing
 from selfsup.sklearn import Encoder
 
 CHECKED = {
     "linear": Encoder(method="linear", n_components=1),
+    "undercomplete": Encoder(method="undercomplete", n_components=1, epochs=2, hidden=(8,)),
     "denoising": Encoder(method="denoising", n_components=2, epochs=2, hidden=(8,)),
+    "contractive": Encoder(method="contractive", n_components=2, epochs=2),
+    "sparse": Encoder(method="sparse", n_components=4, epochs=2),
+    "variational": Encoder(method="variational", n_components=2, epochs=2, hidden=(8,)),
 }
+
+
+def test_every_method_for_vectors_is_checked():
+    assert set(CHECKED) == {info.name for info in listing() if "vector" in info.kinds}
 
 
 @parametrize_with_checks(list(CHECKED.values()))

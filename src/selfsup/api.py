@@ -14,14 +14,16 @@ import numpy as np
 import torch
 
 from selfsup import evidence, store
-from selfsup.data import Dataset, open_data
+from selfsup.autoencoder import AutoEncoder
+from selfsup.data import Dataset, Stream, open_data
 from selfsup.errors import DataError, OptionError, RunError
 from selfsup.evaluation import Evaluation
 from selfsup.job import Job, held_out
-from selfsup.method import Method, Spec
+from selfsup.method import Method
 from selfsup.methods import find
-from selfsup.model import Model, build, load, saved_moments
+from selfsup.model import Model, build, intake_spec, load
 from selfsup.options import Option, Range, check, options_of, resolve
+from selfsup.solvers import moments_of_chunks
 
 __all__ = ["choose_method", "evaluate", "fit", "load"]
 
@@ -51,6 +53,7 @@ def fit(
     label_column: str | None = None,
     size: Annotated[int, Range(8)] | None = None,
     limit: Annotated[int, Range(2)] | None = None,
+    stream: bool = False,
     on_bad: Literal["stop", "skip"] = "stop",
     evaluate: bool = True,
     checkpoint_every: Annotated[float, Range(0)] = 30.0,
@@ -105,6 +108,9 @@ def fit(
         Side in pixels to which images are resized and cropped.
     limit
         Use the first so many rows only.
+    stream
+        Read the rows in chunks, once, and never hold them all: for a closed form (the method linear) on numbers in parquet,
+        .npy, or an iterable of arrays (b, d). An iterator is always read so.
     on_bad
         stop: files that cannot be read are an error. skip: leave them out, count and list them.
     evaluate
@@ -139,14 +145,18 @@ def fit(
         return load(out, method=method if not isinstance(method, str) or ":" in method else None)
     if out is not None and not resume:
         store.check_free(out, overwrite=overwrite)
-    opened = ("labels", "label_column", "size", "limit", "on_bad", "progress")
-    dataset = open_data(data, **{name: settings[name] for name in opened})
+    streamed = None
+    if settings["stream"] or isinstance(data, Stream | Iterator):
+        dataset, streamed = _read_stream(data, method, settings)
+    else:
+        opened = ("labels", "label_column", "size", "limit", "on_bad", "progress")
+        dataset = open_data(data, **{name: settings[name] for name in opened})
     why = "as asked"
     if method is None:
         method, why = choose_method(dataset)
     name, cls = find(method)
     method_options(name, cls)
-    job = Job(dataset, name, cls, resolve(cls, options, f"method '{name}'"), settings, why)
+    job = Job(dataset, name, cls, resolve(cls, options, f"method '{name}'"), settings, why, streamed)
     if out is None:
         return job.run(None)
     folder = store.claim(out, overwrite=overwrite, resume=resume)
@@ -164,6 +174,22 @@ def fit(
     return model
 
 
+def _read_stream(
+    data: Any, method: str | type[Method] | None, settings: Mapping[str, Any]
+) -> tuple[Dataset, tuple[torch.Tensor, torch.Tensor, int]]:
+    """One pass over rows that need not fit in memory: a sample of them, and their mean, covariance and number."""
+    solver = settings["solver"] or (find(method)[1].solver if method is not None else "sgd")
+    if solver != "exact":
+        raise OptionError("data that are read in chunks can only be learnt from in closed form: use method 'linear'")
+    for name in ("labels", "size", "limit"):
+        if settings[name] is not None:
+            raise OptionError(f"option '{name}' cannot be used with data that are read in chunks")
+    source = data if isinstance(data, Stream) else Stream(data, label_column=settings["label_column"])
+    moments = moments_of_chunks(torch.from_numpy(chunk) for chunk in source.chunks(STREAM_SAMPLE, settings["seed"]))
+    return source.sample(min(STREAM_SAMPLE, moments[2]), settings["seed"]), moments
+
+
+STREAM_SAMPLE = 10_000  # rows of a stream that are kept, to gather evidence on
 CHOICES = ("denoising", "rotation")  # what `choose_method` can give
 
 
@@ -282,9 +308,15 @@ def _untrained(model: Model) -> Method:
                     reset()
         return untrained
     cls = type(model.method)
-    options = {key: tuple(v) if isinstance(v, list) else v for key, v in config["options"].items()}
-    spec = Spec(tuple(model.intake.shape), model.intake.kind, saved_moments(config))
-    return build(cls, resolve(cls, options, f"method '{config['method']}'"), spec, config["seed"])
+    own = (
+        {"omega": model.method.omega} if isinstance(model.method, AutoEncoder) else {}
+    )  # a function is not in the config
+    options = own | {
+        key: tuple(v) if isinstance(v, list) else v for key, v in config["options"].items() if key not in own
+    }
+    return build(
+        cls, resolve(cls, options, f"method '{config['method']}'"), intake_spec(model.intake, config), config["seed"]
+    )
 
 
 class _LogFile(logging.FileHandler):

@@ -6,7 +6,7 @@ import copy
 import logging
 import platform
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from math import ceil
@@ -17,16 +17,19 @@ import numpy as np
 import torch
 
 from selfsup import evidence, store
+from selfsup.codes import statistics
 from selfsup.data import Dataset
 from selfsup.errors import DataError, OptionError
-from selfsup.evaluation import Evaluation
+from selfsup.evaluation import Evaluation, fitting
 from selfsup.method import Method, Moments, Recipe, Spec, shuffle_gap
 from selfsup.model import Model, build, jsonable
 from selfsup.progress import Progress
-from selfsup.solvers import Checkpoint, Plan, exact, sgd
+from selfsup.solvers import Checkpoint, Plan, exact, second_moments, sgd
+from selfsup.weights import named_tensors, set_tensors
 
 HELD_OUT_SHARE, HELD_OUT_ROWS = 0.2, 2_000  # by default a fifth of the rows is held out, at most so many
 MAX_EPOCHS = 300
+FEW = 1_000
 DEFAULTS = Recipe(steps=3000, batch_size=128, lr=1e-3, weight_decay=0.0, optimizer="adamw")
 log = logging.getLogger("selfsup")
 
@@ -42,7 +45,11 @@ class Job:
         options: dict[str, Any],
         settings: dict[str, Any],
         why: str,
+        streamed: tuple[torch.Tensor, torch.Tensor, int] | None = None,
     ) -> None:
+        self.streamed = (
+            streamed  # mean, covariance and number of rows that were read in chunks; `dataset` is a sample of them
+        )
         self.dataset, self.name, self.cls = dataset, name, method
         self.options, self.settings, self.why = options, settings, why
         self.solver: str = settings["solver"] or method.solver
@@ -56,13 +63,21 @@ class Job:
         began = time.perf_counter()
         moments: list[Moments] = []
         spec = self._spec(moments)
+        self._check_missing()
         method = build(self.cls, self.options, spec, self.settings["seed"])
-        untrained = copy.deepcopy(method)
+        untrained = start = copy.deepcopy(method)
+        pca = getattr(method, "started", "").startswith("starts from PCA")
+        if pca:  # the baseline is a random net
+            untrained = build(self.cls, self.options, replace(spec, covary=None), self.settings["seed"])
         log.info("%s with %s on %s (%s)", self.name, net_words(method), self.dataset.describe(), self.why)
-        records = self._solve(method, folder)
+        records = self._solve(method, folder, spec)
+        notes = self._no_worse_than_its_start(method, start, records) if pca else []
         model = Model(method, self.dataset.intake, {}, records)
         model.config = self._config(method, moments)
+        model.config["notes"] = [*notes, *method.remarks(records[-1].get("measures", {})), *fitting(records)]
         rows = self.test_rows if len(self.test_rows) else self.train_rows
+        if method.decodes():
+            model.codes = statistics(method.eval(), self.dataset.samples(self.train_rows), self.device)
         if self.settings["evaluate"]:
             bar = Progress(self.settings["progress"])
             bar.close("trained; measuring what the codes are worth")
@@ -96,16 +111,47 @@ class Job:
     def _spec(self, moments: list[Moments]) -> Spec:
         """Shape and moments of the training part; what is asked for is kept, to be saved."""
         whole = self.dataset.spec(self.train_rows)
-        if self.solver == "exact":
-            return Spec(whole.shape, whole.kind)  # the one pass of the closed form measures its own moments
+        if (
+            self.solver == "exact"
+        ):  # its one pass measures the moments; a few rows tell the net before it where the data lie
+            whole = self.dataset.spec(self.train_rows[:FEW])
 
         def measure() -> Moments:
             moments.append(whole.moments)
             return whole.moments
 
-        return Spec(whole.shape, whole.kind, measure)
+        def covary(most: int | None) -> tuple[torch.Tensor, torch.Tensor, int]:
+            rows = self.train_rows
+            if most is not None and len(rows) > most:
+                rows = np.sort(np.random.default_rng(self.settings["seed"]).choice(rows, most, replace=False))
+            return (*second_moments(self.dataset.samples(rows), torch.device("cpu")), len(rows))
 
-    def _solve(self, method: Method, folder: Path | None) -> list[dict[str, Any]]:
+        return replace(whole, measure=measure, covary=None if self.solver == "exact" else covary)
+
+    @staticmethod
+    def _no_worse_than_its_start(method: Method, start: Method, records: list[dict[str, Any]]) -> list[str]:
+        """Take back a training that has not improved on the start, by the loss on held-out rows."""
+        if records[-1]["heldout"] <= records[0]["heldout"]:
+            return []
+        set_tensors(method, named_tensors(start))
+        said = f"{records[-1]['heldout']:.4g} beside {records[0]['heldout']:.4g}"
+        records.append({**records[-1], **{k: records[0][k] for k in ("heldout", "gap", "gap_sd", "shuffled")}})
+        records[-1]["epoch"] += 1
+        return [
+            f"training did not improve on PCA of the same width (held-out loss {said}), so the weights are those of the start; "
+            "train longer, or at a lower --lr"
+        ]
+
+    def _check_missing(self) -> None:
+        """Refuse missing values where the method cannot learn around them."""
+        if self.dataset.intake.missing and not self.cls.takes_missing:
+            raise DataError(
+                f"{self.dataset.source}: {self.dataset.missing_words()}, and method '{self.name}' needs them all: "
+                "drop such rows, fill the values in, or use an auto-encoder (--method undercomplete), which learns "
+                "around what is missing"
+            )
+
+    def _solve(self, method: Method, folder: Path | None, spec: Spec) -> list[dict[str, Any]]:
         samples = self.dataset.samples(self.train_rows)
         heldout = self.dataset.samples(self.test_rows) if len(self.test_rows) else samples
         if self.solver == "exact":
@@ -115,14 +161,19 @@ class Job:
             checkpoint = Checkpoint(folder / store.RESUME, self._identity(), self.settings["checkpoint_every"])
         keep = (lambda records: store.write_lines(folder / store.METRICS, records)) if folder else None
         bar = Progress(self.settings["progress"])
-        return sgd(method, samples, heldout, self.plan, self.device, bar, checkpoint, keep)
+        records = sgd(method, samples, heldout, self.plan, self.device, bar, checkpoint, keep)
+        method.finish(spec)
+        return records
 
     def _solve_exactly(self, method: Method, samples: Any, heldout: Any) -> list[dict[str, Any]]:
         probe = heldout[torch.arange(min(len(heldout), 512))].to(self.device)
         method.to(self.device).eval()
         before = shuffle_gap(method, probe)
         clock = time.perf_counter()
-        exact(method, samples, self.device)
+        if self.streamed is None:
+            exact(method, samples, self.device)
+        else:
+            method.solve(*self.streamed)
         seconds = time.perf_counter() - clock
         after = shuffle_gap(method, probe)
         records: list[dict[str, Any]] = [
@@ -131,6 +182,8 @@ class Job:
         ]
         records[1] |= {"loss": after["loss"], "terms": {}, "seconds": seconds, "data_wait": 0.0}
         records[1] |= {"samples_per_second": len(samples) / max(seconds, 1e-9)}
+        if own := method.measures(probe):
+            records[1]["measures"] = own
         return records
 
     def _evidence(self, model: Model, untrained: Method, rows: np.ndarray) -> Evaluation:
@@ -146,7 +199,7 @@ class Job:
         train_rows = self.train_rows
         if not len(self.test_rows):  # a closed form holds nothing out; the probe's test labels are still its own
             train_rows, rows = held_out(len(self.dataset), max(1, len(self.dataset) // 5), self.settings["seed"])
-            model.config["notes"] = ["the rows the probes are tested on were seen, without labels, in training"]
+            model.config["notes"] += ["the rows the probes are tested on were seen, without labels, in training"]
         return evidence.gather(
             model, untrained, (self.dataset, train_rows), (self.dataset, rows), seed=self.settings["seed"]
         )
@@ -155,6 +208,10 @@ class Job:
         """What must be the same for an unfinished run to be continued."""
         plan = asdict(self.plan)
         return {"method": self.name, "options": jsonable(self.options), "data": self.dataset.fingerprint, **plan}
+
+    def _described(self) -> str:
+        said = self.dataset.describe()
+        return said if self.streamed is None else f"{self.streamed[2]:,} rows read in chunks, of which {said}"
 
     def _config(self, method: Method, moments: list[Moments]) -> dict[str, Any]:
         dataset, plan = self.dataset, asdict(self.plan)
@@ -167,7 +224,7 @@ class Job:
             "training": {
                 "solver": self.solver,
                 **plan,
-                "rows": len(self.train_rows),
+                "rows": len(self.train_rows) if self.streamed is None else self.streamed[2],
                 "heldout_rows": len(self.test_rows),
             },
             "seed": self.settings["seed"],
@@ -175,10 +232,10 @@ class Job:
             "moments": kept and {"mean": kept.mean.tolist(), "std": kept.std.tolist(), "unit": kept.unit},
             "data": {
                 "source": dataset.source,
-                "rows": len(dataset),
+                "rows": len(dataset) if self.streamed is None else self.streamed[2],
                 "fingerprint": dataset.fingerprint,
                 "classes": list(dataset.classes),
-                "description": dataset.describe(),
+                "description": self._described(),
                 "bad": len(dataset.bad) + (len(dataset.test.bad) if dataset.test else 0),
             },
             "width": width,
@@ -196,8 +253,8 @@ class Job:
 
 def net_words(method: Method) -> str:
     """What the network is, for people."""
-    trunk = getattr(method, "trunk", None)
-    return str(getattr(trunk, "words", "")) or f"{type(method).__name__}'s own net"
+    words = str(getattr(getattr(method, "trunk", None), "words", "")) or f"{type(method).__name__}'s own net"
+    return "; ".join(filter(None, (words, getattr(method, "started", ""))))
 
 
 def _width(method: Method, samples: Any, device: torch.device) -> int:

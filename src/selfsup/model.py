@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from selfsup import store
-from selfsup.data import Dataset, Intake, open_data
+from selfsup.codes import between, draw, one, sweep
+from selfsup.data import Dataset, Intake, fill, open_data, to_frame
 from selfsup.errors import DataError, OptionError, RunError
 from selfsup.evaluation import Evaluation
 from selfsup.files import write_bytes
@@ -45,6 +46,8 @@ class Model:
         The evidence that was gathered by `fit`.
     folder : Path or None
         The run folder, where there is one.
+    codes : dict
+        ``mean`` (D,) and ``covariance`` (D, D) of the training part's codes (a very wide code: ``std`` (D,)).
     """
 
     def __init__(
@@ -56,10 +59,12 @@ class Model:
         evaluation: Evaluation | None = None,
         pictures: Mapping[str, np.ndarray] | None = None,
         folder: Path | None = None,
+        codes: Mapping[str, np.ndarray] | None = None,
     ) -> None:
         self.method, self.intake, self.config = method.eval(), intake, config
         self.start, self.history = (records[0] if records else {}), records[1:]
         self.evaluation, self.pictures, self.folder = evaluation, dict(pictures or {}), folder
+        self.codes = dict(codes or {})
 
     def __repr__(self) -> str:
         data = self.config["data"]
@@ -97,9 +102,87 @@ class Model:
         """Codes (n, D_block) float32 of every block that the method names."""
         return self._run(data, self.method.layers)
 
-    def reconstruct(self, data: Any) -> np.ndarray:
-        """Decode the codes of the data: an array of the data's shape, in the data's units."""
-        return self.decode(self.encode(data))
+    def reconstruct(self, data: Any) -> Any:
+        """Decode the codes of the data, in the data's shape and units.
+
+        Returns
+        -------
+        ndarray or DataFrame
+            (n, ...) float32; of a table with column names a pandas frame, its booleans and categories decided.
+        """
+        dataset = self.open(data, progress=False)
+        return self._as_given(data, self._rebuilt(dataset))
+
+    def impute(self, data: Any) -> Any:
+        """The data with what is missing filled in from the reconstruction; the rest as it is."""
+        dataset = self.open(data, progress=False)
+        return self._as_given(data, fill(self.intake, dataset.x, self._rebuilt(dataset)))
+
+    def _rebuilt(self, dataset: Dataset) -> np.ndarray:
+        codes = encode_batches(lambda x: {"code": self.method.encode(x)}, dataset.samples(), self.device)
+        return self.decode(codes["code"])
+
+    def _as_given(self, data: Any, x: np.ndarray) -> Any:
+        """A frame where a table was given, by name or as one; an array otherwise."""
+        array = isinstance(data, np.ndarray | Tensor | list | tuple) or self.intake.columns is None
+        return x if array else to_frame(self.intake, x)
+
+    def score_samples(self, data: Any, draws: int | None = None, seed: int = 0) -> np.ndarray:
+        """How normal each sample is, (n,) float32: higher is more normal, as in scikit-learn.
+
+        For `linear` the log-likelihood of probabilistic PCA, for `variational` an importance-weighted bound of the
+        log-likelihood, for the other auto-encoders minus the reconstruction error; for any other method minus its loss.
+
+        Parameters
+        ----------
+        data
+            Anything `encode` takes.
+        draws
+            How often what is random is drawn; None is the method's default.
+        seed
+            Of what is random; the same noise serves every batch.
+        """
+        if draws is not None and draws < 1:
+            raise OptionError(f"option 'draws' must be at least 1; got {draws}")
+        device = self.device
+
+        def scored(x: Tensor) -> dict[str, Tensor]:
+            return {"score": self.method.score(x, torch.Generator(device=device).manual_seed(seed), draws)[:, None]}
+
+        return self._run(data, scored)["score"][:, 0]
+
+    def sample(self, n: int, seed: int = 0) -> np.ndarray:
+        """New samples (n, ...) in the data's units: from the method's own distribution, or a Gaussian fitted to its codes."""
+        if n < 1:
+            raise OptionError(f"option 'n' must be at least 1; got {n}")
+        rng = torch.Generator(device=self.device).manual_seed(seed)
+        with torch.inference_mode():
+            return self.intake.to_units(draw(self.method, self.codes, n, rng).cpu().numpy())
+
+    def interpolate(self, a: Any, b: Any, n: int = 8) -> np.ndarray:
+        """Decode n codes on the straight line from one sample's code to another's: (n, ...), both ends included."""
+        ends = [one(self.encode(end), name) for end, name in ((a, "a"), (b, "b"))]
+        return self.decode(between(ends[0], ends[1], n))
+
+    def traverse(self, unit: int, n: int = 8, at: Any = None) -> np.ndarray:
+        """Decode n codes in which one unit goes from low to high: (n, ...).
+
+        Parameters
+        ----------
+        unit
+            Of the code, from 0.
+        at
+            A sample whose code the other units keep; by default they stay at their means.
+        """
+        self.needs_codes()
+        return self.decode(sweep(self.codes, unit, n, None if at is None else one(self.encode(at), "at")))
+
+    def needs_codes(self) -> None:
+        """Raise an error if the way back, or the codes' statistics, are missing."""
+        if not self.method.decodes():
+            self.method.decode(torch.zeros(1, 1))
+        if "mean" not in self.codes:
+            raise RunError("this run has no statistics of its codes (codes.safetensors): train it anew")
 
     def decode(self, z: np.ndarray | Tensor | Sequence[Any]) -> np.ndarray:
         """Data from codes, where the method has a way back.
@@ -131,7 +214,10 @@ class Model:
 
     def open(self, data: Any, **options: Any) -> Dataset:
         """Open data the way this model takes them (sizes, channels, columns, scale)."""
-        return open_data(data, like=self.intake, **options)
+        dataset = open_data(data, like=self.intake, **options)
+        if not self.method.takes_missing and dataset.x.ndim == 2 and np.isnan(dataset.x.sum(dtype=np.float64)):
+            raise DataError(f"{dataset.missing_words()}, and {type(self.method).__name__} needs them all: fill them in")
+        return dataset
 
     def encode_rows(self, samples: Samples, rows: Tensor | None = None) -> dict[str, np.ndarray]:
         """Codes of every block, for rows that are already in memory."""
@@ -161,6 +247,8 @@ class Model:
         store.write_lines(folder / store.METRICS, [self.start, *self.history])
         if self.pictures:
             store.write_arrays(folder / store.PICTURES, self.pictures)
+        if self.codes:
+            store.write_arrays(folder / store.CODES, self.codes)
         evidence = self.evaluation.to_dict() if self.evaluation else None
         if evidence:
             store.write_json(folder / store.EVALUATION, evidence)
@@ -199,11 +287,13 @@ def encode_batches(
 
 
 def jsonable(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options as they stand in ``config.json``; a module is named, since only its weights are saved."""
+    """Options as they stand in ``config.json``; a module or a function is named, since neither is saved."""
 
     def plain(value: Any) -> Any:
         if isinstance(value, nn.Module):
             return {"module": f"{type(value).__module__}:{type(value).__qualname__}"}
+        if callable(value):
+            return {"function": f"{value.__module__}:{getattr(value, '__qualname__', type(value).__qualname__)}"}
         return list(value) if isinstance(value, tuple) else value
 
     named = {name: plain(value) for name, value in options.items()}
@@ -226,7 +316,12 @@ def build(method: type[Method], options: Mapping[str, Any], spec: Spec, seed: in
 
 
 def load(
-    path: str | Path, *, method: str | type[Method] | None = None, net: nn.Module | None = None, device: str = "cpu"
+    path: str | Path,
+    *,
+    method: str | type[Method] | None = None,
+    net: nn.Module | None = None,
+    omega: Callable[..., Tensor] | None = None,
+    device: str = "cpu",
 ) -> Model:
     """Read a run folder, strictly.
 
@@ -239,6 +334,8 @@ def load(
         so that a folder from a stranger runs no code.
     net
         Needed where the model was trained with a module of yours as net: a module of the same make; its weights are replaced.
+    omega
+        A penalty of your own that the model was trained with: only its loss needs it, codes and scores do not.
     device
         Where the weights go.
 
@@ -254,9 +351,9 @@ def load(
     name, cls = _trusted(config["method"], method)
     try:
         options = {key: tuple(v) if isinstance(v, list) else v for key, v in config["options"].items()}
-        options |= _given_net(options, net)
+        options |= _given_net(options, net) | _given_omega(options, omega)
         intake = Intake.from_dict(config["intake"])
-        spec = Spec(tuple(intake.shape), intake.kind, saved_moments(config))
+        spec = intake_spec(intake, config)
         made = build(cls, resolve(cls, options, f"method '{name}'"), spec, config["seed"])
     except (KeyError, TypeError, AttributeError) as error:
         raise RunError(f"{folder / store.CONFIG} is not a configuration of selfsup: {error}") from error
@@ -264,7 +361,8 @@ def load(
         raise RunError(f"{folder / store.CONFIG} is damaged: {error}") from error
     _load_weights(made, folder)
     pictures = store.read_arrays(folder, store.PICTURES) if (folder / store.PICTURES).exists() else {}
-    return Model(made.to(device), intake, config, _records(folder), _evidence(folder), pictures, folder)
+    codes = store.read_arrays(folder, store.CODES) if (folder / store.CODES).exists() else {}
+    return Model(made.to(device), intake, config, _records(folder), _evidence(folder), pictures, folder, codes)
 
 
 def _records(folder: Path) -> list[dict[str, Any]]:
@@ -285,6 +383,11 @@ def _evidence(folder: Path) -> Evaluation | None:
         return Evaluation.from_dict(saved)
     except RunError as error:
         raise RunError(f"{folder / store.EVALUATION} is damaged: {error}") from error
+
+
+def intake_spec(intake: Intake, config: Mapping[str, Any]) -> Spec:
+    """What a method may know when a saved model is made again: shapes, columns, and the moments it asked for."""
+    return Spec(tuple(intake.shape), intake.kind, saved_moments(config), fields=intake.fields, missing=intake.missing)
 
 
 def saved_moments(config: Mapping[str, Any]) -> Callable[[], Moments] | None:
@@ -320,6 +423,26 @@ def _given_net(options: Mapping[str, Any], net: nn.Module | None) -> dict[str, A
         return {"net": net}
     if net is not None:
         raise RunError(f"this run was trained with net {named!r}; it takes no net of yours")
+    return {}
+
+
+class Absent:
+    """Stands for a penalty that a run folder names: it is never imported, and is missed only when a loss is computed."""
+
+    def __init__(self, name: str) -> None:
+        self.__name__ = name
+
+    def __call__(self, *_: Any) -> Tensor:
+        """Say how to give it."""
+        raise RunError(
+            f"this run was trained with the penalty {self.__name__} of yours; give it: load(path, omega=...)"
+        )
+
+
+def _given_omega(options: Mapping[str, Any], omega: Callable[..., Tensor] | None) -> dict[str, Any]:
+    named = options.get("omega")
+    if isinstance(named, dict) or (isinstance(named, str) and ":" in named):
+        return {"omega": omega or Absent(named["function"] if isinstance(named, dict) else named)}
     return {}
 
 

@@ -89,10 +89,13 @@ class Option:
 def options_of(function: Callable[..., Any]) -> Mapping[str, Option]:
     """Options of a function, or of a class's constructor, by name, in the order of the signature.
 
+    A constructor that ends in ``**shared`` passes them on to its base class, whose options follow its own.
+
     Raises
     ------
     OptionError
-        If the signature takes ``*args`` and is a class: a method's options must have names to be saved.
+        If the signature takes ``*args`` (or ``**shared`` without such a base) and is a class: a method's options must
+        have names to be saved.
     """
     return _read(function)
 
@@ -108,10 +111,24 @@ def _read(function: Callable[..., Any]) -> Mapping[str, Option]:
             continue
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             if inspect.isclass(function) and inspect.isfunction(target):
-                raise OptionError(f"{function.__name__}.__init__ takes *args or **kwargs; give every option a name")
+                base = _base_with_options(function)
+                if base is None or parameter.kind is parameter.VAR_POSITIONAL:
+                    raise OptionError(f"{function.__name__}.__init__ takes *args or **kwargs; give every option a name")
+                found |= {key: option for key, option in _read(base).items() if key not in found}
             continue
         found[name] = Option(name, hints.get(name, Any), parameter.default, helps.get(name, ""))
     return types.MappingProxyType(found)
+
+
+def _base_with_options(cls: type) -> type | None:
+    """The class that ``super().__init__(**shared)`` reaches, if its constructor takes options."""
+    owners = [each for each in cls.__mro__ if "__init__" in vars(each)]
+    base = owners[1] if len(owners) > 1 else object
+    constructor = vars(base)["__init__"]
+    takes = inspect.signature(constructor).parameters if inspect.isfunction(constructor) else {}
+    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    named = [name for name, parameter in takes.items() if name != "self" and parameter.kind not in kinds]
+    return base if named else None
 
 
 def resolve(function: Callable[..., Any], given: Mapping[str, Any], owner: str) -> dict[str, Any]:
@@ -298,14 +315,16 @@ def _helps(function: Callable[..., Any]) -> dict[str, str]:
     """Help of each option from the NumPy-style docstrings of the class and its constructor."""
     from docstring_parser.numpydoc import parse as numpydoc
 
-    texts = [inspect.getdoc(function) or ""]
-    if inspect.isclass(function):
-        texts.append(inspect.getdoc(function.__init__) or "")
+    texts: list[str | None] = [inspect.getdoc(function)]
+    if inspect.isclass(function):  # the nearest class's words win
+        texts = []
+        for each in function.__mro__:
+            texts += [each.__doc__, getattr(vars(each).get("__init__"), "__doc__", None)]
     helps: dict[str, str] = {}
     for text in texts:
-        for parameter in numpydoc(text).params:
+        for parameter in numpydoc(inspect.cleandoc(text or "")).params:
             for name in parameter.arg_name.split(","):
-                helps[name.strip()] = " ".join((parameter.description or "").split())
+                helps.setdefault(name.strip(), " ".join((parameter.description or "").split()))
     return helps
 
 

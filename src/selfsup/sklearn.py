@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,13 @@ SCORED = 4096  # rows in a batch when a loss is measured
 
 def _decodes(encoder: Encoder) -> bool:
     return bool(find(encoder.method)[1].decodes())
+
+
+def _takes_missing(encoder: Encoder) -> bool:
+    try:
+        return bool(find(encoder.method)[1].takes_missing)
+    except OptionError:
+        return False  # `fit` says what is wrong with the method's name
 
 
 class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -95,7 +103,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         OptionError, DataError
             Both are `ValueError`.
         """
-        X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=2, allow_nd=True)
+        X = self._data(X, ensure_min_samples=2)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         settings = {k: getattr(self, k) for k in ("epochs", "batch_size", "lr", "weight_decay", "solver", "device")}
         self.model_ = api.fit(
@@ -117,6 +125,21 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Z = check_array(Z, dtype=[np.float64, np.float32])
         return self.model_.decode(Z).astype(Z.dtype)
 
+    def score_samples(self, X: Any) -> np.ndarray:
+        """How normal each sample is, (n_samples,); higher is more normal (see `selfsup.Model.score_samples`).
+
+        In float64: scikit-learn holds a score to 1e-7, whichever rows are scored beside it.
+        """
+        X = self._validated(X)
+        method = copy.deepcopy(self.model_.method).double()
+        rows = self.model_.open(_single(X), progress=False).samples()
+        device, found = self.model_.device, []
+        with torch.inference_mode():
+            for part in torch.arange(len(rows)).split(SCORED):
+                rng = torch.Generator(device=device).manual_seed(0)
+                found.append(method.score(rows[part].to(device).double(), rng).cpu())
+        return torch.cat(found).numpy().astype(X.dtype)
+
     def score(self, X: Any, y: Any = None) -> float:
         """Minus the mean loss of the pretext task on X, with fixed noise: higher is better."""
         X = self._validated(X)
@@ -127,7 +150,15 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     def _validated(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
-        return np.asarray(validate_data(self, X, dtype=[np.float64, np.float32], reset=False, allow_nd=True))
+        return self._data(X, reset=False)
+
+    def _data(self, X: Any, **how: Any) -> np.ndarray:
+        """X as scikit-learn validates it; missing values (NaN) pass where the method learns around them."""
+        finite = "allow-nan" if _takes_missing(self) else True  # of images NaN is refused further on
+        found = validate_data(
+            self, X, dtype=[np.float64, np.float32], allow_nd=True, ensure_all_finite=finite, **how
+        )
+        return np.asarray(found)
 
     def _method_options(self) -> dict[str, Any]:
         """Options that were set, for the method that has them; a default that it has not is left out."""
@@ -145,6 +176,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         tags.non_deterministic = False
+        tags.input_tags.allow_nan = _takes_missing(self)
         return tags
 
 

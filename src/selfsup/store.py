@@ -16,8 +16,8 @@ from selfsup.errors import RunError
 from selfsup.files import write_bytes
 
 CONFIG, WEIGHTS, METRICS, EVALUATION = "config.json", "model.safetensors", "metrics.jsonl", "evaluation.json"
-PICTURES, REPORT, CARD, LOG, RESUME, BAD = (
-    "pictures.safetensors", "report.html", "README.md", "log.txt", "resume", "bad_files.json",
+PICTURES, REPORT, CARD, LOG, RESUME, BAD, CODES = (
+    "pictures.safetensors", "report.html", "README.md", "log.txt", "resume", "bad_files.json", "codes.safetensors",
 )  # fmt: skip
 
 

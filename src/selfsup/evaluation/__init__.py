@@ -3,6 +3,7 @@
 from selfsup.evaluation.baselines import pca as pca_features
 from selfsup.evaluation.compare import Features, compare
 from selfsup.evaluation.evaluation import Evaluation
+from selfsup.evaluation.fitting import fitting
 from selfsup.evaluation.flat_map import flat_map
 from selfsup.evaluation.health import effective_rank, health
 from selfsup.evaluation.leads import best_layer
@@ -14,6 +15,7 @@ __all__ = [
     "best_layer",
     "compare",
     "effective_rank",
+    "fitting",
     "flat_map",
     "health",
     "pca_features",

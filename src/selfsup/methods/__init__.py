@@ -18,9 +18,13 @@ if TYPE_CHECKING:
     from selfsup.method import Method
 
 REGISTERED = {
+    "contractive": "selfsup.methods.contractive:Contractive",
     "denoising": "selfsup.methods.denoising:Denoising",
     "linear": "selfsup.methods.linear:Linear",
     "rotation": "selfsup.methods.rotation:Rotation",
+    "sparse": "selfsup.methods.sparse:Sparse",
+    "undercomplete": "selfsup.methods.undercomplete:Undercomplete",
+    "variational": "selfsup.methods.variational:Variational",
 }
 
 

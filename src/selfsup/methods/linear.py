@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -13,13 +15,16 @@ from selfsup.errors import OptionError
 from selfsup.method import Method, Recipe, Spec, Terms
 from selfsup.options import Range
 
+TINY = 1e-12  # variance of a direction in which the data do not vary
+
 
 class Linear(Method):
     """Linear auto-encoder, solved exactly: principal component analysis.
 
     Hides by capacity: the code is narrower than the sample; nothing in x is masked. Every minimum of its squared error
     spans the principal subspace (Baldi & Hornik 1989); the exact solver gives the ordered, orthonormal axes themselves,
-    each signed so that its largest entry is positive.
+    each signed so that its largest entry is positive. Read as p(z) p(x|z) it is probabilistic PCA (Tipping & Bishop 1999):
+    a density, with a log-likelihood and samples.
 
     Parameters
     ----------
@@ -33,7 +38,10 @@ class Linear(Method):
 
     mean: Tensor
     scale: Tensor
+    centre: Tensor
+    axes: Tensor
     explained_variance: Tensor
+    noise_variance: Tensor
 
     def __init__(self, n_components: Annotated[int, Range(1)] | None = None) -> None:
         super().__init__()
@@ -51,23 +59,62 @@ class Linear(Method):
         mean, std, _ = spec.moments
         self.register_buffer("mean", torch.tensor(mean).repeat_interleave(spec.size // len(mean)))
         self.register_buffer("scale", torch.tensor(float(np.sqrt(np.square(std).mean())) or 1.0))
+        self.register_buffer("centre", self.mean.clone())
+        self.register_buffer("axes", torch.zeros(width, spec.size))
         self.register_buffer("explained_variance", torch.zeros(width))
+        self.register_buffer("noise_variance", torch.zeros(()))
+        self.gap: tuple[float, float] | None = None
 
     def solve(self, mean: Tensor, covariance: Tensor, rows: int) -> None:
         """Eigenvectors of the covariance (d, d), float64, for the largest eigenvalues."""
-        width = self.encoder.out_features
-        size = len(covariance)
-        found = scipy.linalg.eigh(covariance.cpu().numpy(), subset_by_index=(size - width, size - 1))  # ascending
-        values, axes = torch.from_numpy(found[0]).flip(0), torch.from_numpy(found[1]).T.flip(0)  # (D,), (D, d)
-        signs = axes.gather(1, axes.abs().argmax(1, keepdim=True)).sign()
-        axes = axes * signs
+        axes = self._density(mean, covariance, rows)
         with torch.no_grad():
             self.encoder.weight.copy_(axes)
             self.decoder.weight.copy_(axes.T)
             self.decoder.bias.zero_()
             self.mean.copy_(mean)
             self.scale.fill_(1)  # the codes are then the scores themselves
-            self.explained_variance.copy_(values.clamp(min=0) * rows / max(rows - 1, 1))
+
+    def _density(self, mean: Tensor, covariance: Tensor, rows: int) -> Tensor:
+        """Set the parameters of probabilistic PCA, and give the axes (D, d) in float64."""
+        width = self.encoder.out_features
+        size = len(covariance)
+        found = scipy.linalg.eigh(covariance.cpu().numpy(), subset_by_index=(size - width, size - 1))  # ascending
+        values, axes = (
+            torch.from_numpy(found[0]).flip(0).clamp(min=0),
+            torch.from_numpy(found[1]).T.flip(0),
+        )  # (D,), (D, d)
+        axes = axes * axes.gather(1, axes.abs().argmax(1, keepdim=True)).sign()
+        unbiased = rows / max(rows - 1, 1)
+        rest = min(size, rows) - width  # directions that the noise is averaged over, as in scikit-learn's PCA
+        noise = (covariance.trace().cpu() - values.sum()).clamp(min=0) / rest if rest > 0 else torch.zeros(())
+        self.centre.copy_(mean)
+        self.axes.copy_(axes)
+        self.explained_variance.copy_(values * unbiased)
+        self.noise_variance.copy_(noise * unbiased)
+        return axes
+
+    def finish(self, spec: Spec) -> None:
+        """After descent: the density on the closed form's axes, and how far the subspace that was found is from them."""
+        if spec.covary is None:
+            return
+        mean, covariance, rows = spec.covary(None)
+        covariance = covariance.cpu()
+        axes = self._density(mean, covariance, rows)
+        ours = torch.linalg.qr(self.decoder.weight.detach().double().cpu())[0]  # (d, D)
+        least = float(covariance.trace() - torch.trace(axes @ covariance @ axes.T))
+        spanned = float(covariance.trace() - torch.trace(ours.T @ covariance @ ours))
+        cosine = torch.linalg.svdvals(axes @ ours).min().clamp(0, 1)
+        self.gap = (spanned / max(least, 1e-12) - 1, float(torch.rad2deg(torch.arccos(cosine))))
+
+    def remarks(self, measures: Mapping[str, float]) -> list[str]:
+        """After descent: its distance from the closed form."""
+        if self.gap is None:
+            return []
+        return [
+            f"gap to the closed form: the subspace that descent found leaves {100 * self.gap[0]:.2g} % more error than PCA's, "
+            f"and the largest angle between the two is {self.gap[1]:.2g} degrees"
+        ]
 
     def hide(self, x: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """Nothing is hidden but by capacity: x (B, ...), twice."""
@@ -89,5 +136,32 @@ class Linear(Method):
     def decode(self, z: Tensor) -> Tensor:
         """Samples (B, ...) from codes (B, D)."""
         rows: Tensor = self.decoder(z) * self.scale + self.mean  # (B, d)
+        x: Tensor = rows.unflatten(1, self.shape)
+        return x
+
+    def score(self, x: Tensor, rng: torch.Generator, draws: int | None = None) -> Tensor:
+        """Log-likelihood (B,) of probabilistic PCA in nats, as scikit-learn's ``PCA.score_samples`` gives it.
+
+        The covariance is W (V - s) W' + s I with axes W, explained variances V and noise s (Tipping & Bishop 1999, eq. 5 to 8).
+        """
+        rows: Tensor = x.flatten(1).double() - self.centre  # (B, d)
+        noise = self.noise_variance.double().clamp(min=TINY)
+        variance = self.explained_variance.double().clamp(min=TINY)
+        scores = rows @ self.axes.double().T  # (B, D)
+        rest = (rows.square().sum(1) - scores.square().sum(1)).clamp(min=0)
+        size, width = rows.shape[1], scores.shape[1]
+        log_determinant: Tensor = variance.log().sum() + (size - width) * noise.log()
+        distance = (scores.square() / variance).sum(1) + (rest / noise if size > width else 0)
+        found: Tensor = -0.5 * (distance + log_determinant + size * math.log(2 * math.pi))
+        return found.to(x.dtype)
+
+    def sample(self, n: int, rng: torch.Generator) -> Tensor:
+        """Draw (n, ...) from the density: a code from its Gaussian, along the axes, and noise in all directions."""
+        noise = self.noise_variance
+        spread = (self.explained_variance - noise).clamp(min=0).sqrt()
+        device = self.centre.device
+        z = torch.randn((n, len(spread)), generator=rng, device=device) * spread
+        rows: Tensor = z @ self.axes + self.centre
+        rows = rows + noise.sqrt() * torch.randn(rows.shape, generator=rng, device=device)
         x: Tensor = rows.unflatten(1, self.shape)
         return x

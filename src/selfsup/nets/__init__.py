@@ -1,8 +1,18 @@
 """Networks that know nothing of methods: trunks of blocks, and decoders that mirror them."""
 
-from selfsup.nets.decoder import ConvDecoder
-from selfsup.nets.mlp import mlp
+from selfsup.nets.decoder import ConvDecoder, mirrored
+from selfsup.nets.mlp import Activation, mlp
 from selfsup.nets.scale import Standardize
 from selfsup.nets.trunk import NetName, Trunk, make_trunk, pooled
 
-__all__ = ["ConvDecoder", "NetName", "Standardize", "Trunk", "make_trunk", "mlp", "pooled"]
+__all__ = [
+    "Activation",
+    "ConvDecoder",
+    "NetName",
+    "Standardize",
+    "Trunk",
+    "make_trunk",
+    "mirrored",
+    "mlp",
+    "pooled",
+]

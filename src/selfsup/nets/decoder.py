@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import cast
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from selfsup.nets.conv import channels_last, unit
+from selfsup.nets.mlp import Activation, mlp
+from selfsup.nets.trunk import Trunk
+
+
+def mirrored(
+    width: int, shape: tuple[int, ...], trunk: Trunk, activation: Activation = "relu"
+) -> nn.Sequential | ConvDecoder:
+    """Make the mirror of a trunk: from codes (B, width) back to (B, *shape).
+
+    Parameters
+    ----------
+    activation
+        Of an mlp's layers.
+    """
+    if len(trunk.maps[-1]) == 3:
+        return ConvDecoder(width, cast("list[tuple[int, int, int]]", [shape, *trunk.maps]))
+    # a trunk without a layer only flattens, and its mirror is one linear layer
+    maps = [] if isinstance(trunk.blocks[0], nn.Flatten) else trunk.maps
+    widths = [width, *(m[0] for m in reversed(maps)), math.prod(shape)]
+    return nn.Sequential(*mlp(widths, activation=activation), nn.Unflatten(1, shape))
 
 
 class ConvDecoder(nn.Module):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from selfsup.errors import OptionError
 from selfsup.nets.conv import channels_last, conv_blocks, nin_blocks
-from selfsup.nets.mlp import mlp
+from selfsup.nets.mlp import Activation, mlp
 from selfsup.nets.resnet import resnet18_blocks
 
 NetName = Literal["auto", "mlp", "conv", "nin", "resnet18"]
@@ -67,7 +67,11 @@ def pooled(x: Tensor) -> Tensor:
 
 
 def make_trunk(
-    net: str | nn.Module, shape: tuple[int, ...], hidden: tuple[int, ...] | None = None, for_images: str = "conv"
+    net: str | nn.Module,
+    shape: tuple[int, ...],
+    hidden: tuple[int, ...] | None = None,
+    for_images: str = "conv",
+    activation: Activation = "relu",
 ) -> Trunk:
     """Choose and build a trunk.
 
@@ -82,6 +86,8 @@ def make_trunk(
         Widths of the blocks, from the input on; None is the net's default.
     for_images
         What ``"auto"`` means for images.
+    activation
+        Between the layers of an mlp; the other nets have their own.
     """
     if isinstance(net, nn.Module):
         blocks = list(net) if isinstance(net, nn.Sequential) else [net]
@@ -92,7 +98,8 @@ def make_trunk(
         raise OptionError(f"option 'hidden' must name at least one width for net '{net}'; got none")
     if net == "mlp":
         widths = hidden if hidden is not None else (256,)
-        layers = [mlp([a, b], last_active=True) for a, b in zip((_size(shape), *widths), widths, strict=False)]
+        fans = zip((_size(shape), *widths), widths, strict=False)
+        layers = [mlp([a, b], last_active=True, activation=activation) for a, b in fans]
         blocks = [nn.Sequential(nn.Flatten(), layers[0]), *layers[1:]] if layers else [nn.Flatten()]
         return Trunk(blocks, shape, f"mlp of {'-'.join(map(str, widths)) or 'no hidden layer'}")
     if len(shape) != 3:

@@ -34,8 +34,10 @@ class Plan:
         rng = torch.Generator().manual_seed((self.seed * 1_000_003 + epoch) % 2**63)
         return torch.tensor_split(torch.randperm(rows, generator=rng), self.batches(rows))
 
-    def rate(self, progress: float) -> float:
-        """Learning rate at `progress` in [0, 1]: linear warm-up, then half a cosine down to 0."""
+    def rate(self, progress: float, phases: int = 1) -> float:
+        """Learning rate at `progress` in [0, 1]: linear warm-up, then half a cosine down to 0; anew in each phase."""
+        if phases > 1:
+            progress = progress * phases % 1.0
         if progress < self.warmup:
             return self.lr * progress / self.warmup
         return self.lr * 0.5 * (1 + math.cos(math.pi * (progress - self.warmup) / max(1 - self.warmup, 1e-12)))

@@ -174,7 +174,7 @@ def train_epoch(
     while run.batch < len(batches):
         method.progress = ((run.epoch - 1) * len(batches) + run.batch) / steps
         # the rate of the step's end: a warm-up from 0 would waste the first step
-        rate = plan.rate(((run.epoch - 1) * len(batches) + run.batch + 0.5) / steps)
+        rate = plan.rate(((run.epoch - 1) * len(batches) + run.batch + 0.5) / steps, method.phases)
         for group in run.optimizer.param_groups:
             group["lr"] = rate
         before = time.perf_counter()
@@ -184,7 +184,7 @@ def train_epoch(
         terms, answer = module(x, run.rng)
         loss = total(terms)
         if run.device.type == "cpu" or run.batch % 50 == 0:  # on a GPU a look at the loss waits for the device
-            check_finite(loss, terms, run)
+            check_finite(loss, terms, run, x)
         # plain calls: nothing is scaled or accumulated here, and accelerate's own look packages up at every step (0.4 ms)
         loss.backward()
         if plan.clip is not None:
@@ -214,7 +214,7 @@ def finish_epoch(run: Run, probe: Tensor, rows: int, progress: Progress) -> None
         run.method, probe, run.epoch
     )
     seconds = max(run.seconds, 1e-9)
-    record |= {"lr": run.plan.rate(run.epoch / run.plan.epochs), "seconds": run.seconds}
+    record |= {"lr": run.plan.rate(run.epoch / run.plan.epochs - 1e-9, run.method.phases), "seconds": run.seconds}
     record |= {"samples_per_second": rows / seconds, "data_wait": run.waited / seconds}
     if not math.isfinite(record["heldout"]):
         raise TrainingError(
@@ -226,9 +226,15 @@ def finish_epoch(run: Run, probe: Tensor, rows: int, progress: Progress) -> None
 
 
 def measure(method: Method, probe: Tensor, epoch: int) -> Record:
-    """Loss, shuffled loss and gap on the probe rows."""
+    """Loss, shuffled loss and gap on the probe rows, and the method's own figures."""
     found = shuffle_gap(method, probe, draws=3)
-    return {"epoch": epoch, "heldout": found.pop("loss"), **found}
+    record = {"epoch": epoch, "heldout": found.pop("loss"), **found}
+    was_training = method.training
+    method.eval()
+    with torch.no_grad():
+        own = method.measures(probe)
+    method.train(was_training)
+    return record | ({"measures": own} if own else {})
 
 
 def out_of_patience(run: Run, patience: int) -> bool:
@@ -240,15 +246,41 @@ def out_of_patience(run: Run, patience: int) -> bool:
     return len(losses) - 1 - best >= patience
 
 
-def check_finite(loss: Tensor, terms: Terms, run: Run) -> None:
+def check_finite(loss: Tensor, terms: Terms, run: Run, x: Tensor) -> None:
     """Stop before a step would spread a NaN over the weights."""
     if math.isfinite(loss.item()):
         return
     bad = next(name for name, term in terms.items() if not bool(term.isfinite().all()))
+    layer = first_not_finite(run.method, x, run.rng)
     raise TrainingError(
-        f"the loss term '{bad}' is not finite in epoch {run.epoch}, batch {run.batch + 1}; "
+        f"the loss term '{bad}' is not finite in epoch {run.epoch}, batch {run.batch + 1}{layer}; "
         f"lower --lr (now {run.plan.lr:g}) or set --clip 1"
     )
+
+
+@torch.no_grad()
+def first_not_finite(method: Method, x: Tensor, rng: torch.Generator) -> str:
+    """Name the weight, or else the layer, in which a value that is not finite first appears."""
+    for name, parameter in method.named_parameters():
+        if not bool(parameter.isfinite().all()):
+            return f", since the weight '{name}' is not"
+    found: list[str] = []
+
+    def look(name: str) -> Callable[[nn.Module, Any, Any], None]:
+        def hook(module: nn.Module, inputs: Any, output: Any) -> None:
+            if isinstance(output, Tensor) and not bool(output.isfinite().all()):
+                found.append(f", first after the layer '{name}' ({type(module).__name__})")
+
+        return hook
+
+    leaves = [(name, module) for name, module in method.named_modules() if name and not list(module.children())]
+    hooks = [module.register_forward_hook(look(name)) for name, module in leaves]
+    try:
+        step(method, x, rng)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return found[0] if found else ", though every layer's output is"
 
 
 def line(run: Run, batches: tuple[Tensor, ...], first: int, elapsed: float, waited: float) -> str:

@@ -1,0 +1,103 @@
+"""What a code's space can be asked: samples from it, ways through it, and what one unit does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from selfsup.errors import DataError, OptionError
+from selfsup.method import Method, Samples
+
+ROWS = 4_096  # of the training part, from which the codes' mean and covariance are measured
+FIRST = 512  # rows encoded at once
+VALUES = 1 << 22  # in all: of a wide code fewer rows are taken
+WIDEST = 1_024  # a wider code keeps its deviations only
+SPARSE = 0.5  # and so does one with more exact zeros: a Gaussian has none
+REACH = 2.5  # deviations to either side that a traversal covers
+
+
+def statistics(method: Method, samples: Samples, device: torch.device) -> dict[str, np.ndarray]:
+    """Mean (D,) and covariance (D, D) of the first rows' codes, float32; a wide or sparse code has ``std`` (D,) instead."""
+    with torch.inference_mode():
+        first = method.encode(samples[torch.arange(min(len(samples), FIRST))].to(device))
+        most = min(len(samples), max(FIRST, min(ROWS, VALUES // first.shape[1])))
+        places = range(FIRST, most, FIRST)
+        parts = [method.encode(samples[torch.arange(p, min(p + FIRST, most))].to(device)) for p in places]
+    codes = torch.cat([part.double().cpu() for part in (first, *parts)])
+    mean = codes.mean(0)
+    centred = codes - mean
+    if codes.shape[1] > WIDEST or bool((codes == 0).double().mean() > SPARSE):
+        spread = {"std": centred.square().mean(0).sqrt()}
+    else:
+        spread = {"covariance": centred.T @ centred / len(codes)}
+    return {name: value.float().numpy() for name, value in {"mean": mean, **spread}.items()}
+
+
+def draw(method: Method, codes: dict[str, np.ndarray], n: int, rng: torch.Generator) -> Tensor:
+    """New samples (n, ...): from the method's own distribution, else decoded from a Gaussian fitted to its codes.
+
+    The Gaussian is fitted after training (ex-post density estimation, Ghosh et al. 2020).
+
+    Raises
+    ------
+    OptionError
+        If the method has neither.
+    """
+    if method.samples():
+        return method.sample(n, rng)
+    if not method.decodes():
+        raise OptionError(f"{type(method).__name__} has nothing to draw samples from: it has no decoder")
+    if "covariance" not in codes:
+        raise OptionError(
+            f"no Gaussian was fitted to this code of {len(codes.get('mean', ()))} values, which is very wide or sparse; "
+            "use the method variational"
+        )
+    covariance = torch.from_numpy(codes["covariance"]).double()
+    values, axes = torch.linalg.eigh(covariance)
+    noise = torch.randn((n, len(values)), generator=rng, device=rng.device).double().cpu()
+    z = noise * values.clamp(min=0).sqrt() @ axes.T + torch.from_numpy(codes["mean"])
+    return method.decode(z.float().to(rng.device))
+
+
+def deviations(codes: dict[str, np.ndarray]) -> np.ndarray:
+    """Standard deviation (D,) of each unit."""
+    if "std" in codes:
+        return codes["std"]
+    spread: np.ndarray = np.sqrt(np.clip(np.diag(codes["covariance"]), 0, None))
+    return spread
+
+
+def between(a: np.ndarray, b: np.ndarray, n: int) -> np.ndarray:
+    """Codes (n, D) on the straight line from a (D,) to b (D,), both included."""
+    if n < 2:
+        raise OptionError(f"option 'n' must be at least 2, both ends; got {n}")
+    return np.linspace(a, b, n, dtype=np.float32)
+
+
+def sweep(codes: dict[str, np.ndarray], unit: int, n: int, at: np.ndarray | None = None) -> np.ndarray:
+    """Codes (n, D) in which one unit goes from low to high while the others stay at `at` (D,), or at their mean.
+
+    Raises
+    ------
+    OptionError
+        If there is no such unit.
+    """
+    mean = codes["mean"]
+    if not 0 <= unit < len(mean):
+        raise OptionError(f"option 'unit' must be from 0 to {len(mean) - 1}, the units of the code; got {unit}")
+    if n < 2:
+        raise OptionError(f"option 'n' must be at least 2, both ends; got {n}")
+    found = np.tile(mean if at is None else at, (n, 1)).astype(np.float32)
+    found[:, unit] = mean[unit] + np.linspace(-REACH, REACH, n) * deviations(codes)[unit]
+    return found
+
+
+def one(codes: np.ndarray, what: Any) -> np.ndarray:
+    """The single code (D,) of a single sample."""
+    if len(codes) != 1:
+        raise DataError(f"{what} must be one sample; got {len(codes)}")
+    row: np.ndarray = codes[0]
+    return row
