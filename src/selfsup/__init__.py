@@ -5,20 +5,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Evaluation", "Method", "Model", "SelfsupError", "evaluate", "fit", "load", "methods"]
+__all__ = [
+    "Evaluation", "Method", "Model", "SelfsupError",
+    "evaluate", "export_onnx", "fit", "from_pretrained", "load", "methods", "push_to_hub",
+]  # fmt: skip
 
 if TYPE_CHECKING:
     from selfsup import methods
     from selfsup.api import evaluate, fit, load
     from selfsup.errors import SelfsupError
     from selfsup.evaluation import Evaluation
+    from selfsup.export import export_onnx
     from selfsup.method import Method
     from selfsup.model import Model
+    from selfsup.sharing import from_pretrained, push_to_hub
 
 _HOMES = {
     "fit": "selfsup.api",
     "evaluate": "selfsup.api",
     "load": "selfsup.api",
+    "export_onnx": "selfsup.export",
+    "from_pretrained": "selfsup.sharing",
+    "push_to_hub": "selfsup.sharing",
     "Method": "selfsup.method",
     "Model": "selfsup.model",
     "Evaluation": "selfsup.evaluation",
