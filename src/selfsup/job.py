@@ -25,6 +25,7 @@ from selfsup.method import Method, Moments, Recipe, Spec, shuffle_gap
 from selfsup.model import Model, build, jsonable
 from selfsup.progress import Progress
 from selfsup.solvers import Checkpoint, Plan, exact, second_moments, sgd
+from selfsup.solvers.sgd import GAP_ROWS, measure
 from selfsup.weights import named_tensors, set_tensors
 
 HELD_OUT_SHARE, HELD_OUT_ROWS = 0.2, 2_000  # by default a fifth of the rows is held out, at most so many
@@ -72,6 +73,9 @@ class Job:
         log.info("%s with %s on %s (%s)", self.name, net_words(method), self.dataset.describe(), self.why)
         records = self._solve(method, folder, spec)
         notes = self._no_worse_than_its_start(method, start, records) if pca else []
+        if pca:  # what "before training" means to the verdict is a random net; the start is told with the net
+            method.started += f" (held-out loss {records[0]['heldout']:.4g})"  # type: ignore[operator]
+            records[0] = self._before(untrained)
         model = Model(method, self.dataset.intake, {}, records)
         model.config = self._config(method, moments)
         model.config["notes"] = [*notes, *method.remarks(records[-1].get("measures", {})), *fitting(records)]
@@ -127,6 +131,12 @@ class Job:
             return (*second_moments(self.dataset.samples(rows), torch.device("cpu")), len(rows))
 
         return replace(whole, measure=measure, covary=None if self.solver == "exact" else covary)
+
+    def _before(self, untrained: Method) -> dict[str, Any]:
+        """The record of epoch 0, of the random net."""
+        rows = self.test_rows if len(self.test_rows) else self.train_rows
+        x = self.dataset.samples(rows)[torch.arange(min(len(rows), GAP_ROWS))].to(self.device)
+        return measure(untrained.to(self.device), x, 0)
 
     @staticmethod
     def _no_worse_than_its_start(method: Method, start: Method, records: list[dict[str, Any]]) -> list[str]:

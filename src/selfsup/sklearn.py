@@ -155,9 +155,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def _data(self, X: Any, **how: Any) -> np.ndarray:
         """X as scikit-learn validates it; missing values (NaN) pass where the method learns around them."""
         finite = "allow-nan" if _takes_missing(self) else True  # of images NaN is refused further on
-        found = validate_data(
-            self, X, dtype=[np.float64, np.float32], allow_nd=True, ensure_all_finite=finite, **how
-        )
+        found = validate_data(self, X, dtype=[np.float64, np.float32], allow_nd=True, ensure_all_finite=finite, **how)
         return np.asarray(found)
 
     def _method_options(self) -> dict[str, Any]:

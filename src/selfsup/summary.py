@@ -28,7 +28,8 @@ def summary(model: Model, source: str) -> str:
     ]
     if model.evaluation is not None:
         lines.append(model.evaluation.short())
-        lines += [f"note     {note}" for note in model.evaluation.notes]
+    found = model.evaluation.notes if model.evaluation else []
+    lines += [f"note     {note}" for note in dict.fromkeys([*config.get("notes", []), *found])]
     if config["data"]["bad"]:
         lines.append(f"skipped  {config['data']['bad']:,} files that could not be read: see bad_files.json")
     if model.folder is not None:

@@ -10,38 +10,37 @@ from typing import Any
 import torch
 from torch import Tensor
 
-WIDTH = 0.1  # of the kernel, beside pre-activations of about 1
-
-
 class JumpReLU(torch.autograd.Function):
     """z where z exceeds its unit's threshold, else 0."""
 
     @staticmethod
-    def forward(ctx: Any, z: Tensor, threshold: Tensor) -> Tensor:
-        """Of pre-activations (B, M) and thresholds (M,)."""
+    def forward(ctx: Any, z: Tensor, threshold: Tensor, width: float) -> Tensor:
+        """Of pre-activations (B, M), thresholds (M,), and the width of the kernel."""
         ctx.save_for_backward(z, threshold)
+        ctx.width = width
         return z * (z > threshold)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
         """Equation 11 of the paper."""
         z, threshold = ctx.saved_tensors
-        near = ((z - threshold).abs() < WIDTH / 2) * gradient  # (B, M)
-        return gradient * (z > threshold), -(threshold / WIDTH) * near.sum(0)
+        near = ((z - threshold).abs() < ctx.width / 2) * gradient  # (B, M)
+        return gradient * (z > threshold), -(threshold / ctx.width) * near.sum(0), None
 
 
 class Active(torch.autograd.Function):
     """1 where z exceeds its unit's threshold, else 0."""
 
     @staticmethod
-    def forward(ctx: Any, z: Tensor, threshold: Tensor) -> Tensor:
-        """Of pre-activations (B, M) and thresholds (M,)."""
+    def forward(ctx: Any, z: Tensor, threshold: Tensor, width: float) -> Tensor:
+        """Of pre-activations (B, M), thresholds (M,), and the width of the kernel."""
         ctx.save_for_backward(z, threshold)
+        ctx.width = width
         return (z > threshold).to(z.dtype)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor, None]:
         """Equation 12 of the paper."""
         z, threshold = ctx.saved_tensors
-        near = ((z - threshold).abs() < WIDTH / 2) * gradient
-        return None, -near.sum(0) / WIDTH
+        near = ((z - threshold).abs() < ctx.width / 2) * gradient
+        return None, -near.sum(0) / ctx.width, None

@@ -38,7 +38,7 @@ class MethodInfo:
     solver: str
 
     def __str__(self) -> str:
-        return f"{self.name:<12} {self.summary} [{', '.join(self.kinds)}]"
+        return f"{self.name:<14} {self.summary} [{', '.join(self.kinds)}]"
 
 
 def find(method: str | type[Method]) -> tuple[str, type[Method]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
@@ -18,7 +19,9 @@ from selfsup.method import Recipe, Spec, Terms, Tree
 from selfsup.nets import Standardize, Trunk, make_trunk
 from selfsup.options import Range
 
-PENALTIES = {"relu": 0.1, "jumprelu": 0.05, "topk": 0.0, "batchtopk": 0.0}  # of L1, and of L0
+L1, L0 = 0.1, 0.01  # default penalties, of the typical length of a sample and of its square
+KERNEL = 1 / 16  # width of JumpReLU's kernel, of the typical length of a sample; thresholds begin at half of it
+PACE = 10.0  # a threshold has farther to go than a weight
 TIED = 0.3  # the encoder begins as so many times the atoms: at 1 the start is slow (docs/log.md)
 SPARE = 2  # times k idle units may explain what is left over (k_aux)
 AVERAGED = 0.02  # share of a step in the running threshold of BatchTopK
@@ -52,7 +55,8 @@ class Sparse(AutoEncoder):
     k
         Active units of a sample, for topk and batchtopk.
     penalty
-        Weight of the L1 norm (relu, by default 0.1) or of the number of active units (jumprelu, 0.05); topk has none.
+        Weight of the L1 norm (relu; by default a tenth of a sample's typical length) or of the number of active units
+        (jumprelu; by default a hundredth of its square). The other two have none.
     auxiliary
         Weight of the loss that revives units which have been idle: they are to explain what the others leave over.
     idle_after
@@ -82,10 +86,10 @@ class Sparse(AutoEncoder):
     ) -> None:
         if shared.get("start") == "pca":
             raise OptionError("option 'start': a sparse code cannot start from PCA; use random")
-        weight = PENALTIES[activation] if penalty is None else penalty
-        if weight and "topk" in activation and omega == "l1":
-            raise OptionError(f"option 'penalty': {activation} takes k units and needs no penalty; got {weight:g}")
-        super().__init__(n_components=n_components, hidden=hidden, omega=omega, penalty=weight, **shared)
+        if penalty and "topk" in activation and omega == "l1":
+            raise OptionError(f"option 'penalty': {activation} takes k units and needs no penalty; got {penalty:g}")
+        super().__init__(n_components=n_components, hidden=hidden, omega=omega, penalty=penalty or 0.0, **shared)
+        self.default = penalty is None and omega == "l1"
         self.activation, self.k = activation, k
         self.auxiliary, self.idle_after = auxiliary, idle_after
         self.batch_coupled = self.batch_coupled or activation == "batchtopk"
@@ -99,6 +103,14 @@ class Sparse(AutoEncoder):
         if spec.kind == "vector" and isinstance(self.scale, Standardize) and spec.fields is None:
             # one scale for all columns: an atom keeps its direction in the space of the data
             self.scale.std.fill_(float(np.sqrt(np.square(spec.moments.std).mean())) or 1.0)
+        unit = self.scale.std.flatten() if isinstance(self.scale, Standardize) else 1.0
+        length = math.sqrt(spec.size * float((torch.from_numpy(spec.moments.std) / unit).square().mean())) or 1.0
+        if self.default and "topk" not in self.activation:
+            self.penalty = L1 * length if self.activation == "relu" else L0 * length**2
+        self.kernel = KERNEL * length
+        if self.activation == "jumprelu":
+            self.log_threshold = nn.Parameter(torch.full((self.n_atoms,), self.kernel / 2).log() / PACE)
+        self.started = f"{self.n_atoms:,} atoms" + (f", penalty {self.penalty:.3g}" if self.penalty else "")
 
     def make_trunk(self, spec: Spec) -> Trunk:
         """Hidden layers, if any; without them images are vectors too."""
@@ -121,8 +133,6 @@ class Sparse(AutoEncoder):
             decoder.bias.copy_(centre)
         self.register_buffer("idle", torch.zeros(self.n_atoms, dtype=torch.int64))
         self.register_buffer("threshold", torch.zeros(()))
-        if self.activation == "jumprelu":
-            self.log_threshold = nn.Parameter(torch.full((self.n_atoms,), 0.1).log())
         return decoder
 
     def width(self) -> int:
@@ -144,7 +154,7 @@ class Sparse(AutoEncoder):
         if self.activation == "batchtopk":
             return pre * (pre > self.threshold)
         if self.activation == "jumprelu":
-            return pre * (pre > self.log_threshold.exp())
+            return pre * (pre > (PACE * self.log_threshold).exp())
         return F.relu(pre)
 
     def predict(self, seen: Tensor) -> Tree:
@@ -160,9 +170,9 @@ class Sparse(AutoEncoder):
             output, code = rows.unflatten(1, self.shape), values.new_zeros(len(seen), 1)
             self.least = values.detach()[values.detach() > 0].min() if bool((values > 0).any()) else self.threshold
         elif self.activation == "jumprelu":
-            pre, level = self.before(seen), self.log_threshold.exp()
-            code = JumpReLU.apply(pre, level)  # type: ignore[no-untyped-call]
-            active = Active.apply(pre, level).sum(1)  # type: ignore[no-untyped-call]
+            pre, level = self.before(seen), (PACE * self.log_threshold).exp()
+            code = JumpReLU.apply(pre, level, self.kernel)  # type: ignore[no-untyped-call]
+            active = Active.apply(pre, level, self.kernel).sum(1)  # type: ignore[no-untyped-call]
             output, fired = self.output_of(code), None
         else:
             code = self.code_of(seen)

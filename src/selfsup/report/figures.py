@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from html import escape
 from typing import Any
@@ -22,7 +23,8 @@ ENCODERS = {
     "raw input": ("#7f7f7f", "dashdot", "x"),
 }
 SYMBOLS = ("circle", "diamond", "square", "cross", "triangle-up")
-MOST_POINTS, MOST_CLASSES = 4000, 50
+MOST_POINTS, MOST_CLASSES, MOST_MEASURES = 4000, 50, 8
+DECADES = 5  # that a loss is shown over: one that starts at rounding error would flatten all else
 
 
 def safe(text: str) -> str:
@@ -85,7 +87,11 @@ def losses(history: Sequence[dict[str, Any]]) -> Figure | None:
     values = [y for points in curves.values() for _, y in points]
     logarithmic = min(values) > 0 and max(values) > 20 * min(values)  # else the last epochs are one flat line
     title = "loss (log scale)" if logarithmic else "loss"
-    return _over_epochs(curves, {"title": {"text": title}, "type": "log" if logarithmic else "linear"})
+    yaxis: dict[str, Any] = {"title": {"text": title}, "type": "log" if logarithmic else "linear"}
+    if logarithmic and max(values) > 10**DECADES * min(values):
+        top = math.log10(max(values))
+        yaxis["range"] = [top - DECADES, top + 0.2]
+    return _over_epochs(curves, yaxis, clip="range" in yaxis)
 
 
 def gaps(history: Sequence[dict[str, Any]]) -> Figure | None:
@@ -94,6 +100,19 @@ def gaps(history: Sequence[dict[str, Any]]) -> Figure | None:
     if not points:
         return None
     return _over_epochs({"shuffle gap": points}, {"title": {"text": "shuffle gap"}, "rangemode": "tozero"})
+
+
+def measures(history: Sequence[dict[str, Any]]) -> dict[str, Figure]:
+    """A small chart over the epochs for each of the method's own measures, by their names."""
+    names = dict.fromkeys(name for record in history for name in mapping(record.get("measures")))
+    found = {}
+    for name in list(names)[:MOST_MEASURES]:
+        own = [{"epoch": r.get("epoch"), "own": mapping(r.get("measures")).get(name)} for r in history]
+        if points := _curve(own, "own"):
+            figure = _over_epochs({name: points}, {"rangemode": "tozero"})
+            figure["layout"] |= {"height": 220, "margin": {"l": 48, "r": 12, "t": 12, "b": 40}}
+            found[name] = figure
+    return found
 
 
 def flat_map(points: np.ndarray, labels: np.ndarray | None, names: Sequence[str]) -> Figure | None:
@@ -158,7 +177,7 @@ def _curve(history: Sequence[dict[str, Any]], key: str) -> list[tuple[float, flo
     return [(x, y) for x, y in pairs if x is not None and y is not None]
 
 
-def _over_epochs(curves: dict[str, list[tuple[float, float]]], yaxis: dict[str, Any]) -> Figure:
+def _over_epochs(curves: dict[str, list[tuple[float, float]]], yaxis: dict[str, Any], *, clip: bool = False) -> Figure:
     """Return curves over the epochs, of different colours and dashes."""
     dashes = ("solid", "dash", "dot", "dashdot")
     data = [
@@ -170,7 +189,7 @@ def _over_epochs(curves: dict[str, list[tuple[float, float]]], yaxis: dict[str, 
             "y": [float(f"{y:.6g}") for _, y in points],
             "line": {"color": COLOURS[place % len(COLOURS)], "dash": dashes[place % len(dashes)], "width": 2},
             "marker": {"size": 5},
-            "cliponaxis": False,  # epoch 0 lies on the axis
+            "cliponaxis": clip,  # epoch 0 lies on the axis
             "hovertemplate": "epoch %{x}: %{y:.4g}",
         }
         for place, (name, points) in enumerate(curves.items())

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 import shlex
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -21,7 +22,7 @@ from markupsafe import Markup
 
 from selfsup import store
 from selfsup.errors import RunError
-from selfsup.report import figures, health, pictures, tables, words
+from selfsup.report import decoded, figures, health, pictures, tables, words
 
 
 def page(folder: Path) -> str:
@@ -44,16 +45,15 @@ def page(folder: Path) -> str:
     names, verdict = words.classes(config), words.mapping(evaluation.get("verdict"))
     layer = tables.chosen_layer(verdict.get("because"), words.records(evaluation.get("probe")))
     probe, knn = (tables.build(words.records(evaluation.get(kind)), layer, len(names)) for kind in ("probe", "knn"))
-    charts = {
-        "accuracy": figures.accuracy(probe) if probe else None,
-        "losses": figures.losses(history),
-        "gaps": figures.gaps(history),
-        "map": figures.flat_map(arrays["map"], arrays.get("map_labels"), names) if "map" in arrays else None,
-    }
+    charts = _charts(history, arrays, probe, names)
+    measured = figures.measures(history)
+    charts |= {f"measure-{place}": figure for place, figure in enumerate(measured.values())}
+    table = decoded.is_table(config) and config.get("decodes") is True
+    cautions = words.notes(config.get("notes"))
     sees, hides = words.sight(config)
     kind = words.kind(verdict)
     return _render(
-        {key: chart for key, chart in charts.items() if chart},
+        charts,
         method=words.plain(config.get("method", "unknown method")),
         kind=kind,
         tone=words.tone(kind),
@@ -65,14 +65,31 @@ def page(folder: Path) -> str:
         tables=[(name, table) for name, table in (("Linear probe", probe), ("Nearest neighbours (kNN)", knn)) if table],
         evaluated=bool(evaluation),
         health=health.facts(words.mapping(evaluation.get("health"))),
-        grid=pictures.grid(arrays),
+        grid=pictures.grid(decoded.by_column(arrays, list(pictures.ROLES)) if table else arrays),
+        table=table,
         labelled="map_labels" in arrays,
-        notes=words.notes(evaluation.get("notes"), config.get("notes")),
+        decoded=decoded.blocks(arrays, config),
+        measures=[(f"measure-{place}", name, _ends(chart)) for place, (name, chart) in enumerate(measured.items())],
+        cautions=cautions,
+        notes=[note for note in words.notes(evaluation.get("notes")) if note not in cautions],
         settings=_settings(config),
         commands=_commands(folder, config),
         created=words.plain(config.get("created", "")),
         version=words.plain(config.get("selfsup", "")),
     )
+
+
+def _charts(
+    history: Sequence[dict[str, Any]], arrays: dict[str, np.ndarray], probe: tables.Table | None, names: list[str]
+) -> dict[str, figures.Figure]:
+    """Return the charts that there is something to draw in."""
+    charts = {
+        "accuracy": figures.accuracy(probe) if probe else None,
+        "losses": figures.losses(history),
+        "gaps": figures.gaps(history),
+        "map": figures.flat_map(arrays["map"], arrays.get("map_labels"), names) if "map" in arrays else None,
+    }
+    return {key: chart for key, chart in charts.items() if chart}
 
 
 def _has(folder: Path, name: str) -> bool:
@@ -123,6 +140,15 @@ def _facts(folder: Path, config: dict[str, Any]) -> list[tuple[str, str]]:
     return [(title, words.plain(value)) for title, value in found if value]
 
 
+def _ends(chart: figures.Figure) -> str:
+    """Return the first and the last value of a chart with one curve, as words."""
+    values = chart["data"][0]["y"]
+    first, last = words.short(values[0]), words.short(values[-1])
+    if len(values) == 1:
+        return last
+    return f"{first} {'before training' if chart['data'][0]['x'][0] == 0 else 'at first'}, {last} at the end"
+
+
 def _settings(config: dict[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
     """Return every setting of the run, in groups."""
     titles = {
@@ -147,11 +173,17 @@ def _commands(folder: Path, config: dict[str, Any]) -> list[tuple[str, str]]:
         f" --method {shlex.quote(method)}" if ":" in method else ""
     )  # code is never imported because a folder says so
     call = f"selfsup.load({str(run)!r}{f', method={method!r}' if extra else ''})"
-    return [
+    found = [
         ("Codes of other data", f"selfsup encode {name} DATA --out z.npy{extra}"),
         ("Measure it with labels", f"selfsup evaluate {name} --data LABELLED{extra}"),
-        ("In Python", f"model = {call}; z = model.encode(x)"),
     ]
+    if config.get("decodes") is True:
+        suffix = "png" if words.mapping(config.get("intake")).get("kind") == "image" else "csv"
+        found += [
+            ("Rebuild data from their codes", f"selfsup reconstruct {name} DATA --out rebuilt.{suffix}{extra}"),
+            ("How normal each sample is", f"selfsup score {name} DATA --out scores.csv{extra}"),
+        ]
+    return [*found, ("In Python", f"model = {call}; z = model.encode(x)")]
 
 
 def _render(charts: dict[str, figures.Figure], **context: Any) -> str:

@@ -1,0 +1,100 @@
+"""The words of a verb: flags from the signature of its function, and errors with the nearest flag."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import inspect
+import re
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from selfsup.errors import SelfsupError
+
+if TYPE_CHECKING:
+    from selfsup.options import Option
+
+Groups = list[tuple[str, Mapping[str, "Option"]]]  # options under a title; those under none are not shown
+
+
+class UsageError(SelfsupError):
+    """The command was not understood."""
+
+
+def say(text: str) -> None:
+    """Write to standard output, at once."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+class Parser(argparse.ArgumentParser):
+    """The words of a verb, from the signature of its function; errors are ours, with the nearest flag."""
+
+    def __init__(self, name: str, verb: Callable[..., None], groups: Groups) -> None:
+        from selfsup.options import options_of, summary
+
+        own = options_of(verb)
+        kinds = {each: parameter.kind for each, parameter in inspect.signature(verb).parameters.items()}
+        places = [each for each in own if kinds[each] is inspect.Parameter.POSITIONAL_OR_KEYWORD]
+        flags = {each: option for each, option in own.items() if each not in places}
+        needed = [f"{o.flag} {o.metavar}" for o in flags.values() if o.default is inspect.Parameter.empty]
+        width = min(shutil.get_terminal_size().columns, 120)
+        super().__init__(
+            prog=f"selfsup {name}",
+            usage=" ".join([f"selfsup {name}", *map(str.upper, places), *needed, "[options]" if flags else ""]).strip(),
+            description=summary(verb) + ".",
+            allow_abbrev=False,
+            formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=30, width=width),
+        )
+        self.known = {**own}
+        for each in places:
+            self.add_argument(each, metavar=each.upper(), help=own[each].words)
+        self._add(self, flags)
+        for title, options in groups:
+            self._add(self.add_argument_group(title) if title else self, options, hidden=not title)
+            self.known |= options
+            if not title:
+                self.epilog = "A method has options of its own: selfsup fit DATA --method denoising --help"
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what argparse found wrong as an error of ours."""
+        message = re.sub(r"^the following arguments are required: (.*)$", r"missing: \1", message)
+        message = re.sub(r"^argument (\S+): expected one argument$", r"\1 needs a value", message)
+        message = re.sub(r"^argument (\S+): ignored explicit argument.*$", r"\1 takes no value", message)
+        raise UsageError(f"{message}; see `{self.prog} --help`")
+
+    def print_help(self, file: Any = None) -> None:
+        """Write the help to standard output."""
+        say(self.format_help().rstrip())
+
+    def values(self, words: list[str]) -> dict[str, Any]:
+        """Typed values of what was given, or the nearest flag of one that is unknown."""
+        from selfsup.options import parse
+
+        given, rest = self.parse_known_args(words)
+        if rest:
+            word = next((word for word in rest if word.startswith("-")), rest[0])
+            if not word.startswith("-"):
+                raise UsageError(f"'{word}' is one word too many; see `{self.prog} --help`")
+            flags = [flag for action in self._actions for flag in action.option_strings]
+            near = difflib.get_close_matches(word.split("=")[0], flags, n=1)
+            hint = f"did you mean '{near[0]}'?" if near else f"see `{self.prog} --help`"
+            raise UsageError(f"unknown option '{word}'; {hint}")
+        typed = {name: value for name, value in vars(given).items() if isinstance(value, str)}
+        return vars(given) | {name: parse(self.known[name], value) for name, value in typed.items()}
+
+    @staticmethod
+    def _add(group: Any, options: Mapping[str, Option], *, hidden: bool = False) -> None:
+        """Declare a flag for each option; what is not given stays out of the result."""
+        for option in options.values():
+            text = argparse.SUPPRESS if hidden else option.words.replace("%", "%%")
+            common = {"dest": option.name, "default": argparse.SUPPRESS}
+            if not option.is_switch:
+                required = option.default is inspect.Parameter.empty
+                group.add_argument(option.flag, metavar=option.metavar, help=text, required=required, **common)
+                continue
+            for flag, value in ((option.flag, True), ("--no-" + option.flag[2:], False)):
+                shown = text if value is not option.default else argparse.SUPPRESS  # the one that changes something
+                group.add_argument(flag, action="store_const", const=value, help=shown, **common)
