@@ -89,7 +89,14 @@ def baselines(
 ) -> dict[tuple[str, str], Features]:
     """Raw input, PCA of the same width, and every block of the untrained network."""
     sides = [(samples, torch.from_numpy(rows)) for samples, rows in (train, test)]
-    raw = [encode_batches(lambda x: {"raw": x.flatten(1)}, samples, device, rows)["raw"] for samples, rows in sides]
+    few = train[0][torch.from_numpy(train[1][:MAX_LABELS])].flatten(1)
+    mean = few.nanmean(0).nan_to_num().to(device)  # what stands in for a missing value
+
+    def filled(x: Tensor) -> dict[str, Tensor]:
+        rows = x.flatten(1)
+        return {"raw": torch.where(rows.isnan(), mean, rows)}
+
+    raw = [encode_batches(filled, samples, device, rows)["raw"] for samples, rows in sides]
     untrained = untrained.to(device).eval()
     random = [encode_batches(untrained.layers, samples, device, rows) for samples, rows in sides]
     found = {("raw input", ""): Features(*raw), ("PCA", ""): pca_features(raw[0], raw[1], width)}

@@ -30,7 +30,7 @@ def needs_decoder(model: Model) -> None:
 
 
 def importable(method: str) -> str:
-    """Let mymodule:MyMethod be found in the current folder: after what is installed, which nothing there can shadow."""
+    """Let mymodule:MyMethod (or a penalty) be found in the current folder: after what is installed, which nothing there can shadow."""
     if ":" in method and "" not in sys.path:
         sys.path.append("")
     return method

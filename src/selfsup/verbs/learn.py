@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from selfsup.errors import Interrupted, OptionError, unknown
 from selfsup.parser import UsageError, say
-from selfsup.verbs.common import free_file, load_run, say_skipped
+from selfsup.verbs.common import free_file, importable, load_run, say_skipped
 
 
 def fit(data: str, *, method: str | None = None, **settings: Any) -> None:
@@ -30,6 +30,7 @@ def fit(data: str, *, method: str | None = None, **settings: Any) -> None:
         stem = Path(data.split(":")[-1].rstrip("/")).stem or "data"
         settings["out"] = store.free(Path("runs") / f"{(method or 'auto').split(':')[-1].lower()}-{stem}")
     out = Path(settings["out"])
+    importable(str(settings.get("omega", "")))
     try:
         model = api.fit(data, method, **settings)
     except KeyboardInterrupt as error:

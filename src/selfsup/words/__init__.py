@@ -1,0 +1,1 @@
+"""Word vectors: from text to ids, and from ids to vectors."""

@@ -1,0 +1,166 @@
+"""What a word is: by kinds of bytes where that is enough, by Python's Unicode rules elsewhere, or by the user's own rule."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+
+from selfsup.errors import DataError, OptionError
+
+SPACE, WORD, WIDE, APOSTROPHE, LINE, NUL = 0, 1, 2, 3, 4, 5  # kinds of bytes; WIDE is part of a character beyond ASCII
+BETWEEN_WORDS, BETWEEN_SENTENCES = "\x00", "\x01"  # of tokens that were given as lists, while they are bytes
+Tokens = str | Callable[[str], Iterable[str]] | None
+
+
+class Rule(NamedTuple):
+    """How to cut text.
+
+    Attributes
+    ----------
+    fold
+        (256,) uint16, for every byte 256 times its kind plus the byte in lower case.
+    settle
+        The final words of a run of bytes that are not all ASCII.
+    cut
+        The words of a line by a rule that only Python knows, or None.
+    """
+
+    fold: np.ndarray
+    settle: Callable[[str], list[str]]
+    cut: Callable[[str], Sequence[str]] | None = None
+
+
+def rule(tokens: Tokens, lower: bool) -> Rule:
+    """The rule for lines of text: "words", None (white space), a regular expression, or a function of a line.
+
+    Raises
+    ------
+    OptionError
+        If it is none of these.
+    """
+    if tokens is None:
+        return Rule(_fold(_space_kinds(), lower), lambda run: [_final(one, lower) for one in _nfc(run).split()])
+    if tokens == "words":
+        return Rule(_fold(_word_kinds(), lower), lambda run: _words(run, lower))
+    return joined(lower)._replace(cut=_own(tokens))
+
+
+def joined(lower: bool) -> Rule:
+    """The rule for tokens that are cut already, joined by BETWEEN_WORDS and BETWEEN_SENTENCES."""
+    kinds = np.full(256, WORD, np.uint16)
+    kinds[128:] = WIDE
+    kinds[ord(BETWEEN_WORDS)], kinds[ord(BETWEEN_SENTENCES)] = SPACE, LINE
+    return Rule(_fold(kinds, lower), lambda run: [_final(run, lower)])
+
+
+def join(sentences: Sequence[Sequence[str]]) -> bytes:
+    """Tokens of sentences as bytes, for `joined`.
+
+    Raises
+    ------
+    DataError
+        If a token is no string, or holds one of the two characters that stand between tokens.
+    """
+    try:
+        text = BETWEEN_SENTENCES.join([BETWEEN_WORDS.join(sentence) for sentence in sentences])
+        content = text.encode()
+    except TypeError as error:
+        raise DataError(f"tokens must be strings: {error}") from error
+    except UnicodeEncodeError as error:
+        raise DataError(f"a token holds {error.object[error.start]!r}, half of a character; decode the text anew") from error
+    between = sum(max(len(sentence) - 1, 0) for sentence in sentences)
+    if content.count(b"\x00") != between or content.count(b"\x01") != max(len(sentences) - 1, 0):
+        raise DataError("a token holds the character NUL or U+0001, which are no text; leave them out")
+    return content
+
+
+def final(word: str, lower: bool) -> str:
+    """One word as the vocabulary has it: Unicode NFC, in lower case where asked."""
+    return _final(word, lower)
+
+
+def _final(word: str, lower: bool) -> str:
+    return _nfc(_nfc(word).lower()) if lower else _nfc(word)
+
+
+def _nfc(text: str) -> str:
+    return unicodedata.normalize("NFC", text)
+
+
+def _words(run: str, lower: bool) -> list[str]:
+    found = pattern().findall(_nfc(run))
+    return [_final(one, lower).replace("\u2019", "'") for one in found]
+
+
+@cache
+def pattern() -> re.Pattern[str]:
+    r"""The pattern of "words": letters, digits, underscores and the marks that belong to them; apostrophes within.
+
+    It is ``\w+(?:['’]\w+)*``, where ``\w`` also takes combining marks and joiners, without which Hindi, Thai or Persian
+    words would fall to pieces.
+    """
+    marks, start = [], -1
+    for code in range(0x300, 0x20000):
+        inside = unicodedata.category(chr(code))[0] == "M" or code in (0x200C, 0x200D)
+        if inside and start < 0:
+            start = code
+        elif not inside and start >= 0:
+            marks.append(f"{chr(start)}-{chr(code - 1)}")
+            start = -1
+    one = rf"\w[\w{''.join(marks)}\U000E0100-\U000E01EF]*"
+    return re.compile(rf"{one}(?:['\u2019]{one})*")
+
+
+def _word_kinds() -> np.ndarray:
+    kinds = np.full(256, SPACE, np.uint16)
+    for byte in range(128):
+        if chr(byte).isalnum() or byte == ord("_"):
+            kinds[byte] = WORD
+    kinds[128:] = WIDE
+    kinds[ord("'")], kinds[ord("\n")], kinds[0] = APOSTROPHE, LINE, NUL
+    return kinds
+
+
+def _space_kinds() -> np.ndarray:
+    kinds = np.full(256, WORD, np.uint16)
+    for byte in range(128):
+        if chr(byte).isspace():
+            kinds[byte] = SPACE
+    kinds[128:] = WIDE
+    kinds[ord("\n")], kinds[0] = LINE, NUL
+    return kinds
+
+
+def _fold(kinds: np.ndarray, lower: bool) -> np.ndarray:
+    bytes_ = np.arange(256, dtype=np.uint16)
+    if lower:
+        bytes_[ord("A") : ord("Z") + 1] += 32
+    return kinds * np.uint16(256) + bytes_
+
+
+def _own(tokens: Tokens) -> Callable[[str], Sequence[str]]:
+    if callable(tokens):
+        function = tokens
+        return lambda line: _listed(function(line))
+    if not isinstance(tokens, str) or not tokens:
+        raise OptionError(
+            f"option 'tokens' must be \"words\", None (white space), a regular expression or a function; got {tokens!r}"
+        )
+    try:
+        compiled = re.compile(tokens)
+    except re.error as error:
+        raise OptionError(f"option 'tokens' is no regular expression: {error}; got {tokens!r}") from error
+    if compiled.groups == 0:
+        return lambda line: compiled.findall(_nfc(line))
+    return lambda line: [found.group() for found in compiled.finditer(_nfc(line))]
+
+
+def _listed(given: Iterable[str]) -> Sequence[str]:
+    if isinstance(given, str):
+        raise DataError("the function in tokens= must return a list of words; it returned one string")
+    return given if isinstance(given, list | tuple) else list(given)
