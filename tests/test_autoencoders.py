@@ -264,7 +264,9 @@ def test_random_probes_estimate_the_norm():
 
 def test_the_penalty_contracts():
     x = table(120)
-    loose, tight = (fitted(x, "contractive", n_components=4, epochs=150, batch_size=16, lr=1e-2, penalty=p) for p in (0.0, 20.0))
+    loose, tight = (
+        fitted(x, "contractive", n_components=4, epochs=150, batch_size=16, lr=1e-2, penalty=p) for p in (0.0, 20.0)
+    )
     rows = torch.from_numpy(x)
     norms = [float(squared_norm(m.method, m.method.scale(rows)).mean().detach()) for m in (loose, tight)]
     assert norms[1] < 0.5 * norms[0]

@@ -33,6 +33,10 @@ def users_folder(tmp_path, monkeypatch):
         header="a,b,c,d,e",
         comments="",
     )
+    rng = np.random.default_rng(0)
+    lines = [" ".join(rng.choice(["sea", "ship", "wave", "town", "street", "house"], 12)) for _ in range(200)]
+    (tmp_path / "corpus.txt").write_text("\n".join(lines))
+    (tmp_path / "pairs.tsv").write_text("sea\tship\t9\nsea\thouse\t1\ntown\tstreet\t8\n")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

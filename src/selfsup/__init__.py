@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 __all__ = [
-    "Evaluation", "Method", "Model", "SelfsupError",
+    "Evaluation", "Method", "Model", "SelfsupError", "WordVectors",
     "evaluate", "export_onnx", "fit", "from_pretrained", "load", "methods", "push_to_hub",
 ]  # fmt: skip
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from selfsup.method import Method
     from selfsup.model import Model
     from selfsup.sharing import from_pretrained, push_to_hub
+    from selfsup.words import WordVectors
 
 _HOMES = {
     "fit": "selfsup.api",
@@ -30,6 +31,7 @@ _HOMES = {
     "Method": "selfsup.method",
     "Model": "selfsup.model",
     "Evaluation": "selfsup.evaluation",
+    "WordVectors": "selfsup.words",
     "SelfsupError": "selfsup.errors",
 }
 

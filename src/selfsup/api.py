@@ -21,9 +21,12 @@ from selfsup.evaluation import Evaluation
 from selfsup.job import Job, held_out
 from selfsup.method import Method
 from selfsup.methods import find
-from selfsup.model import Model, build, intake_spec, load
+from selfsup.methods.skipgram import Skipgram
+from selfsup.model import Model, build, intake_spec
+from selfsup.model import load as load_model
 from selfsup.options import Option, Range, check, options_of, resolve
 from selfsup.solvers import moments_of_chunks
+from selfsup.wordmodel import WordModel, is_word_run, load_words
 
 __all__ = ["choose_method", "evaluate", "fit", "load"]
 
@@ -44,7 +47,7 @@ def fit(
     warmup: Annotated[float, Range(0, 1, open_high=True)] = 0.05,
     clip: Annotated[float, Positive] | None = None,
     patience: Annotated[int, Range(1)] | None = None,
-    solver: Literal["sgd", "exact"] | None = None,
+    solver: Literal["sgd", "exact", "hogwild"] | None = None,
     seed: Annotated[int, Range(0, 2**32 - 1)] = 0,
     device: str = "auto",
     precision: Literal["auto", "float32", "bfloat16"] = "auto",
@@ -61,14 +64,15 @@ def fit(
     resume: bool = False,
     progress: bool = True,
     **options: Any,
-) -> Model:
+) -> Any:
     """Learn a representation from data without labels, and gather the evidence of whether that helped.
 
     Parameters
     ----------
     data
         Array (n, d), (n, H, W), (n, H, W, C) or (n, C, H, W); a path to a folder of images, parquet, .npy, .npz or .csv;
-        "hub:NAME"; or "digits".
+        "hub:NAME"; or "digits". Text for word vectors: a .txt (also .gz, .zst), a folder or glob of them, a table's
+        column, or "docstrings", the documentation of the installed Python packages.
     method
         A word of `selfsup.methods`, an import path "mymodule:MyMethod", or a class. None: chosen by the kind of data.
     out
@@ -90,7 +94,8 @@ def fit(
     patience
         Stop after so many epochs without a lower held-out loss, and take the best epoch's weights.
     solver
-        sgd, or exact: the closed form, where there is one; by default as the method prefers.
+        sgd; exact: the closed form, where there is one; hogwild: the threads of the word vectors; by default as the method
+        prefers.
     seed
         Of everything random.
     device
@@ -129,6 +134,7 @@ def fit(
     Returns
     -------
     Model
+        Of text a `WordModel`: word vectors with the run that made them.
 
     Raises
     ------
@@ -145,6 +151,8 @@ def fit(
         return load(out, method=method if not isinstance(method, str) or ":" in method else None)
     if out is not None and not resume:
         store.check_free(out, overwrite=overwrite)
+    if (text := of_text(data, method)) is not None:
+        return _fit_words(data, *text, options, settings, out)
     streamed = None
     if settings["stream"] or isinstance(data, Stream | Iterator):
         dataset, streamed = _read_stream(data, method, settings)
@@ -172,6 +180,55 @@ def fit(
     store.complete(out)
     model.folder = out
     return model
+
+
+def of_text(data: Any, method: str | type[Method] | None) -> tuple[str, type[Method], str] | None:
+    """Method and reason, where the data are text: because the method learns from text, or by the name of the file."""
+    if method is not None:
+        name, cls = find(method)
+        return (name, cls, "as asked") if cls.kinds == ("text",) else None
+    words = str(data) if isinstance(data, str | Path) else ""
+    if words == "docstrings" or any(words.lower().endswith(end) for end in TEXTS):
+        return (*find("skipgram"), "text is learnt word by word, from the words around")
+    return None
+
+
+def _fit_words(
+    data: Any,
+    name: str,
+    cls: type[Method],
+    why: str,
+    options: Mapping[str, Any],
+    settings: dict[str, Any],
+    out: Path | None,
+) -> WordModel:
+    """`fit` on text."""
+    from selfsup.wordjob import fit_words
+
+    if not issubclass(cls, Skipgram):
+        raise OptionError(f"method '{name}' learns from text, but is no kind of skip-gram")
+    job = fit_words(data, name, cls, resolve(cls, options, f"method '{name}'"), settings, why)
+    if out is None:
+        return job.run(None)
+    folder = store.claim(out, overwrite=settings["overwrite"], resume=settings["resume"])
+    try:
+        with _logged(folder):
+            model = job.run(folder)
+            model.write(folder)
+    except BaseException:
+        store.abandon(folder)
+        raise
+    store.complete(out)
+    model.folder = out
+    return model
+
+
+def load(path: str | Path, **how: Any) -> Model | WordModel:
+    """Read a run folder: a `Model`, or word vectors; see `selfsup.model.load` for the further words."""
+    return load_words(Path(path)) if is_word_run(Path(path)) else load_model(path, **how)
+
+
+TEXTS = (".txt", ".txt.gz", ".txt.zst")
 
 
 def _read_stream(

@@ -23,6 +23,7 @@ selfsup: learn a representation from unlabelled data, and show whether it helped
   selfsup fit DATA [--method NAME] [--out RUN]     learn; DATA: folder of images, .parquet, .npy, .npz, .csv, hub:NAME, digits
   selfsup encode RUN DATA --out codes.npy          codes of data (.npy, or .parquet with file names)
   selfsup evaluate RUN --data LABELLED             kNN and linear probe beside raw input, PCA and the untrained network
+  selfsup evaluate RUN --analogies FILE            word vectors: analogies, and --similarity FILE
   selfsup report RUN                               write the run's report.html anew
   selfsup methods                                  every method, one line each
 
@@ -95,6 +96,8 @@ def _options_of_fit(words: list[str]) -> Groups:
     peek = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     peek.add_argument("--method", nargs="?")
     asked = peek.parse_known_args(words)[0].method
+    if asked is None and words and (text := api.of_text(words[0], None)) is not None:
+        asked = text[0]
     if asked is None:
         some = [options_of(find(name)[1]) for name in api.CHOICES]
         return [group, ("", {name: option for each in reversed(some) for name, option in each.items()})]

@@ -25,7 +25,7 @@ from selfsup.method import Method, Moments, Recipe, Spec, shuffle_gap
 from selfsup.model import Model, build, jsonable
 from selfsup.progress import Progress
 from selfsup.solvers import Checkpoint, Plan, exact, second_moments, sgd
-from selfsup.solvers.sgd import GAP_ROWS, measure
+from selfsup.solvers.sgd import measure, probe_rows
 from selfsup.weights import named_tensors, set_tensors
 
 HELD_OUT_SHARE, HELD_OUT_ROWS = 0.2, 2_000  # by default a fifth of the rows is held out, at most so many
@@ -135,7 +135,7 @@ class Job:
     def _before(self, untrained: Method) -> dict[str, Any]:
         """The record of epoch 0, of the random net."""
         rows = self.test_rows if len(self.test_rows) else self.train_rows
-        x = self.dataset.samples(rows)[torch.arange(min(len(rows), GAP_ROWS))].to(self.device)
+        x = probe_rows(self.dataset.samples(self.train_rows), self.dataset.samples(rows)).to(self.device)
         return measure(untrained.to(self.device), x, 0)
 
     @staticmethod

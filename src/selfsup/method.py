@@ -6,7 +6,8 @@ One step, in full, is what `step` below does::
     terms = method.loss(method.predict(seen), method.target(hidden))
     sum of terms -> backward -> optimiser step -> method.after_step(answer)
 
-``x`` is a float32 batch on the device: images (B, C, H, W) in [0, 1], vectors (B, d) as they came. ``seen``,
+``x`` is a float32 batch on the device: images (B, C, H, W) in [0, 1], vectors (B, d) as they came; of text it is int64, windows
+(B, 2 w + 1) of word numbers with -1 where a sentence ends. ``seen``,
 ``hidden``, ``guess`` and ``answer`` are a tensor or a NamedTuple of tensors; the leading axis is always B.
 """
 
@@ -76,20 +77,21 @@ class Spec:
     Attributes
     ----------
     shape
-        Of one sample: (C, H, W) or (d,).
+        Of one sample: (C, H, W) or (d,); of text (V,), the size of the vocabulary.
     kind
-        ``"image"`` or ``"vector"``.
+        ``"image"``, ``"vector"`` or ``"text"``.
     covary
         Called with the most rows to look at (None: all), gives mean (d,), covariance (d, d) of the flattened training
         part, float64, and the number of rows they are of, in one pass.
     """
 
     shape: tuple[int, ...]
-    kind: Literal["image", "vector"]
+    kind: Literal["image", "vector", "text"]
     measure: Callable[[], Moments] | None = None  # None when a saved model is loaded: its buffers hold what it kept
     covary: Callable[[int | None], tuple[Tensor, Tensor, int]] | None = None  # None too for the untrained baseline
     fields: tuple[Field, ...] | None = None  # of a table with columns that are not all numbers; their widths sum to d
     missing: bool = False  # whether x may hold NaN
+    counts: np.ndarray | None = None  # (V,) how often each word of the vocabulary occurs, in text
 
     @property
     def size(self) -> int:
@@ -128,7 +130,7 @@ class Recipe(TypedDict, total=False):
 class Method(nn.Module):
     """Base of every method. A constructor takes the options only; what depends on the data is made in `build`."""
 
-    solver: ClassVar[Literal["sgd", "exact"]] = "sgd"  # the preferred way to solve the declared problem
+    solver: ClassVar[Literal["sgd", "exact", "hogwild"]] = "sgd"  # the preferred way to solve the declared problem
     batch_coupled: bool = False  # True if the loss compares samples with each other
     kinds: ClassVar[tuple[str, ...]] = ("image", "vector")  # the data it can learn from
     hides: ClassVar[str] = "part of the sample"  # for people: what is hidden

@@ -16,6 +16,7 @@ from selfsup import api
 from selfsup.errors import OptionError
 from selfsup.method import shuffle_gap
 from selfsup.methods import find
+from selfsup.model import Model
 from selfsup.options import options_of
 
 SCORED = 4096  # rows in a batch when a loss is measured
@@ -106,7 +107,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         X = self._data(X, ensure_min_samples=2)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         settings = {k: getattr(self, k) for k in ("epochs", "batch_size", "lr", "weight_decay", "solver", "device")}
-        self.model_ = api.fit(
+        self.model_: Model = api.fit(
             _single(X), self.method, seed=seed, holdout=0.0, evaluate=False, progress=self.progress,
             **settings, **self._method_options(), **(self.options or {}),
         )  # fmt: skip

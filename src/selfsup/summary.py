@@ -9,6 +9,7 @@ from selfsup.progress import duration
 
 if TYPE_CHECKING:
     from selfsup.model import Model
+    from selfsup.wordmodel import WordModel
 
 
 def summary(model: Model, source: str) -> str:
@@ -50,3 +51,38 @@ def _effort(model: Model) -> str:
 
 def _where(training: dict[str, Any]) -> str:
     return "on held-out rows" if training["heldout_rows"] else "on rows of the training part"
+
+
+NEIGHBOURS, ASKED = 5, 6  # of how many words, how many neighbours
+
+
+def word_summary(model: WordModel, source: str) -> str:
+    """The lines after `fit` on text: data, method, vectors, loss, gap, neighbours of some words, folder, next command."""
+    config, last = model.config, model.history[-1] if model.history else model.start
+    training, where = config["training"], _where(config["training"])
+    rate = last.get("samples_per_second")
+    speed = f", {rate:,.0f} words/s at the end" if rate else ""
+    lines = [
+        f"data     {config['data']['description']}",
+        f"method   {config['method']} ({config['why'] if config['why'] == 'as asked' else 'chosen: ' + config['why']})",
+        f"hides    {config['hides']}",
+        f"net      {config['net']}; solver {training['solver']}",
+        f"trained  {training['epochs']} epochs, {duration(config['seconds'])} with reading{speed}",
+        f"loss     {model.start['heldout']:.4g} before, {last['heldout']:.4g} after ({where}); "
+        f"gap to the guesses of other words: {model.start['gap']:.3g} before, {last['gap']:.3g} after",
+    ]
+    for word in _telling(model):
+        near = ", ".join(f"{other} {cosine:.2f}" for other, cosine in model.most_similar(word, NEIGHBOURS))
+        lines.append(f"near     {word}: {near}")
+    lines += [f"note     {note}" for note in config["notes"]]
+    if model.folder is not None:
+        run = shlex.quote(str(model.folder))
+        lines.append(f"folder   {model.folder} (open {model.folder / 'report.html'} in a browser)")
+        lines.append(f"next     selfsup evaluate {run} --analogies questions-words.txt --similarity wordsim353.tsv")
+    return "\n".join(lines)
+
+
+def _telling(model: WordModel) -> list[str]:
+    """Some words to show the neighbours of: frequent, but not so frequent that they stand everywhere; letters only."""
+    plain = [word for word in model.words[100:1500] if word.isalpha() and len(word) > 4] or model.words
+    return plain[:: max(1, len(plain) // ASKED)][:ASKED] if len(model) > 1 else []

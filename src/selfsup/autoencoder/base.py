@@ -81,7 +81,7 @@ class AutoEncoder(Method):
 
     def build(self, spec: Spec) -> None:
         """Make the encoder's trunk, the code, the mirrored decoder and the likelihood."""
-        self.shape = spec.shape
+        self.shape, self.missing = spec.shape, spec.missing
         self.scale = scaling(spec, keep=self.likelihood == "bernoulli")
         self.likelihood_of = make_likelihood(self.likelihood, spec, self.scale, learnt=self.learnt_variance)
         self.register_buffer("blank", self.scale(torch.from_numpy(_mean(spec))[None])[0])
@@ -107,7 +107,7 @@ class AutoEncoder(Method):
     def hide(self, x: Tensor, rng: torch.Generator) -> tuple[Tree, Tree]:
         """X (B, ...) in standard units, twice; what is missing is filled in where it is seen."""
         x = self.scale(x)
-        return self.filled(x), x
+        return self.filled(x) if self.missing else x, x
 
     def filled(self, x: Tensor) -> Tensor:
         """Missing values (of vectors) replaced by the training part's mean."""
@@ -137,7 +137,7 @@ class AutoEncoder(Method):
         """Penalty times Omega, where there is one."""
         if self.charged is None or self.penalty == 0:
             return {}
-        x, reconstruction = self.filled(answer), self.likelihood_of.mean(guess.output)
+        x, reconstruction = self.filled(answer) if self.missing else answer, self.likelihood_of.mean(guess.output)
         return {name_of(self.charged): self.penalty * charge(self.charged, x, guess.code, reconstruction, self)}
 
     def encode(self, x: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+
 class JumpReLU(torch.autograd.Function):
     """z where z exceeds its unit's threshold, else 0."""
 

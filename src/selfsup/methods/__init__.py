@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from selfsup.method import Method
 
 REGISTERED = {
+    "cbow": "selfsup.methods.cbow:Cbow",
     "contractive": "selfsup.methods.contractive:Contractive",
     "denoising": "selfsup.methods.denoising:Denoising",
     "linear": "selfsup.methods.linear:Linear",
     "rotation": "selfsup.methods.rotation:Rotation",
+    "skipgram": "selfsup.methods.skipgram:Skipgram",
     "sparse": "selfsup.methods.sparse:Sparse",
     "undercomplete": "selfsup.methods.undercomplete:Undercomplete",
     "variational": "selfsup.methods.variational:Variational",

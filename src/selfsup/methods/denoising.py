@@ -108,7 +108,7 @@ class Denoising(AutoEncoder):
     def hide(self, x: Tensor, rng: torch.Generator) -> tuple[Tree, Tree]:
         """Corrupted x and clean x, both (B, ...) in standard units; in a stack the outputs (B, h) of the layers below."""
         x = self.scale(x)
-        seen = self.filled(x)
+        seen = self.filled(x) if self.missing else x
         if layer := self.layer():
             with torch.no_grad():
                 for block in self.encoders()[:layer]:

@@ -7,6 +7,7 @@ are shown, and a run that was cut off goes on to the same bit.
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import math
 import signal
@@ -19,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from selfsup.errors import Interrupted, OptionError, TrainingError
-from selfsup.method import Method, Samples, Terms, Tree, shuffle_gap, step, total
+from selfsup.method import Method, Samples, Terms, Tree, shuffle_gap, step
 from selfsup.progress import Progress, duration
 from selfsup.solvers.checkpoint import Checkpoint, pack, unpack
 from selfsup.solvers.plan import Plan
@@ -28,7 +29,8 @@ from selfsup.weights import named_tensors, set_tensors
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-GAP_ROWS = 512  # held-out rows on which loss and gap are measured after every epoch
+GAP_ROWS, LEAST_ROWS = 512, 64  # held-out rows on which loss and gap are measured after every epoch
+GAP_SHARE = 0.1  # of the training rows, between the two: on small data measuring would cost as much as training
 Record = dict[str, Any]
 log = logging.getLogger("selfsup")
 
@@ -129,7 +131,7 @@ def sgd(
         raise OptionError("a run of several processes cannot be resumed yet: only the first one's state was saved")
     method.to(device)
     samples = samples.to(device)
-    probe = heldout.to(device)[torch.arange(min(len(heldout), GAP_ROWS))]
+    probe = probe_rows(samples, heldout).to(device)
     with torch.random.fork_rng(devices=[]), stop_flag() as stop:
         torch.manual_seed(plan.seed)  # for dropout in a user's net: the contract asks for none, resume must not mind
         run = Run(method, plan, device, accelerator.process_index)
@@ -154,6 +156,12 @@ def sgd(
         method.eval()
     progress.close()
     return run.history
+
+
+def probe_rows(samples: Samples, heldout: Samples) -> Tensor:
+    """Rows (B, ...) on which loss and gap are measured: the first held-out ones, which are in a random order or few."""
+    most = min(GAP_ROWS, max(LEAST_ROWS, int(GAP_SHARE * len(samples))))
+    return heldout[torch.arange(min(len(heldout), most))]
 
 
 def train_epoch(
@@ -182,7 +190,8 @@ def train_epoch(
         x = samples[rows]
         run.waited += time.perf_counter() - before
         terms, answer = module(x, run.rng)
-        loss = total(terms)
+        means = {name: term.mean() for name, term in terms.items()}
+        loss = functools.reduce(torch.add, means.values())
         if run.device.type == "cpu" or run.batch % 50 == 0:  # on a GPU a look at the loss waits for the device
             check_finite(loss, terms, run, x)
         # plain calls: nothing is scaled or accumulated here, and accelerate's own look packages up at every step (0.4 ms)
@@ -192,8 +201,8 @@ def train_epoch(
         run.optimizer.step()
         run.optimizer.zero_grad()
         method.after_step(answer)
-        for name, term in terms.items():
-            share = term.detach().mean() * len(batches[run.batch])
+        for name, mean in means.items():
+            share = mean.detach() * len(batches[run.batch])
             run.sums[name] = run.sums[name] + share if name in run.sums else share
         run.batch += 1
         elapsed = time.perf_counter() - clock

@@ -18,7 +18,12 @@ def load_run(run: str, method: str | None, device: str) -> Model:
     """Load a run folder; a method that is not ours comes from the current folder or from what is installed."""
     from selfsup.job import choose_device
     from selfsup.model import load
+    from selfsup.wordmodel import is_word_run
 
+    if is_word_run(Path(run)):
+        raise RunError(
+            f"{run} holds word vectors, which this command has no use for; try selfsup evaluate {run} --analogies FILE"
+        )
     return load(run, method=importable(method) if method else None, device=str(choose_device(device)))
 
 
@@ -30,7 +35,7 @@ def needs_decoder(model: Model) -> None:
 
 
 def importable(method: str) -> str:
-    """Let mymodule:MyMethod (or a penalty) be found in the current folder: after what is installed, which nothing there can shadow."""
+    """Let mymodule:MyMethod, or a penalty, be found in the current folder: after what is installed, which it cannot shadow."""
     if ":" in method and "" not in sys.path:
         sys.path.append("")
     return method

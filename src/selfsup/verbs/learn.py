@@ -22,7 +22,8 @@ def fit(data: str, *, method: str | None = None, **settings: Any) -> None:
         A word of `selfsup methods`, or mymodule:MyMethod; by default chosen by the kind of data.
     """
     from selfsup import api, store
-    from selfsup.summary import summary
+    from selfsup.summary import summary, word_summary
+    from selfsup.wordmodel import WordModel
 
     if settings.get("out") is None:
         if settings.get("resume"):
@@ -37,7 +38,8 @@ def fit(data: str, *, method: str | None = None, **settings: Any) -> None:
         kept = (store.partial(out) / store.RESUME).is_dir()
         hint = f"; to go on, repeat the command with --out {shlex.quote(str(out))} --resume" if kept else ""
         raise Interrupted((str(error) or "interrupted") + hint) from error
-    say(summary(model, shlex.quote(data)))
+    told = word_summary if isinstance(model, WordModel) else summary
+    say(told(model, shlex.quote(data)))
 
 
 def encode(
@@ -93,14 +95,16 @@ def encode(
 def evaluate(
     run: str,
     *,
-    data: str,
+    data: str | None = None,
+    analogies: str | None = None,
+    similarity: str | None = None,
     out: str | None = None,
     overwrite: bool = False,
     method: str | None = None,
     device: str = "cpu",
     **settings: Any,
 ) -> None:
-    """Compare the codes of a run with raw input, PCA and the untrained network: kNN and linear probe.
+    """Compare the codes of a run with raw input, PCA and the untrained network; word vectors: analogies and similarity.
 
     Parameters
     ----------
@@ -108,6 +112,10 @@ def evaluate(
         Run folder.
     data
         Data with labels: sub-folders that are classes, or a column.
+    analogies
+        For word vectors (a run, or a file of them): questions of four words a line, in sections that begin with ':'.
+    similarity
+        For word vectors: two words and people's judgement a line.
     out
         Write the evaluation to this file too, as JSON.
     overwrite
@@ -120,10 +128,31 @@ def evaluate(
     from selfsup import api, store
 
     file = free_file(out, overwrite) if out else None
+    if analogies or similarity:
+        if data is not None or settings:
+            raise UsageError("--analogies and --similarity are for word vectors, which take no --data and no labels")
+        parts = _word_scores(run, analogies, similarity)
+        if file:
+            store.write_json(file, {name: part.to_dict() for name, part in parts.items()})
+        say("\n\n".join(str(part) for part in parts.values()))
+        return
+    if data is None:
+        raise UsageError(
+            "--data is missing; of word vectors --analogies or --similarity; see `selfsup evaluate --help`"
+        )
     found = api.evaluate(load_run(run, method, device), data, **settings)
     if file:
         store.write_json(file, found.to_dict())
     say(str(found))
+
+
+def _word_scores(run: str, analogies: str | None, similarity: str | None) -> dict[str, Any]:
+    """Scores of word vectors, by what was asked."""
+    from selfsup import words
+
+    vectors = words.WordVectors.load(run)
+    parts: dict[str, Any] = {"analogies": words.analogies(vectors, analogies)} if analogies else {}
+    return parts | ({"similarity": words.similarity(vectors, similarity)} if similarity else {})
 
 
 def report(run: str, *, out: str | None = None) -> None:

@@ -12,6 +12,7 @@ from selfsup.errors import DataError
 
 BLOCK = 1 << 26  # similarities held at once: 256 MB
 CANDIDATES = 2000  # words whose spelling is compared, the most frequent first
+GROUP = 32  # scores that share a maximum
 CHUNK = 1 << 16  # rows squared at once, so that no second table is made
 
 
@@ -28,7 +29,7 @@ def unit_rows(vectors: np.ndarray) -> np.ndarray:
     Raises
     ------
     DataError
-        If a vector is not finite, or too long for float32.
+        If a vector is not finite.
     """
     unit = np.empty(vectors.shape, np.float32)
     for first in range(0, len(vectors), CHUNK):
@@ -36,19 +37,37 @@ def unit_rows(vectors: np.ndarray) -> np.ndarray:
         norms = np.sqrt(np.einsum("nd,nd->n", rows, rows, dtype=np.float64))  # (chunk,)
         if not np.isfinite(norms).all():
             bad = first + int(np.flatnonzero(~np.isfinite(norms))[0])
-            raise DataError(f"the vector of row {bad} is not finite; train again with a lower rate, or load a whole file")
+            raise DataError(
+                f"the vector of row {bad} is not finite; train again with a lower rate, or load a whole file"
+            )
         scale = np.divide(1, norms, out=np.zeros_like(norms), where=norms > 0)
         np.multiply(rows, scale[:, None], out=unit[first : first + CHUNK], casting="same_kind")
     return unit
 
 
 def best(scores: np.ndarray, k: int) -> np.ndarray:
-    """Places (m, k) of the k largest scores (m, n) of each row, largest first; of equal scores the first."""
-    k = min(k, scores.shape[1])
-    near = np.argpartition(scores, scores.shape[1] - k, axis=1)[:, scores.shape[1] - k :]
-    near.sort(axis=1)  # so that the stable sort below puts the first of equals first
-    order = np.argsort(-np.take_along_axis(scores, near, axis=1), axis=1, kind="stable")
-    return np.take_along_axis(near, order, axis=1)
+    """Places (m, k) of the k largest scores (m, n) of each row, largest first."""
+    m, n = scores.shape
+    k = min(k, n)
+    width = n // GROUP
+    if width <= 4 * k:
+        return _sorted(scores, np.argpartition(scores, n - k, axis=1)[:, n - k :])
+    # Column j stands for the group j, j + width, j + 2 width, ...: the k largest scores are in the k groups with the largest
+    # maxima. Maxima over such groups are taken by whole vectors of the machine; to select among all n costs ten times that.
+    tops = scores[:, : width * GROUP].reshape(m, GROUP, width).max(axis=1)  # (m, width)
+    groups = np.argpartition(tops, width - k, axis=1)[:, width - k :]  # (m, k)
+    places = (groups[:, :, None] + width * np.arange(GROUP)).reshape(m, -1)
+    places = np.concatenate([places, np.broadcast_to(np.arange(width * GROUP, n), (m, n - width * GROUP))], axis=1)
+    few = np.take_along_axis(scores, places, axis=1)
+    chosen = np.argpartition(few, few.shape[1] - k, axis=1)[:, few.shape[1] - k :]
+    return _sorted(scores, np.take_along_axis(places, chosen, axis=1))
+
+
+def _sorted(scores: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Places (m, k) by their scores, largest first; of equal ones the first."""
+    places = np.sort(places, axis=1)
+    order = np.argsort(-np.take_along_axis(scores, places, axis=1), axis=1, kind="stable")
+    return np.take_along_axis(places, order, axis=1)
 
 
 def nearest(unit: np.ndarray, queries: np.ndarray, k: int) -> Nearest:

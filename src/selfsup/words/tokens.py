@@ -12,7 +12,8 @@ import numpy as np
 
 from selfsup.errors import DataError, OptionError
 
-SPACE, WORD, WIDE, APOSTROPHE, LINE, NUL = 0, 1, 2, 3, 4, 5  # kinds of bytes; WIDE is part of a character beyond ASCII
+SPACE, WORD, WIDE, APOSTROPHE, LINE, NUL = 0, 1, 2, 4, 8, 16  # kinds of bytes; WIDE is part of a character beyond ASCII
+INSIDE = WORD | WIDE
 BETWEEN_WORDS, BETWEEN_SENTENCES = "\x00", "\x01"  # of tokens that were given as lists, while they are bytes
 Tokens = str | Callable[[str], Iterable[str]] | None
 
@@ -58,6 +59,14 @@ def joined(lower: bool) -> Rule:
     return Rule(_fold(kinds, lower), lambda run: [_final(run, lower)])
 
 
+@cache
+def plain() -> np.ndarray:
+    """The fold for joined tokens that are final as they stand."""
+    kinds = np.full(256, WORD, np.uint16)
+    kinds[ord(BETWEEN_WORDS)] = SPACE
+    return _fold(kinds, False)
+
+
 def join(sentences: Sequence[Sequence[str]]) -> bytes:
     """Tokens of sentences as bytes, for `joined`.
 
@@ -72,7 +81,9 @@ def join(sentences: Sequence[Sequence[str]]) -> bytes:
     except TypeError as error:
         raise DataError(f"tokens must be strings: {error}") from error
     except UnicodeEncodeError as error:
-        raise DataError(f"a token holds {error.object[error.start]!r}, half of a character; decode the text anew") from error
+        raise DataError(
+            f"a token holds {error.object[error.start]!r}, half of a character; decode the text anew"
+        ) from error
     between = sum(max(len(sentence) - 1, 0) for sentence in sentences)
     if content.count(b"\x00") != between or content.count(b"\x01") != max(len(sentences) - 1, 0):
         raise DataError("a token holds the character NUL or U+0001, which are no text; leave them out")

@@ -29,7 +29,9 @@ class WordVectors:
         How often each word occurred, (n,), or None where nobody knows.
     """
 
-    def __init__(self, words: Sequence[str], vectors: np.ndarray, counts: np.ndarray | Sequence[int] | None = None) -> None:
+    def __init__(
+        self, words: Sequence[str], vectors: np.ndarray, counts: np.ndarray | Sequence[int] | None = None
+    ) -> None:
         self.words = list(words)
         try:
             self.vectors = np.ascontiguousarray(vectors, dtype=np.float32)
@@ -45,7 +47,7 @@ class WordVectors:
     @property
     def dim(self) -> int:
         """Length D of a vector."""
-        return self.vectors.shape[1]
+        return int(self.vectors.shape[1])
 
     @cached_property
     def index(self) -> dict[str, int]:
@@ -72,10 +74,13 @@ class WordVectors:
 
     def __getitem__(self, word: str) -> np.ndarray:
         """Vector (D,) of a word."""
-        return self.vectors[self._row(word)]
+        row: np.ndarray = self.vectors[self._row(word)]
+        return row
 
     def __repr__(self) -> str:
-        return f"WordVectors({len(self)} words, {self.dim}-d: {', '.join(self.words[:4])}{', …' if len(self) > 4 else ''})"
+        return (
+            f"WordVectors({len(self)} words, {self.dim}-d: {', '.join(self.words[:4])}{', …' if len(self) > 4 else ''})"
+        )
 
     def vectors_of(self, words: Iterable[str]) -> np.ndarray:
         """Vectors (m, D) of m words, a copy."""
@@ -183,9 +188,7 @@ class WordVectors:
         """
         return cls(*formats.read(Path(path), format))
 
-    def save(
-        self, path: str | PathLike[str], format: formats.Format | None = None, *, overwrite: bool = False
-    ) -> None:
+    def save(self, path: str | PathLike[str], format: formats.Format | None = None, *, overwrite: bool = False) -> None:
         """Write the vectors, whole or not at all.
 
         Parameters
@@ -205,8 +208,8 @@ class WordVectors:
         DataError
             If a word cannot be written in this format, or a vector is not finite.
         """
-        assert self.index is not None  # no word twice
-        formats.write(Path(path), formats.Table(self.words, self.vectors, self.counts), format, overwrite=overwrite)
+        words = list(self.index)  # no word twice
+        formats.write(Path(path), formats.Table(words, self.vectors, self.counts), format, overwrite=overwrite)
 
     def _row(self, word: str) -> int:
         row = self.index.get(word)

@@ -1,0 +1,150 @@
+"""Skip-gram word2vec: a word, and which words stand around it."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal, NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from selfsup.method import Method, Recipe, Spec, Terms, Tree
+from selfsup.options import Range
+
+EXPONENT = 0.75  # of the counts, in the distribution that negatives are drawn from (Mikolov et al. 2013b, section 2.2)
+
+
+class Neighbours(NamedTuple):
+    """What stands around a word, and what does not."""
+
+    words: Tensor  # (B, C) int64; places that are not used hold 0
+    used: Tensor  # (B, C) float32, 1 or 0
+    negatives: Tensor  # (B, K) int64
+
+
+class Skipgram(Method):
+    """Predict the words around a word (skip-gram word2vec).
+
+    Hides the neighbourhood: p(c|w) is exp(v_c . v_w) over its sum for all words (Mikolov et al. 2013a). A word is one row of a
+    matrix: one-hot times a matrix is a look-up. For large vocabularies the sum is replaced by a few words drawn at random.
+
+    Parameters
+    ----------
+    dim
+        Width of a word's vector.
+    window
+        Words to either side that can be neighbours; how many are is drawn anew for each word, from 1 to window.
+    negative
+        Words drawn at random beside each word, shared by its neighbours.
+    sample
+        Frequency above which words are left out at random: a word of frequency f stays with sqrt(sample/f) + sample/f.
+    min_count
+        Words that occur less often are left out.
+    max_vocab
+        Most frequent words that are kept, at most; by default all.
+    objective
+        negative: tell neighbours from random words. softmax: the whole sum over the vocabulary, by --solver sgd, for small
+        vocabularies.
+    threads
+        Of the fast solver; by default one for each core.
+    deterministic
+        The same vectors with any number of threads.
+    phrases
+        Passes that join words which belong together: 1 gives pairs, 2 up to four words.
+    lower
+        Lower-case the text.
+    encoding
+        Of text files.
+    column
+        Text column of a table.
+    """
+
+    kinds = ("text",)
+    solver = "hogwild"
+    hides = "the words around a word"
+    recipe: ClassVar[Recipe] = {"lr": 0.05, "batch_size": 512, "steps": 5000}
+    architecture: ClassVar[Literal["skipgram", "cbow"]] = "skipgram"
+
+    cumulated: Tensor
+    stays: Tensor
+
+    def __init__(
+        self,
+        dim: Annotated[int, Range(1)] = 100,
+        window: Annotated[int, Range(1)] = 5,
+        negative: Annotated[int, Range(1)] = 5,
+        sample: Annotated[float, Range(0)] = 1e-4,
+        min_count: Annotated[int, Range(1)] = 5,
+        max_vocab: Annotated[int, Range(2)] | None = None,
+        objective: Literal["negative", "softmax"] = "negative",
+        threads: Annotated[int, Range(1)] | None = None,
+        deterministic: bool = False,
+        phrases: Annotated[int, Range(0, 4)] = 0,
+        lower: bool = True,
+        encoding: str = "utf-8",
+        column: str | None = None,
+    ) -> None:
+        super().__init__()
+        self.dim, self.window, self.negative, self.subsample = dim, window, negative, sample
+        self.min_count, self.max_vocab, self.objective = min_count, max_vocab, objective
+        self.threads, self.deterministic = threads, deterministic
+        self.phrases, self.lower, self.encoding, self.column = phrases, lower, encoding, column
+
+    def build(self, spec: Spec) -> None:
+        """Make a vector for each word as seen, and one as hidden."""
+        size = spec.shape[0]
+        counts = np.ones(size) if spec.counts is None else spec.counts.astype(np.float64)
+        self.input = nn.Parameter((torch.rand(size, self.dim) - 0.5) / self.dim)
+        self.output = nn.Parameter(torch.zeros(size, self.dim))
+        share = counts / counts.sum()
+        drawn = np.cumsum(share**EXPONENT)
+        self.register_buffer("cumulated", torch.from_numpy(drawn / drawn[-1]).float())
+        stays = (
+            np.ones(size)
+            if not self.subsample
+            else np.minimum(1, np.sqrt(self.subsample / share) + self.subsample / share)
+        )
+        self.register_buffer("stays", torch.from_numpy(stays).float())
+
+    def hide(self, x: Tensor, rng: torch.Generator) -> tuple[Tree, Tree]:
+        """Windows (B, 2 w + 1) to the words in their middle, and those around them."""
+        middle, words, used = self.around(x, rng)
+        return middle, Neighbours(words, used, self.draw(len(x), rng, x.device))
+
+    def around(self, x: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """The middle (B,), the neighbours (B, 2 w), and which of them are used: within a random window, and kept."""
+        half = x.shape[1] // 2
+        middle, words = x[:, half], torch.cat([x[:, :half], x[:, half + 1 :]], 1)
+        reach = torch.randint(1, half + 1, (len(x), 1), generator=rng, device=x.device)
+        far = torch.cat([torch.arange(half, 0, -1), torch.arange(1, half + 1)]).to(x.device)
+        there = words >= 0
+        words = words.clamp(min=0)
+        kept = torch.rand(words.shape, generator=rng, device=x.device) < self.stays[words]
+        own = torch.rand((len(x), 1), generator=rng, device=x.device) < self.stays[middle][:, None]
+        return middle, words, (there & kept & own & (far <= reach)).float()
+
+    def draw(self, n: int, rng: torch.Generator, device: torch.device) -> Tensor:
+        """Words (n, K) drawn by their counts to the power 3/4."""
+        at = torch.rand((n, self.negative), generator=rng, device=device)
+        return torch.searchsorted(self.cumulated, at).clamp(max=len(self.cumulated) - 1)
+
+    def predict(self, seen: Tensor) -> Tensor:
+        """Vectors (B, D) of the words that are seen."""
+        return self.input[seen]
+
+    def loss(self, guess: Tensor, answer: Tree) -> Terms:
+        """Minus the log-likelihood of the neighbours (B,), in nats, summed over them."""
+        if self.objective == "softmax":
+            logits = guess @ self.output.T  # (B, V)
+            surprise = logits.logsumexp(1, keepdim=True) - logits.gather(1, answer.words)
+            return {"neighbours": (surprise * answer.used).sum(1)}
+        near = torch.einsum("bcd,bd->bc", self.output[answer.words], guess)
+        far = torch.einsum("bkd,bd->bk", self.output[answer.negatives], guess)
+        other = answer.negatives[:, None] != answer.words[:, :, None]  # (B, C, K): a neighbour is no negative of itself
+        against = (F.softplus(far)[:, None] * other).sum(2)
+        return {"neighbours": ((F.softplus(-near) + against) * answer.used).sum(1)}
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Vectors (B, D) of the words in the middle of windows (B, 2 w + 1)."""
+        return self.input[x[:, x.shape[1] // 2]]

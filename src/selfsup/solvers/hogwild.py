@@ -1,0 +1,367 @@
+"""The solver of word vectors: threads that learn from the same two tables without waiting for each other.
+
+Two threads may write the same row at once and one of the writes is lost; as rows are many and moves small, this costs nothing
+that can be measured (Recht et al., "Hogwild!", 2011). ``deterministic`` is the way for those who need the same vectors twice.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from selfsup.errors import DataError, OptionError, TrainingError
+
+if TYPE_CHECKING:
+    from selfsup.solvers.draws import Course, Tables
+
+Floats = npt.NDArray[np.float32]
+Report = Callable[[int, int, int], None]
+
+CHUNK = 10_000  # ids that a thread takes at a time
+SPARE = 16  # rows after the last word's that take the writes meant for nobody; they stay zero
+TICK = 1.0  # seconds between reports
+HUGE = 1e6  # no vector of a training that goes well comes near
+
+
+@dataclass(frozen=True)
+class WordPlan:
+    """The resolved settings of word vectors: everything that decides what given ids become."""
+
+    dim: int
+    window: int = 5
+    negative: int = 5
+    sample: float = 1e-4  # 0: every word is kept
+    epochs: int = 5
+    lr: float = 0.05
+    threads: int = 1
+    seed: int = 0
+    deterministic: bool = False
+    architecture: Literal["skipgram", "cbow"] = "skipgram"
+    fixed_window: bool = False
+    exponent: float = 0.75
+
+    def __post_init__(self) -> None:
+        for name in ("dim", "window", "negative", "epochs", "threads"):
+            if getattr(self, name) < 1:
+                raise OptionError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if self.architecture not in ("skipgram", "cbow"):
+            raise OptionError(f"architecture must be 'skipgram' or 'cbow', not '{self.architecture}'")
+        if not (np.isfinite(self.lr) and self.lr > 0):
+            raise OptionError(f"lr must be above 0, not {self.lr}; 0.05 is a good start")
+        if not (np.isfinite(self.sample) and self.sample >= 0):
+            raise OptionError(f"sample must be 0 (keep every word) or above, not {self.sample}; 1e-4 is a good start")
+        if not np.isfinite(self.exponent):
+            raise OptionError(f"exponent must be a number, not {self.exponent}; 0.75 is a good start")
+
+
+@dataclass
+class WordState:
+    """The two tables, and how far training has come.
+
+    `tables` are (V + SPARE, pitch) float32 whose rows start on a cache line: `dim` columns, then zeros that stay zero.
+    """
+
+    tables: tuple[Floats, Floats]
+    words: int
+    dim: int
+    done: int = 0  # position among the ids of all epochs
+    kept: int = 0  # words learned from, after subsampling
+
+    @property
+    def input(self) -> Floats:
+        """(V, dim) the vectors of words."""
+        return self.tables[0][: self.words, : self.dim]
+
+    @property
+    def output(self) -> Floats:
+        """(V, dim) the vectors of words as targets."""
+        return self.tables[1][: self.words, : self.dim]
+
+    def shrink(self) -> None:
+        """Give back the rows that copies lay in."""
+        if len(self.tables[0]) > self.words + SPARE:
+            first, second = (_aligned(self.words + SPARE, self.dim) for _ in range(2))
+            first[...], second[...] = (table[: len(first)] for table in self.tables)
+            self.tables = first, second
+
+    @classmethod
+    def start(cls, words: int, dim: int, seed: int = 0) -> WordState:
+        """As word2vec starts: words uniform in +-1 / (2 dim), targets 0."""
+        state = cls((_aligned(words + SPARE, dim), _aligned(words + SPARE, dim)), words, dim)
+        rng = np.random.default_rng(seed)
+        for first in range(0, words, 65536):  # a part at a time: the table is not in memory twice
+            part = state.input[first : first + 65536]
+            part[...] = (rng.random(part.shape, dtype=np.float32) - np.float32(0.5)) / np.float32(dim)
+        return state
+
+    @classmethod
+    def of(cls, input: npt.ArrayLike, output: npt.ArrayLike, done: int = 0, kept: int = 0) -> WordState:
+        """Copy vectors (V, dim) of words and targets: to resume, or to start from earlier ones (`done` 0)."""
+        given = np.asarray(input, np.float32), np.asarray(output, np.float32)
+        if given[0].ndim != 2 or given[0].shape != given[1].shape:
+            raise DataError(f"input and output must both be (words, dim), not {given[0].shape} and {given[1].shape}")
+        words, dim = given[0].shape
+        state = cls((_aligned(words + SPARE, dim), _aligned(words + SPARE, dim)), words, dim, done, kept)
+        state.input[...], state.output[...] = given
+        return state
+
+
+def _aligned(rows: int, dim: int) -> Floats:
+    """(rows, pitch) zeros from a cache line on, pitch a multiple of 16 floats."""
+    pitch = -(-dim // 16) * 16
+    memory = np.zeros(rows * pitch + 16, np.float32)
+    start = -memory.ctypes.data // 4 % 16
+    return memory[start : start + rows * pitch].reshape(rows, pitch)
+
+
+def _checked(
+    ids: npt.NDArray[np.int32], counts: npt.NDArray[np.int64], plan: WordPlan, state: WordState | None
+) -> None:
+    """What a kernel without bounds checks must be able to rely on."""
+    if ids.ndim != 1 or ids.dtype != np.int32:
+        raise DataError(f"ids must be (N,) int32, not {ids.shape} {ids.dtype}")
+    if counts.ndim != 1 or len(counts) == 0 or counts.min() < 1:
+        raise DataError(
+            "counts must be (V,) integers of at least 1, one for each word of a vocabulary that is not empty"
+        )
+    if len(ids) == 0:
+        raise DataError("there are no ids to train on: the corpus is empty, or no word is frequent enough")
+    for first in range(0, len(ids), 1 << 22):  # a part at a time: ids may be a file larger than memory
+        part = ids[first : first + (1 << 22)]
+        if part.min() < -1 or part.max() >= len(counts):
+            raise DataError(
+                f"ids must be -1 (a border) or in 0 to {len(counts) - 1}; found {part.min()} to {part.max()}"
+            )
+    if state is not None and (state.words, state.dim) != (len(counts), plan.dim):
+        given = f"{state.words} words of {state.dim} dimensions"
+        raise DataError(f"the state holds {given}, but the vocabulary has {len(counts)} and dim is {plan.dim}")
+
+
+@dataclass
+class _Job:
+    """One call of `hogwild`: what threads share."""
+
+    ids: npt.NDArray[np.int32]
+    state: WordState
+    plan: WordPlan
+    tables: Tables
+    course: Course
+    next: int  # chunk to begin with
+    last: int
+    shared: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(24, np.int64))  # next chunk, stop, kept
+    failed: list[BaseException] = field(default_factory=list)
+
+    def flat(self) -> tuple[Floats, Floats]:
+        return self.state.tables[0].reshape(-1), self.state.tables[1].reshape(-1)
+
+    def position(self, chunk: int) -> int:
+        """Ids of all epochs before a chunk."""
+        each = -(-len(self.ids) // self.course.size)
+        epoch, place = divmod(min(chunk, self.last), each)
+        return epoch * len(self.ids) + place * self.course.size
+
+    def stop(self) -> None:
+        self.shared[1] = 1
+
+
+def _job(ids: npt.NDArray[np.int32], counts: npt.NDArray[np.int64], plan: WordPlan, state: WordState) -> _Job:
+    from selfsup.solvers.draws import Course, make_tables
+    from selfsup.solvers.rounds import SIZE, VIRTUAL
+
+    size = SIZE if plan.deterministic else CHUNK
+    each = -(-len(ids) // size)
+    pitch = state.tables[0].shape[1]
+    course = Course(
+        pitch,
+        plan.window,
+        plan.fixed_window,
+        plan.negative,
+        plan.architecture == "cbow",
+        float(plan.lr),
+        len(ids) * plan.epochs,
+        size,
+        np.uint64(plan.seed % 2**64),
+    )
+    epoch, place = divmod(state.done, len(ids))
+    begin = epoch * each + place // size
+    job = _Job(ids, state, plan, make_tables(counts, plan.sample, plan.exponent), course, begin, each * plan.epochs)
+    if job.position(begin) != state.done or (plan.deterministic and begin % VIRTUAL and begin != job.last):
+        raise DataError(
+            f"no training of these ids and settings stops at position {state.done}; start anew, with done 0"
+        )
+    job.shared[0] = begin
+    return job
+
+
+def _free(job: _Job, number: int) -> None:
+    """A thread that takes the next chunk whenever it is free."""
+    from selfsup.solvers.draws import make_batch
+    from selfsup.solvers.windows import work
+
+    spare = job.state.words + number % SPARE
+    batch = make_batch(job.plan.negative)
+    work(job.ids, *job.flat(), job.tables, batch, spare, job.shared, job.last, job.course)
+
+
+def _in_rounds(job: _Job, threads: int) -> Callable[[_Job, int], None]:
+    """Threads that do rounds of chunks together."""
+    from selfsup.solvers.draws import make_batch
+    from selfsup.solvers.rounds import VIRTUAL, capacity, forget, make_shared, merge, prepare, visit
+
+    size, n, course = len(job.state.tables[0]), len(job.ids), job.course
+    vocabulary, slots = job.state.words, job.plan.negative + 1
+    # copies lie behind the table's rows: memory that is never touched is never taken
+    whole = [_aligned(size + VIRTUAL * capacity(vocabulary, k), job.plan.dim) for k in (1, slots)]
+    for large, table in zip(whole, job.state.tables, strict=True):
+        large[:size] = table
+    job.state.tables = whole[0], whole[1]
+    words, targets = make_shared(vocabulary, 1, size), make_shared(vocabulary, slots, size)
+    batches = [make_batch(job.plan.negative) for _ in range(VIRTUAL)]
+    counts, barrier = [0] * VIRTUAL, threading.Barrier(threads)
+    input, output = job.flat()
+
+    def draw_round(first: int, number: int) -> None:
+        for p in range(number, VIRTUAL, threads):
+            counts[p] = 0
+            if first + p < job.last:  # the last round may be short
+                counts[p] = prepare(first + p, p, job.ids, job.tables, batches[p], words, targets, course)
+
+    def run(job: _Job, number: int) -> None:
+        mine = range(number, VIRTUAL, threads)
+        try:
+            draw_round(job.next, number)
+            for first in range(job.next, job.last, VIRTUAL):
+                barrier.wait()
+                for p in mine:
+                    if first + p < job.last:
+                        visit(first + p, p, counts[p], n, input, output, batches[p], words, targets, course)
+                if number == 0:
+                    job.shared[3] = job.shared[1]  # all stop after the same round
+                barrier.wait()
+                merge(number, threads, input, words, course.pitch)
+                merge(number, threads, output, targets, course.pitch)
+                if number == 0:
+                    job.shared[0] = min(first + VIRTUAL, job.last)
+                    job.shared[2] += sum(counts)
+                barrier.wait()
+                if job.shared[3]:
+                    break
+                for p in mine:
+                    forget(p, words)
+                    forget(p, targets)
+                draw_round(first + VIRTUAL, number)
+        except threading.BrokenBarrierError:
+            pass  # another thread failed, and says why
+        except BaseException:
+            barrier.abort()
+            raise
+
+    return run
+
+
+def _watch(job: _Job, threads: list[threading.Thread], progress: Report | None, stop: threading.Event | None) -> None:
+    """Wait for the threads: report, look for trouble, and pass a stop on."""
+    ticks, kept = 0, job.state.kept
+    while any(thread.is_alive() for thread in threads):
+        for thread in threads:
+            thread.join(TICK / 20)
+        if stop is not None and stop.is_set():
+            job.stop()
+        ticks += 1
+        if ticks % max(20 // len(threads), 1) == 0:
+            _sound(job, 64)
+            if progress is not None:
+                progress(job.position(int(job.shared[0])), job.course.total, kept + int(job.shared[2]))
+
+
+def _sound(job: _Job, rows: int) -> None:
+    """Raise if vectors blew up; what is not a number spreads to the frequent words at once, which come first."""
+    for table in (job.state.input, job.state.output):
+        for first in range(0, min(rows, len(table)), 65536):
+            part = table[first : min(first + 65536, rows)]
+            if not float(np.abs(part).max()) < HUGE:
+                lr = job.plan.lr
+                raise TrainingError(
+                    f"the vectors blew up: the learning rate is too high; try lr {lr / 4:.2g} instead of {lr:g}"
+                )
+
+
+def hogwild(
+    ids: npt.NDArray[np.int32],
+    counts: npt.NDArray[np.int64],
+    plan: WordPlan,
+    state: WordState | None = None,
+    *,
+    progress: Report | None = None,
+    stop: threading.Event | None = None,
+) -> WordState:
+    """Train word vectors by negative sampling.
+
+    Parameters
+    ----------
+    ids
+        (N,) int32, the text as numbers of words, -1 between sentences; may be a memory map.
+    counts
+        (V,) how often each word occurs; frequent words first is best for the caches, and where trouble is looked for.
+    plan
+        The settings. With ``deterministic``, or one thread, they decide the result to the bit.
+    state
+        Where to go on from; it is changed in place. Without it, training starts anew.
+    progress
+        Called about once a second from this thread with ids done, ids in all, and words kept by subsampling.
+    stop
+        When it is set, threads end their chunks and the state is returned as it is: ``state.done < N * epochs``.
+
+    Returns
+    -------
+    WordState
+        The vectors, and how far they have come.
+
+    Raises
+    ------
+    TrainingError
+        The vectors blew up.
+    """
+    _checked(ids, counts, plan, state)
+    state = state if state is not None else WordState.start(len(counts), plan.dim, plan.seed)
+    ids = ids.view(np.ndarray)
+    ids.flags.writeable = False  # of this view: arrays that may be written would compile everything a second time
+    job = _job(np.ascontiguousarray(ids), counts, plan, state)
+    threads = min(plan.threads, _most(plan))
+    run: Callable[[_Job, int], None] = _in_rounds(job, threads) if plan.deterministic else _free
+
+    def body(number: int) -> None:
+        try:
+            run(job, number)
+        except BaseException as error:  # told to the caller, in whose thread it belongs
+            job.failed.append(error)
+            job.stop()
+
+    workers: list[Any] = [threading.Thread(target=body, args=(number,), daemon=True) for number in range(threads)]
+    for worker in workers:
+        worker.start()
+    try:
+        _watch(job, workers, progress, stop)
+    finally:  # also after Ctrl-C or a failing callback: the state is whole, and says how far it is
+        job.stop()
+        for worker in workers:
+            worker.join()
+        state.done = job.position(int(job.shared[0]))
+        state.kept += int(job.shared[2])
+        state.shrink()
+    if job.failed:
+        raise job.failed[0]
+    _sound(job, state.words)
+    return state
+
+
+def _most(plan: WordPlan) -> int:
+    """How many threads can be of use."""
+    from selfsup.solvers.rounds import VIRTUAL
+
+    return VIRTUAL if plan.deterministic else plan.threads

@@ -1,0 +1,172 @@
+"""The deterministic way to train word vectors in threads: the same vectors to the bit, whatever the number of threads.
+
+A round is VIRTUAL chunks of the text, drawn first. A row that only one of them meets is moved where it is. A row that several
+meet is copied by each (copies lie behind the table's own rows), and left as it is; then it takes all their moves, in the order of
+the chunks. So who does a chunk, and when, changes nothing.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from selfsup.solvers.draws import BLOCK, Batch, Course, Floats, Ints, Tables, chunk_seed, draw, rate_at, span
+from selfsup.solvers.lanes import LANES, compiled, fma, load, mul, splat, store, sub, total, zero
+from selfsup.solvers.lanes import add as plus
+from selfsup.solvers.windows import fetch, learn
+
+VIRTUAL = 4  # chunks a round, and so the most threads that help
+SIZE = BLOCK  # ids in a chunk, at most a block: the more, the less often threads wait for one another, and the staler the rows
+EARLY = 4  # how many rows or windows before they are needed rows are asked for
+LARGE = np.float32(0.1)  # of a row's square: from this on, moves count as large
+
+
+class Shared(NamedTuple):
+    """Who meets which rows of one table in this round, and their copies."""
+
+    met: Ints  # (V, VIRTUAL): the last round in which a chunk met a row
+    slot: Ints  # (VIRTUAL, V): where a chunk's copy of a row is, or -1
+    row: Ints  # (VIRTUAL, capacity): which row it is
+    used: Ints  # (VIRTUAL,)
+    first: int  # table row of the first chunk's first copy
+
+
+def capacity(words: int, slots: int) -> int:
+    """Most rows that a chunk copies."""
+    return min(words, SIZE * slots)
+
+
+def make_shared(words: int, slots: int, first: int) -> Shared:
+    """Nothing met yet; a chunk meets at most `slots` rows for each word."""
+    return Shared(
+        np.full((words, VIRTUAL), -1, np.int32),
+        np.full((VIRTUAL, words), -1, np.int32),
+        np.zeros((VIRTUAL, capacity(words, slots)), np.int32),
+        np.zeros(VIRTUAL, np.int32),
+        first,
+    )
+
+
+@compiled(nogil=True)
+def prepare(
+    c: int, p: int, ids: Ints, tables: Tables, batch: Batch, words: Shared, targets: Shared, course: Course
+) -> int:
+    """Draw chunk c, the p-th of its round, and note the rows that it meets -> words kept."""
+    start, end, _ = span(c, len(ids), course.size)
+    seed, spare, round = chunk_seed(c, course), len(words.met) + p, c // VIRTUAL
+    _, count, _ = draw(ids, start, end, seed, tables, course.window, course.fixed, course.negative, spare, batch)
+    for i in range(count):
+        words.met[batch.word[i], p] = round
+        for k in range(course.negative + 1):
+            row = batch.target[i, k]
+            if row != spare:
+                targets.met[row, p] = round
+    return count  # type: ignore[no-any-return]
+
+
+@compiled(forceinline=True)
+def place(p: int, row: int, round: int, table: Floats, here: Shared, pitch: int) -> int:
+    """Where chunk p finds a row: at its own place if no other chunk meets it, or else a copy, made at the first call."""
+    others = 0
+    for q in range(VIRTUAL):
+        others += here.met[row, q] == round
+    if others < 2:
+        return row
+    base, slot = here.first + p * here.row.shape[1], np.int64(here.slot[p, row])
+    if slot < 0:
+        slot = np.int64(here.used[p])
+        here.slot[p, row], here.row[p, slot], here.used[p] = slot, row, slot + 1
+        for d in range(0, pitch, LANES):
+            store(table, (base + slot) * pitch + d, load(table, row * pitch + d))
+    return base + slot  # type: ignore[no-any-return]
+
+
+@compiled()
+def leave(p: int, table: Floats, here: Shared, pitch: int) -> None:
+    """Turn a chunk's copies into how far they moved."""
+    base = here.first + p * here.row.shape[1]
+    for slot in range(here.used[p]):
+        start, origin = (base + slot) * pitch, np.int64(here.row[p, slot]) * pitch
+        for d in range(0, pitch, LANES):
+            store(table, start + d, sub(load(table, start + d), load(table, origin + d)))
+
+
+@compiled(nogil=True)
+def visit(
+    c: int,
+    p: int,
+    count: int,
+    n: int,
+    input: Floats,
+    output: Floats,
+    batch: Batch,
+    words: Shared,
+    targets: Shared,
+    course: Course,
+) -> None:
+    """Learn from chunk c, the p-th of its round, of n ids; rows that others meet are only read."""
+    pitch, round, spare = course.pitch, c // VIRTUAL, len(words.met) + p
+    for i in range(count):
+        if i + EARLY < count:
+            for k in range(course.negative + 1):
+                fetch(output, batch.target[i + EARLY, k], pitch)
+        batch.word[i] = place(p, np.int64(batch.word[i]), round, input, words, pitch)
+        for k in range(course.negative + 1):
+            row = np.int64(batch.target[i, k])
+            if row != spare:
+                batch.target[i, k] = place(p, row, round, output, targets, pitch)
+    start, _, before = span(c, n, course.size)
+    learn(input, output, pitch, batch, count, rate_at(before + start, course), course.window, course.bag)
+    leave(p, input, words, pitch)
+    leave(p, output, targets, pitch)
+
+
+@compiled(forceinline=True)
+def join(a: Floats, at: int, b: Floats, start: int, table: Floats, origin: int, pitch: int) -> None:
+    """Add move b to move a, less what they share if they are large beside the row itself.
+
+    Small moves are summed, as one after the other would do. A row that many windows of a chunk meet gets as far as it can within
+    each chunk; the sum of such moves would overshoot and diverge: what they agree on is averaged, the rest is summed.
+    """
+    ab = aa = bb = rr = zero()
+    for d in range(0, pitch, LANES):
+        x, y, r = load(a, at + d), load(b, start + d), load(table, origin + d)
+        ab, aa, bb, rr = fma(x, y, ab), fma(x, x, aa), fma(y, y, bb), fma(r, r, rr)
+    mine, other = total(aa) + np.float32(1e-30), total(bb) + np.float32(1e-30)
+    large = min((mine + other) / (LARGE * total(rr) + np.float32(1e-30)), np.float32(1))
+    shared = max(total(ab), np.float32(0)) * np.float32(0.5) * large
+    f, g = splat(np.float32(1) - shared / mine), splat(np.float32(1) - shared / other)
+    for d in range(0, pitch, LANES):
+        store(a, at + d, fma(f, load(a, at + d), mul(g, load(b, start + d))))
+
+
+@compiled(nogil=True)
+def merge(part: int, parts: int, table: Floats, here: Shared, pitch: int) -> None:
+    """Move the rows of one part of the table by what the chunks of a round found, in the order of the chunks."""
+    room = here.row.shape[1]
+    for p in range(VIRTUAL):
+        for slot in range(here.used[p]):
+            row = np.int64(here.row[p, slot])
+            if row % parts != part:
+                continue
+            first = True
+            for q in range(p):
+                first = first and here.slot[q, row] < 0
+            if not first:  # done with an earlier chunk's copies
+                continue
+            at, origin = (here.first + p * room + slot) * pitch, row * pitch
+            for q in range(p + 1, VIRTUAL):
+                other = np.int64(here.slot[q, row])
+                if other >= 0:
+                    join(table, at, table, (here.first + q * room + other) * pitch, table, origin, pitch)
+            for d in range(0, pitch, LANES):
+                store(table, origin + d, plus(load(table, origin + d), load(table, at + d)))
+
+
+@compiled(nogil=True)
+def forget(p: int, here: Shared) -> None:
+    """Empty a chunk's copies."""
+    for slot in range(here.used[p]):
+        here.slot[p, here.row[p, slot]] = -1
+    here.used[p] = 0

@@ -1,0 +1,270 @@
+"""One call of `fit` on text: number the words, learn their vectors, measure the declared loss on text that was held out."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import threading
+import time
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from selfsup import store
+from selfsup.errors import Interrupted, OptionError
+from selfsup.job import choose_device
+from selfsup.method import Spec
+from selfsup.methods.skipgram import Skipgram
+from selfsup.model import build, jsonable
+from selfsup.progress import Progress, duration
+from selfsup.solvers import Checkpoint, Plan, sgd
+from selfsup.solvers.sgd import measure, stop_flag
+from selfsup.wordmodel import WordModel
+from selfsup.words.corpus import Corpus, open_corpus
+
+if TYPE_CHECKING:
+    from selfsup.solvers.hogwild import WordPlan, WordState
+
+EPOCHS, LR, SGD_LR = 5, 0.05, 5e-3
+HELD_SHARE, HELD_WORDS = 0.01, 20_000  # the end of the text, which is never trained on
+PROBE = 1_000  # windows on which loss and gap are measured
+RECORD = 5.0  # seconds between two records
+log = logging.getLogger("selfsup")
+
+
+class Windows:
+    """Windows (B, 2 w + 1) of word numbers around every word, -1 beyond its sentence (`selfsup.method.Samples`)."""
+
+    def __init__(self, ids: np.ndarray, window: int) -> None:
+        self.ids, self.window = ids, window
+        self.places = np.flatnonzero(ids >= 0)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, rows: Tensor | slice) -> Tensor:
+        """Windows of the rows (B,)."""
+        middle = self.places[rows.cpu().numpy() if isinstance(rows, Tensor) else rows]
+        at = middle[:, None] + np.arange(-self.window, self.window + 1)
+        found = np.where((at >= 0) & (at < len(self.ids)), self.ids[at.clip(0, len(self.ids) - 1)], -1)
+        inside = found >= 0
+        left = np.logical_and.accumulate(inside[:, self.window :: -1], 1)[:, ::-1]  # up to the sentence's border
+        right = np.logical_and.accumulate(inside[:, self.window :], 1)
+        found[~np.hstack([left[:, :-1], right])] = -1
+        return torch.from_numpy(found.astype(np.int64))
+
+    def to(self, device: torch.device) -> Windows:
+        """The same: look-ups stay where the text is."""
+        return self
+
+
+class WordJob:
+    """One call of `fit` on text, once its words are checked."""
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        name: str,
+        method: type[Skipgram],
+        options: dict[str, Any],
+        settings: dict[str, Any],
+        why: str,
+    ) -> None:
+        self.corpus, self.name, self.cls, self.options, self.settings, self.why = (
+            corpus, name, method, options, settings, why,
+        )  # fmt: skip
+        soft = options["objective"] == "softmax"
+        self.solver = settings["solver"] or ("sgd" if soft else method.solver)
+        if self.solver == "exact" or (soft and self.solver == "hogwild"):
+            raise OptionError(
+                f"option 'solver': {name} with objective '{options['objective']}' has no '{self.solver}'; use sgd"
+            )
+        cut = len(corpus.ids) - min(int(len(corpus.ids) * HELD_SHARE), HELD_WORDS)
+        window = options["window"]
+        self.ids, held = corpus.ids[:cut], Windows(corpus.ids[cut:], window)
+        self.held_out = len(held) >= PROBE // 10
+        self.held = held if self.held_out else Windows(self.ids[: 10 * PROBE], window)
+
+    def run(self, folder: Path | None) -> WordModel:
+        """Train; nothing is written but the state and the metrics of the run."""
+        began, vocabulary = time.perf_counter(), self.corpus.vocabulary
+        spec = Spec((len(vocabulary),), "text", counts=vocabulary.counts)
+        method = build(self.cls, self.options, spec, self.settings["seed"])
+        assert isinstance(method, Skipgram)
+        log.info("%s on %s (%s)", self.name, self.corpus.describe(), self.why)
+        keep = (lambda records: store.write_lines(folder / store.METRICS, records)) if folder else None
+        if self.solver == "sgd":
+            plan: Any = self._sgd_plan()
+            checkpoint = self._checkpoint(folder, asdict(plan))
+            windows, bar = Windows(self.ids, method.window), Progress(self.settings["progress"])
+            device = choose_device(self.settings["device"])
+            records = sgd(method, windows, self.held, plan, device, bar, checkpoint, keep)
+            vectors = method.input.detach().cpu().numpy()
+        else:
+            plan = self._word_plan()
+            records, vectors = self._hogwild(
+                method, plan, self._checkpoint(folder, asdict(replace(plan, threads=1))), keep
+            )
+        config = self._config(asdict(plan), vectors.shape, records)
+        config["seconds"] = time.perf_counter() - began
+        return WordModel(vocabulary.words, vectors, vocabulary.counts, config, records)
+
+    def _word_plan(self) -> WordPlan:
+        from selfsup.solvers.hogwild import WordPlan
+
+        options, settings = self.options, self.settings
+        return WordPlan(
+            dim=options["dim"], window=options["window"], negative=options["negative"], sample=options["sample"],
+            epochs=settings["epochs"] or EPOCHS, lr=settings["lr"] or LR, threads=options["threads"] or _cores(),
+            seed=settings["seed"], deterministic=options["deterministic"], architecture=self.cls.architecture,
+        )  # fmt: skip
+
+    def _sgd_plan(self) -> Plan:
+        settings = self.settings
+        return Plan(
+            epochs=settings["epochs"] or EPOCHS, batch_size=settings["batch_size"] or 512, lr=settings["lr"] or SGD_LR,
+            weight_decay=settings["weight_decay"] or 0.0, optimizer=settings["optimizer"] or "adamw",
+            warmup=settings["warmup"], clip=settings["clip"], patience=settings["patience"], precision="float32",
+            seed=settings["seed"],
+        )  # fmt: skip
+
+    def _checkpoint(self, folder: Path | None, plan: dict[str, Any]) -> Checkpoint | None:
+        if folder is None:
+            return None
+        identity = {"method": self.name, "options": jsonable({**self.options, "threads": None}), **plan}
+        identity["data"] = self.corpus.fingerprint
+        return Checkpoint(folder / store.RESUME, identity, self.settings["checkpoint_every"])
+
+    def _hogwild(
+        self, method: Skipgram, plan: WordPlan, checkpoint: Checkpoint | None, keep: Any
+    ) -> tuple[list[dict[str, Any]], np.ndarray]:
+        """Run the fast solver in slices: after each the state is whole, the declared loss is measured, and it can be saved."""
+        from selfsup.solvers.hogwild import WordState, hogwild
+
+        state = WordState.start(len(self.corpus.vocabulary), plan.dim, plan.seed)
+        probe = self.held[torch.from_numpy(_spread(len(self.held), PROBE))]
+        _share(method, state)
+        records, spent = [measure(method, probe, 0)], 0.0
+        if checkpoint and (saved := checkpoint.load()) is not None:
+            tensors, facts = saved
+            state = WordState.of(tensors["input"], tensors["output"], facts["done"], facts["kept"])
+            records, spent = facts["records"], facts["spent"]
+            _share(method, state)
+        total, bar = plan.epochs * len(self.ids), Progress(self.settings["progress"])
+        counts = self.corpus.vocabulary.counts
+        with stop_flag() as interrupted:
+            while state.done < total:
+                pause, began, before = threading.Event(), time.perf_counter(), state.done
+
+                def tick(done: int, all_of: int, kept: int) -> None:
+                    seconds = time.perf_counter() - began  # noqa: B023
+                    if bar.due():
+                        bar.show(self._line(done, all_of, (done - before) / max(seconds, 1e-9), records))  # noqa: B023
+                    if interrupted.is_set() or seconds > RECORD:
+                        pause.set()  # noqa: B023
+
+                state = hogwild(self.ids, counts, plan, state, progress=tick, stop=pause)
+                _share(method, state)
+                seconds = time.perf_counter() - began
+                spent += seconds
+                record = measure(method, probe, 0) | {"epoch": round(state.done / len(self.ids), 3), "seconds": seconds}
+                record |= {"loss": record["heldout"], "terms": {"neighbours": record["heldout"]}, "data_wait": 0.0}
+                record["samples_per_second"] = self._raw(state.done - before) / max(seconds, 1e-9)
+                records.append(record)
+                if keep:
+                    keep(records)
+                if checkpoint and (interrupted.is_set() or checkpoint.due()) and state.done < total:
+                    facts = {"done": state.done, "kept": state.kept, "records": records, "spent": spent}
+                    checkpoint.save({"input": torch.tensor(state.input), "output": torch.tensor(state.output)}, facts)
+                if interrupted.is_set() and state.done < total:
+                    bar.close()
+                    raise Interrupted(f"stopped at {state.done / total:.0%} of the training")
+        bar.close()
+        self.spent = spent
+        return records, np.ascontiguousarray(state.input)
+
+    def _raw(self, ids: int) -> float:
+        """Words of the text that so many ids stand for: rare words have none."""
+        return ids * self.corpus.raw_words / max(len(self.corpus.ids), 1)
+
+    def _line(self, done: int, total: int, rate: float, records: list[dict[str, Any]]) -> str:
+        """The dense progress line."""
+        epoch, last = done / len(self.ids), records[-1]
+        left = duration((total - done) / max(rate, 1e-9))
+        return (
+            f"epoch {epoch:.1f}/{total // len(self.ids)}  {left} left  held-out loss {last['heldout']:.4g}  "
+            f"gap {last['gap']:.3g}  {self._raw(1) * rate:,.0f} words/s"
+        )
+
+    def _config(self, plan: dict[str, Any], shape: tuple[int, ...], records: list[dict[str, Any]]) -> dict[str, Any]:
+        corpus, size = self.corpus, int(shape[0])
+        held = len(self.held) if self.held_out else 0
+        little = "too little text to hold any out: loss and gap are measured on text that was learnt from"
+        return {
+            "selfsup": version("selfsup"),
+            "method": self.name,
+            "options": jsonable(self.options),
+            "training": {"solver": self.solver, **plan, "rows": int((self.ids >= 0).sum()), "heldout_rows": held},
+            "seed": self.settings["seed"],
+            "intake": {"kind": "text", "shape": [size]},
+            "data": {
+                "source": corpus.source,
+                "rows": corpus.raw_words,
+                "fingerprint": corpus.fingerprint,
+                "classes": [],
+                "description": corpus.describe(),
+                "bad": 0,
+            },
+            "width": int(shape[1]),
+            "parameters": 2 * size * int(shape[1]),
+            "net": f"two tables of {size:,} words x {shape[1]}",
+            "why": self.why,
+            "summary": (self.cls.__doc__ or "").strip().split("\n")[0],
+            "hides": self.cls.hides,
+            "decodes": False,
+            "notes": [] if self.held_out else [little],
+            "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
+            "hardware": f"{platform.processor() or platform.machine()}, {plan.get('threads', torch.get_num_threads())} threads",
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+
+
+def fit_words(
+    data: Any, name: str, cls: type[Skipgram], options: dict[str, Any], settings: dict[str, Any], why: str
+) -> WordJob:
+    """Read and number the text, and make the job.
+
+    Raises
+    ------
+    OptionError
+        If an option of `fit` was given that means nothing for text.
+    """
+    for word in ("labels", "label_column", "size", "limit", "holdout"):
+        if settings[word] is not None:
+            raise OptionError(f"option '{word}' means nothing for text; leave it out")
+    chosen = {
+        key: options[key] for key in ("column", "lower", "encoding", "min_count", "max_vocab", "phrases", "threads")
+    }
+    return WordJob(open_corpus(data, progress=settings["progress"], **chosen), name, cls, options, settings, why)
+
+
+def _share(method: Skipgram, state: WordState) -> None:
+    """Let the declared problem look at the solver's own tables."""
+    method.input.data = torch.from_numpy(state.input)
+    method.output.data = torch.from_numpy(state.output)
+
+
+def _spread(rows: int, most: int) -> np.ndarray:
+    """At most so many row numbers, evenly spread."""
+    return np.unique(np.linspace(0, rows - 1, min(rows, most)).astype(np.int64))
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,185 @@
+"""`fit` on text: the fast solver solves the declared problem, a run folder holds it, and what is wrong is said."""
+
+import gzip
+import json
+
+import numpy as np
+import pytest
+import torch
+
+import selfsup
+from selfsup.cli import main
+from selfsup.errors import DataError, OptionError, TrainingError
+from selfsup.method import shuffle_gap
+from selfsup.wordjob import Windows
+
+SMALL = {"dim": 16, "min_count": 1, "sample": 0.0, "progress": False}
+
+
+def sentences(n=600, seed=0):
+    """Two topics whose words never meet: neighbours must be of one topic."""
+    rng = np.random.default_rng(seed)
+    topics = [[f"{name}{number}" for number in range(10)] for name in ("sea", "city")]
+    return [list(rng.choice(topics[number % 2], 12)) for number in range(n)]
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory):
+    path = tmp_path_factory.mktemp("text") / "corpus.txt"
+    path.write_text("\n".join(" ".join(line) for line in sentences()))
+    return path
+
+
+def test_windows_end_with_their_sentence():
+    ids = np.array([3, 1, 4, -1, 1, 5], np.int32)
+    found = Windows(ids, 2)[torch.arange(5)].tolist()
+    assert found == [[-1, -1, 3, 1, 4], [-1, 3, 1, 4, -1], [3, 1, 4, -1, -1], [-1, -1, 1, 5, -1], [-1, 1, 5, -1, -1]]
+
+
+@pytest.mark.parametrize("method", ["skipgram", "cbow"])
+def test_neighbours_share_a_topic_and_the_declared_loss_falls(text, tmp_path, method):
+    model = selfsup.fit(text, method, epochs=20, out=tmp_path / "run", threads=2, **SMALL)
+    for word in ("sea3", "city7"):
+        assert all(other[:3] == word[:3] for other, _ in model.most_similar(word, 5))
+    assert model.history[-1]["heldout"] < 0.9 * model.start["heldout"]
+    assert model.history[-1]["gap"] > 0.1 > abs(model.start["gap"])
+    again = selfsup.load(tmp_path / "run")
+    assert again.words == model.words
+    assert np.array_equal(again.vectors, model.vectors)
+    assert again.counts.sum() == 600 * 12
+    files = {path.name for path in (tmp_path / "run").iterdir()}
+    assert {
+        "config.json",
+        "vectors.safetensors",
+        "vocabulary.jsonl",
+        "metrics.jsonl",
+        "README.md",
+        "report.html",
+    } <= files
+
+
+def test_both_solvers_solve_one_problem(text):
+    fast = selfsup.fit(text, "skipgram", epochs=20, threads=1, **SMALL)
+    slow = selfsup.fit(text, "skipgram", epochs=30, lr=2e-2, solver="sgd", **SMALL)
+    losses = [model.history[-1]["heldout"] for model in (fast, slow)]
+    assert losses[0] == pytest.approx(losses[1], rel=0.1)
+    assert fast.start["heldout"] == pytest.approx(slow.start["heldout"], rel=1e-3)
+
+
+def test_the_full_softmax_is_a_log_likelihood():
+    from selfsup.method import Spec, step
+    from selfsup.methods import find
+    from selfsup.model import build
+
+    counts = np.full(9, 10)
+    method = build(
+        find("skipgram")[1],
+        {"dim": 4, "sample": 0.0, "objective": "softmax", "window": 2},
+        Spec((9,), "text", counts=counts),
+        0,
+    )
+    torch.nn.init.normal_(method.output)
+    x = torch.tensor([[1, 2, 3, 4, 5], [-1, -1, 6, 7, 8]])
+    rng = torch.Generator().manual_seed(0)
+    terms, guess, answer = step(method, x, rng)
+    expected = []
+    for vector, words, used in zip(guess, answer.words, answer.used, strict=True):
+        p = (method.output @ vector).softmax(0)
+        expected.append(-(p[words].log() * used).sum())
+    torch.testing.assert_close(terms["neighbours"], torch.stack(expected))
+    assert shuffle_gap(method, x)["loss"] > 0
+
+
+def test_deterministic_runs_do_not_depend_on_threads(text):
+    runs = [selfsup.fit(text, "skipgram", epochs=2, deterministic=True, threads=n, **SMALL) for n in (1, 3)]
+    assert np.array_equal(runs[0].vectors, runs[1].vectors)
+
+
+def test_the_command_line_from_text_to_scores(text, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "corpus.txt.gz").write_bytes(gzip.compress(text.read_bytes()))
+    assert (
+        main(
+            [
+                "fit",
+                "corpus.txt.gz",
+                "--dim",
+                "16",
+                "--min-count",
+                "1",
+                "--epochs",
+                "5",
+                "--sample",
+                "0",
+                "--out",
+                "run",
+                "--no-progress",
+            ]
+        )
+        == 0
+    )
+    out = capsys.readouterr().out
+    assert "near     " in out
+    assert "gap to the guesses of other words" in out
+    (tmp_path / "pairs.tsv").write_text("sea1\tsea2\t9\nsea1\tcity2\t1\ncity3\tcity4\t8\n")
+    (tmp_path / "questions.txt").write_text(": topic\nsea1 sea2 city1 city2\n")
+    assert (
+        main(["evaluate", "run", "--similarity", "pairs.tsv", "--analogies", "questions.txt", "--out", "scores.json"])
+        == 0
+    )
+    scores = json.loads((tmp_path / "scores.json").read_text())
+    assert scores["similarity"]["covered"] == 3
+    assert main(["encode", "run", "corpus.txt.gz", "--out", "z.npy"]) == 1
+    assert "holds word vectors" in capsys.readouterr().err
+    assert main(["evaluate", "run"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "said"),
+    [
+        ({"window": 0}, OptionError, "'window' must be"),
+        ({"dim": 0}, OptionError, "'dim' must be"),
+        ({"min_count": 10_000}, DataError, "min_count"),
+        ({"size": 8}, OptionError, "'size' means nothing for text"),
+        ({"objective": "softmax", "solver": "hogwild"}, OptionError, "has no 'hogwild'"),
+        ({"lr": 1e30, "epochs": 50}, TrainingError, "lr"),
+    ],
+)
+def test_what_is_wrong_is_said_and_nothing_is_left(text, tmp_path, options, error, said):
+    with pytest.raises(error, match=said):
+        selfsup.fit(text, "skipgram", out=tmp_path / "run", **(SMALL | {"epochs": 1} | options))
+    assert not list(tmp_path.glob("run*"))
+
+
+def test_an_interrupted_run_goes_on(text, tmp_path, monkeypatch):
+    from selfsup import wordjob
+
+    whole = selfsup.fit(text, "skipgram", epochs=400, deterministic=True, threads=1, **SMALL)
+    monkeypatch.setattr(wordjob, "RECORD", 0.0)  # a state after every tick
+    from selfsup.solvers import Checkpoint
+
+    def cut(self, tensors, facts):
+        save(self, tensors, facts)
+        raise KeyboardInterrupt
+
+    save = Checkpoint.save
+    monkeypatch.setattr(Checkpoint, "save", cut)
+    arguments = {
+        "epochs": 400,
+        "deterministic": True,
+        "threads": 1,
+        "out": tmp_path / "run",
+        "checkpoint_every": 0.0,
+        **SMALL,
+    }
+    from selfsup.solvers import hogwild as solver
+
+    monkeypatch.setattr(solver, "TICK", 0.01)
+    try:
+        selfsup.fit(text, "skipgram", **arguments)
+    except KeyboardInterrupt:
+        monkeypatch.setattr(Checkpoint, "save", save)
+        resumed = selfsup.fit(text, "skipgram", resume=True, **arguments)
+        np.testing.assert_array_equal(resumed.vectors, whole.vectors)
+    else:
+        pytest.skip("the run was over before its first tick")
