@@ -63,7 +63,7 @@ def test_both_solvers_solve_one_problem(text):
     slow = selfsup.fit(text, "skipgram", epochs=30, lr=2e-2, solver="sgd", **SMALL)
     losses = [model.history[-1]["heldout"] for model in (fast, slow)]
     assert losses[0] == pytest.approx(losses[1], rel=0.1)
-    assert fast.start["heldout"] == pytest.approx(slow.start["heldout"], rel=1e-3)
+    assert fast.start["heldout"] == pytest.approx(slow.start["heldout"], rel=0.05)
 
 
 def test_the_full_softmax_is_a_log_likelihood():
