@@ -139,31 +139,10 @@ def figures(clock, words, epochs):
 
 def quality(words, vectors):
     """Share of analogies answered (3CosAdd among RESTRICT words) and Spearman's correlation with WordSim-353."""
-    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
-    number = {word: i for i, word in enumerate(words)}
-    return {"analogies %": 100 * _analogies(number, unit[:RESTRICT]), "WS-353": _similarity(number, unit)}
+    from selfsup.words.analogies import analogies
+    from selfsup.words.similarity import similarity
+    from selfsup.words.vectors import WordVectors
 
-
-def _analogies(number, unit):
-    lines = (data_folder() / "words" / "questions-words.txt").read_text("utf8").lower().splitlines()
-    asked = [line.split() for line in lines if not line.startswith(":")]
-    rows = [[number.get(word, len(unit)) for word in question] for question in asked]
-    rows = np.array([row for row in rows if max(row) < len(unit)])
-    right = 0
-    for part in np.array_split(rows, max(len(rows) // 512, 1)):
-        a, b, c, d = part.T
-        score = (unit[b] - unit[a] + unit[c]) @ unit.T  # (questions, words)
-        for known in (a, b, c):
-            score[np.arange(len(part)), known] = -np.inf
-        right += int((score.argmax(1) == d).sum())
-    return right / len(rows)
-
-
-def _similarity(number, unit):
-    from scipy.stats import spearmanr
-
-    lines = (data_folder() / "words" / "wordsim353.tsv").read_text("utf8").lower().splitlines()
-    pairs = [line.split("\t") for line in lines if not line.startswith("#")]
-    pairs = [(number[a], number[b], float(mark)) for a, b, mark in pairs if a in number and b in number]
-    a, b, marks = map(np.array, zip(*pairs, strict=True))
-    return float(spearmanr((unit[a] * unit[b]).sum(1), marks).statistic)
+    folder, model = data_folder() / "words", WordVectors(words, vectors)
+    right = analogies(model, folder / "questions-words.txt", restrict=RESTRICT).total.accuracy
+    return {"analogies %": 100 * (right or 0), "WS-353": similarity(model, folder / "wordsim353.tsv").spearman}

@@ -62,7 +62,7 @@ def main():
                 rows.append({"system": name, **result})
                 print(f"seed {seed}  {name:<32}" + "  ".join(f"{k} {v:.4g}" for k, v in result.items()), flush=True)
     print("\nmedians over the seeds")
-    print(table(rows, next(iter(chosen)), "analogies %"))
+    print(table(rows, next(iter(chosen)), "CPU s"))
 
 
 if __name__ == "__main__":

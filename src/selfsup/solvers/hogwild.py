@@ -208,60 +208,60 @@ def _free(job: _Job, number: int) -> None:
     work(job.ids, *job.flat(), job.tables, batch, spare, job.shared, job.last, job.course)
 
 
-def _in_rounds(job: _Job, threads: int) -> Callable[[_Job, int], None]:
-    """Threads that do rounds of chunks together."""
-    from selfsup.solvers.draws import make_batch
-    from selfsup.solvers.rounds import VIRTUAL, capacity, forget, make_shared, merge, prepare, visit
+class _Rounds:
+    """Threads that do rounds of chunks together; every step of a round ends for all before the next begins."""
 
-    size, n, course = len(job.state.tables[0]), len(job.ids), job.course
-    vocabulary, slots = job.state.words, job.plan.negative + 1
-    # copies lie behind the table's rows: memory that is never touched is never taken
-    whole = [_aligned(size + VIRTUAL * capacity(vocabulary, k), job.plan.dim) for k in (1, slots)]
-    for large, table in zip(whole, job.state.tables, strict=True):
-        large[:size] = table
-    job.state.tables = whole[0], whole[1]
-    words, targets = make_shared(vocabulary, 1, size), make_shared(vocabulary, slots, size)
-    batches = [make_batch(job.plan.negative) for _ in range(VIRTUAL)]
-    counts, barrier = [0] * VIRTUAL, threading.Barrier(threads)
-    input, output = job.flat()
+    def __init__(self, job: _Job, threads: int) -> None:
+        from selfsup.solvers.draws import make_batch
+        from selfsup.solvers.rounds import VIRTUAL, capacity, make_shared
 
-    def draw_round(first: int, number: int) -> None:
-        for p in range(number, VIRTUAL, threads):
-            counts[p] = 0
-            if first + p < job.last:  # the last round may be short
-                counts[p] = prepare(first + p, p, job.ids, job.tables, batches[p], words, targets, course)
+        size, vocabulary, slots = len(job.state.tables[0]), job.state.words, job.plan.negative + 1
+        # copies lie behind the table's rows: memory that is never touched is never taken
+        whole = [_aligned(size + VIRTUAL * capacity(vocabulary, k), job.plan.dim) for k in (1, slots)]
+        for large, table in zip(whole, job.state.tables, strict=True):
+            large[:size] = table
+        job.state.tables = whole[0], whole[1]
+        self.shared = make_shared(vocabulary, 1, size), make_shared(vocabulary, slots, size)
+        self.batches = [make_batch(job.plan.negative) for _ in range(VIRTUAL)]
+        self.counts = [0] * VIRTUAL
+        self.threads, self.barrier = threads, threading.Barrier(threads)
 
-    def run(job: _Job, number: int) -> None:
-        mine = range(number, VIRTUAL, threads)
+    def __call__(self, job: _Job, number: int) -> None:
+        from selfsup.solvers.rounds import VIRTUAL
+
         try:
-            draw_round(job.next, number)
             for first in range(job.next, job.last, VIRTUAL):
-                barrier.wait()
-                for p in mine:
-                    if first + p < job.last:
-                        visit(first + p, p, counts[p], n, input, output, batches[p], words, targets, course)
-                if number == 0:
-                    job.shared[3] = job.shared[1]  # all stop after the same round
-                barrier.wait()
-                merge(number, threads, input, words, course.pitch)
-                merge(number, threads, output, targets, course.pitch)
-                if number == 0:
-                    job.shared[0] = min(first + VIRTUAL, job.last)
-                    job.shared[2] += sum(counts)
-                barrier.wait()
+                mine = range(number, min(VIRTUAL, job.last - first), self.threads)  # the last round may be short
+                self._round(job, first, mine, number)
                 if job.shared[3]:
                     break
-                for p in mine:
-                    forget(p, words)
-                    forget(p, targets)
-                draw_round(first + VIRTUAL, number)
         except threading.BrokenBarrierError:
             pass  # another thread failed, and says why
         except BaseException:
-            barrier.abort()
+            self.barrier.abort()
             raise
 
-    return run
+    def _round(self, job: _Job, first: int, mine: range, number: int) -> None:
+        from selfsup.solvers.rounds import VIRTUAL, forget, merge, prepare, visit
+
+        n, course, tables = len(job.ids), job.course, job.flat()
+        for p in mine:
+            self.counts[p] = prepare(first + p, p, job.ids, job.tables, self.batches[p], *self.shared, course)
+        self.barrier.wait()
+        for p in mine:
+            visit(first + p, p, self.counts[p], n, *tables, self.batches[p], *self.shared, course)
+        if number == 0:
+            job.shared[3] = job.shared[1]  # all stop after the same round
+        self.barrier.wait()
+        for table, shared in zip(tables, self.shared, strict=True):
+            merge(number, self.threads, table, shared, course.pitch)
+        if number == 0:
+            job.shared[0] = min(first + VIRTUAL, job.last)
+            job.shared[2] += sum(self.counts[: job.last - first])
+        self.barrier.wait()
+        for p in mine:
+            for shared in self.shared:
+                forget(p, shared)
 
 
 def _watch(job: _Job, threads: list[threading.Thread], progress: Report | None, stop: threading.Event | None) -> None:
@@ -333,7 +333,7 @@ def hogwild(
     ids.flags.writeable = False  # of this view: arrays that may be written would compile everything a second time
     job = _job(np.ascontiguousarray(ids), counts, plan, state)
     threads = min(plan.threads, _most(plan))
-    run: Callable[[_Job, int], None] = _in_rounds(job, threads) if plan.deterministic else _free
+    run: Callable[[_Job, int], None] = _Rounds(job, threads) if plan.deterministic else _free
 
     def body(number: int) -> None:
         try:
