@@ -1,6 +1,6 @@
 """Stacked denoising auto-encoder: a linear SVM on the third layer's code of rotated MNIST, learnt without labels.
 
-    python benchmarks/stacked_denoising.py [--seeds 0] [--level 0.6] [--epochs 24] [--widths 1500 1500 2000] [--validation]
+    python benchmarks/stacked_denoising.py [--seeds 0] [--level 0.6] [--epochs 24] [--widths 2000 2000 4000] [--validation]
 
 The data are made here: every digit is turned by a uniform random angle (bilinear), seed 0. 12,000 images of MNIST's training
 file are the training part, 50,000 others (40,000 of the training file, the 10,000 of the test file) the test part. As in the
@@ -87,7 +87,7 @@ def main() -> None:
     parser.add_argument("--emphasis", type=float, default=0.5)
     parser.add_argument("--activation", default="relu")
     parser.add_argument("--likelihood", default="auto")
-    parser.add_argument("--widths", type=int, nargs="+", default=[1500, 1500, 2000])
+    parser.add_argument("--widths", type=int, nargs="+", default=[2000, 2000, 4000])
     parser.add_argument("--epochs", type=int, default=24, help="of the three layers together")
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--validation", action="store_true", help="leave the test part alone")

@@ -259,8 +259,8 @@ def shuffle_gap(method: Method, x: Tensor, seed: int = 0, draws: int = 5) -> dic
     dict
         ``loss``, ``shuffled`` (mean over the draws), ``gap`` and ``gap_sd`` (over the draws), in the loss's unit.
     """
-    was_training = method.training
-    method.eval()
+    if was_training := method.training:
+        method.eval()
     rng = torch.Generator(device=x.device).manual_seed(seed)
     terms, guess, answer = step(method, x, rng)
     loss = float(total(terms))
@@ -271,6 +271,7 @@ def shuffle_gap(method: Method, x: Tensor, seed: int = 0, draws: int = 5) -> dic
         turned = torch.empty_like(order)
         turned[order] = order.roll(1)
         shuffled.append(float(total(method.loss(permute(guess, turned), answer))))
-    method.train(was_training)
+    if was_training:
+        method.train()
     mean = float(np.mean(shuffled))
     return {"loss": loss, "shuffled": mean, "gap": mean - loss, "gap_sd": float(np.std(shuffled))}

@@ -220,7 +220,10 @@ def finish_epoch(run: Run, probe: Tensor, rows: int, progress: Progress) -> None
     """Complete the epoch's record and set the counters to the next epoch."""
     terms = {name: float(value) / rows for name, value in run.sums.items()}
     record: Record = {"epoch": run.epoch, "loss": sum(terms.values()), "terms": terms} | measure(
-        run.method, probe, run.epoch
+        run.method,
+        probe,
+        run.epoch,
+        draws=3 if run.epoch == run.plan.epochs else 1,  # the last one is judged
     )
     seconds = max(run.seconds, 1e-9)
     record |= {"lr": run.plan.rate(run.epoch / run.plan.epochs - 1e-9, run.method.phases), "seconds": run.seconds}
@@ -234,12 +237,12 @@ def finish_epoch(run: Run, probe: Tensor, rows: int, progress: Progress) -> None
     log.info("epoch %d: loss %.5g, held-out %.5g, gap %.4g", *(record[k] for k in ("epoch", "loss", "heldout", "gap")))
 
 
-def measure(method: Method, probe: Tensor, epoch: int) -> Record:
+def measure(method: Method, probe: Tensor, epoch: int, draws: int = 3) -> Record:
     """Loss, shuffled loss and gap on the probe rows, and the method's own figures."""
-    found = shuffle_gap(method, probe, draws=3)
-    record = {"epoch": epoch, "heldout": found.pop("loss"), **found}
     was_training = method.training
     method.eval()
+    found = shuffle_gap(method, probe, draws=draws)
+    record = {"epoch": epoch, "heldout": found.pop("loss"), **found}
     with torch.no_grad():
         own = method.measures(probe)
     method.train(was_training)
