@@ -252,7 +252,7 @@ class Model:
         evidence = self.evaluation.to_dict() if self.evaluation else None
         if evidence:
             store.write_json(folder / store.EVALUATION, evidence)
-        store.write_text(folder / store.CARD, card(self.config, evidence, self.history))
+        store.write_text(folder / store.CARD, card(self.config, evidence, [self.start, *self.history]))
         store.write_json(folder / store.CONFIG, self.config)
         store.write_text(folder / store.REPORT, page(folder))
 

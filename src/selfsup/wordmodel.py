@@ -47,7 +47,7 @@ class WordModel(WordVectors):
         """Write every file of a run folder into a folder that exists."""
         write_folder(folder, Table(self.words, self.vectors, self.counts))
         store.write_lines(folder / store.METRICS, [self.start, *self.history])
-        store.write_text(folder / store.CARD, card(self.config, None, self.history))
+        store.write_text(folder / store.CARD, card(self.config, None, [self.start, *self.history]))
         store.write_json(folder / store.CONFIG, self.config)
         store.write_text(folder / store.REPORT, page(folder))
 

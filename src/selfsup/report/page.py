@@ -172,6 +172,11 @@ def _commands(folder: Path, config: dict[str, Any]) -> list[tuple[str, str]]:
     extra = (
         f" --method {shlex.quote(method)}" if ":" in method else ""
     )  # code is never imported because a folder says so
+    if words.mapping(config.get("intake")).get("kind") == "text":
+        return [
+            ("Measure it", f"selfsup evaluate {name} --analogies questions-words.txt --similarity wordsim353.tsv"),
+            ("In Python", f"vectors = selfsup.load({str(run)!r}); vectors.most_similar('word')"),
+        ]
     call = f"selfsup.load({str(run)!r}{f', method={method!r}' if extra else ''})"
     found = [
         ("Codes of other data", f"selfsup encode {name} DATA --out z.npy{extra}"),

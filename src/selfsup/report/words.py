@@ -136,6 +136,8 @@ def size(intake: Mapping[str, Any]) -> str:
     shape = intake.get("shape")
     if not isinstance(shape, list) or not shape:
         return "samples of unknown shape"
+    if intake.get("kind") == "text":
+        return f"words, of a vocabulary of {plain(shape[0])}"
     if len(shape) == 3:
         colour = {1: "grey", 3: "colour"}.get(shape[0], f"{plain(shape[0])}-channel")
         return f"{colour} images of {plain(shape[1])} × {plain(shape[2])}"
