@@ -33,7 +33,7 @@ def run(tmp_path_factory, digits):
 def test_the_public_words_are_few():
     assert set(dir(selfsup)) >= {"fit", "load", "evaluate", "methods", "Method", "Model"}
     assert [info.name for info in selfsup.methods()] == [
-        "contractive", "denoising", "linear", "rotation", "sparse", "undercomplete", "variational",
+        "cbow", "contractive", "denoising", "linear", "rotation", "skipgram", "sparse", "undercomplete", "variational",
     ]  # fmt: skip
     with pytest.raises(AttributeError, match="no attribute 'fitt'"):
         _ = selfsup.fitt

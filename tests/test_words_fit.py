@@ -44,6 +44,8 @@ def test_neighbours_share_a_topic_and_the_declared_loss_falls(text, tmp_path, me
     assert model.history[-1]["heldout"] < 0.9 * model.start["heldout"]
     assert model.history[-1]["gap"] > 0.1 > abs(model.start["gap"])
     again = selfsup.load(tmp_path / "run")
+    with pytest.raises(OptionError, match="are a table"):
+        selfsup.export_onnx(again, tmp_path / "m.onnx")
     assert again.words == model.words
     assert np.array_equal(again.vectors, model.vectors)
     assert again.counts.sum() == 600 * 12

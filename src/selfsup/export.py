@@ -66,6 +66,8 @@ def export_onnx(
         If the file exists, a package of the extra ``export`` is missing, the net has no ONNX form, or the ONNX model
         differs from PyTorch. Nothing is written then.
     """
+    if not isinstance(model, Model):
+        raise OptionError("word vectors are a table and need no network: vectors.save('vectors.txt') is read everywhere")
     if part not in PORTS:
         raise OptionError(unknown("part", str(part), PORTS))
     file = _free(Path(path), overwrite)
