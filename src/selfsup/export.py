@@ -67,7 +67,9 @@ def export_onnx(
         differs from PyTorch. Nothing is written then.
     """
     if not isinstance(model, Model):
-        raise OptionError("word vectors are a table and need no network: vectors.save('vectors.txt') is read everywhere")
+        raise OptionError(
+            "word vectors are a table and need no network: vectors.save('vectors.txt') is read everywhere"
+        )
     if part not in PORTS:
         raise OptionError(unknown("part", str(part), PORTS))
     file = _free(Path(path), overwrite)
