@@ -8,9 +8,10 @@ import torch
 
 import selfsup
 from conftest import pictures, table
+from selfsup.loading import load
 from selfsup.method import Moments, Spec, permute, shuffle_gap, step, total
 from selfsup.methods import REGISTERED, find
-from selfsup.model import Model, build, load
+from selfsup.model import Model, build
 from selfsup.options import options_of
 from selfsup.progress import Progress
 from selfsup.solvers import Checkpoint, Plan, exact, sgd

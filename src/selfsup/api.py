@@ -19,11 +19,12 @@ from selfsup.data import Dataset, Stream, open_data
 from selfsup.errors import DataError, OptionError, RunError
 from selfsup.evaluation import Evaluation
 from selfsup.job import Job, held_out
+from selfsup.loading import intake_spec
+from selfsup.loading import load as load_model
 from selfsup.method import Method
 from selfsup.methods import find
 from selfsup.methods.skipgram import Skipgram
-from selfsup.model import Model, build, intake_spec
-from selfsup.model import load as load_model
+from selfsup.model import Model, build
 from selfsup.options import Option, Range, check, options_of, resolve
 from selfsup.solvers import moments_of_chunks
 from selfsup.wordmodel import WordModel, is_word_run, load_words
@@ -165,14 +166,20 @@ def fit(
     name, cls = find(method)
     method_options(name, cls)
     job = Job(dataset, name, cls, resolve(cls, options, f"method '{name}'"), settings, why, streamed)
+    bad = [*dataset.bad, *(dataset.test.bad if dataset.test else [])]
+    return _run(job, out, settings, [file._asdict() for file in bad])
+
+
+def _run(job: Any, out: Path | None, settings: Mapping[str, Any], bad: list[dict[str, Any]] | None = None) -> Any:
+    """Do a job; with `out`, in a run folder that is complete or left as an unfinished run."""
     if out is None:
         return job.run(None)
-    folder = store.claim(out, overwrite=overwrite, resume=resume)
+    folder = store.claim(out, overwrite=settings["overwrite"], resume=settings["resume"])
     try:
         with _logged(folder):
             model = job.run(folder)
-            if bad := [*dataset.bad, *(dataset.test.bad if dataset.test else [])]:
-                store.write_json(folder / store.BAD, [file._asdict() for file in bad])
+            if bad:
+                store.write_json(folder / store.BAD, bad)
             model.write(folder)
     except BaseException:
         store.abandon(folder)
@@ -201,30 +208,18 @@ def _fit_words(
     options: Mapping[str, Any],
     settings: dict[str, Any],
     out: Path | None,
-) -> WordModel:
+) -> Any:
     """`fit` on text."""
     from selfsup.wordjob import fit_words
 
     if not issubclass(cls, Skipgram):
         raise OptionError(f"method '{name}' learns from text, but is no kind of skip-gram")
     job = fit_words(data, name, cls, resolve(cls, options, f"method '{name}'"), settings, why)
-    if out is None:
-        return job.run(None)
-    folder = store.claim(out, overwrite=settings["overwrite"], resume=settings["resume"])
-    try:
-        with _logged(folder):
-            model = job.run(folder)
-            model.write(folder)
-    except BaseException:
-        store.abandon(folder)
-        raise
-    store.complete(out)
-    model.folder = out
-    return model
+    return _run(job, out, settings)
 
 
 def load(path: str | Path, **how: Any) -> Model | WordModel:
-    """Read a run folder: a `Model`, or word vectors; see `selfsup.model.load` for the further words."""
+    """Read a run folder: a `Model`, or word vectors; see `selfsup.loading.load` for the further words."""
     return load_words(Path(path)) if is_word_run(Path(path)) else load_model(path, **how)
 
 

@@ -19,7 +19,8 @@ from torch import Tensor, nn
 
 from selfsup.errors import OptionError, RunError, unknown
 from selfsup.files import write_bytes
-from selfsup.model import Model, saved_moments
+from selfsup.loading import saved_moments
+from selfsup.model import Model
 
 if TYPE_CHECKING:
     from selfsup.method import Method

@@ -14,7 +14,8 @@ from torch import nn
 
 from selfsup import store
 from selfsup.errors import RunError
-from selfsup.model import Model, load
+from selfsup.loading import load
+from selfsup.model import Model
 from selfsup.report import page
 
 if TYPE_CHECKING:

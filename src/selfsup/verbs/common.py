@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def load_run(run: str, method: str | None, device: str) -> Model:
     """Load a run folder; a method that is not ours comes from the current folder or from what is installed."""
     from selfsup.job import choose_device
-    from selfsup.model import load
+    from selfsup.loading import load
     from selfsup.wordmodel import is_word_run
 
     if is_word_run(Path(run)):
