@@ -46,6 +46,8 @@ def test_neighbours_share_a_topic_and_the_declared_loss_falls(text, tmp_path, me
     again = selfsup.load(tmp_path / "run")
     with pytest.raises(OptionError, match="are a table"):
         selfsup.export_onnx(again, tmp_path / "m.onnx")
+    with pytest.raises(OptionError, match="analogies and similarity"):
+        selfsup.evaluate(again, "digits")
     assert again.words == model.words
     assert np.array_equal(again.vectors, model.vectors)
     assert again.counts.sum() == 600 * 12
@@ -185,3 +187,8 @@ def test_an_interrupted_run_goes_on(text, tmp_path, monkeypatch):
         np.testing.assert_array_equal(resumed.vectors, whole.vectors)
     else:
         pytest.skip("the run was over before its first tick")
+
+
+def test_the_solver_of_words_is_for_words():
+    with pytest.raises(OptionError, match="hogwild is for word vectors"):
+        selfsup.fit(np.zeros((20, 3)), "denoising", solver="hogwild")

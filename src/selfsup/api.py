@@ -315,6 +315,8 @@ def evaluate(
         If the data do not fit the model, or have no labels.
     """
     given = {name: value for name, value in locals().items() if name not in ("model", "labelled")}
+    if not isinstance(model, Model):
+        raise OptionError("word vectors are measured by analogies and similarity: selfsup.words.analogies(model, FILE)")
     settings = _checked(given, evaluate)
     del settings["seed"], settings["max_labels"]
     dataset = model.open(labelled, **settings)
