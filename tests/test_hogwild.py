@@ -11,8 +11,9 @@ import torch
 from scipy import stats
 
 from selfsup.errors import DataError, OptionError, TrainingError
+from selfsup.solvers.copies import borrow, exchange
 from selfsup.solvers.draws import alias_table, draw, keep_share, make_batch, make_tables
-from selfsup.solvers.hogwild import WordPlan, WordState, hogwild
+from selfsup.solvers.hogwild import SPARE, WordPlan, WordState, hogwild
 
 WORDS = 50
 
@@ -210,7 +211,7 @@ def test_the_loss_falls(more):
     assert loss(s, ids) < 0.8 * start
     for table in s.tables:
         assert not table[:, 20:].any()
-        assert not table[WORDS:].any()
+        assert not table[WORDS : WORDS + SPARE].any()
         assert table.ctypes.data % 64 == 0
 
 
@@ -353,3 +354,53 @@ def test_processors_without_avx512_get_the_same_gradient(tmp_path):
         "NUMBA_CACHE_DIR": str(tmp_path),
     }
     assert subprocess.run([sys.executable, "-c", code], env=env, cwd=root, check=False).returncode == 0
+
+
+def exchanged(moves, rows=4, pitch=16):
+    """A table of ones after `moves` of one row by threads in turn, each on its own copies."""
+    table = np.zeros((rows + 2 * rows * len(moves), pitch), np.float32)
+    table[:rows] = 1
+    flat = table.reshape(-1)
+    places = [(rows * (1 + 2 * t), rows * (2 + 2 * t)) for t in range(len(moves))]
+    for copy, before in places:
+        borrow(flat, rows, copy, before, pitch)
+    for (copy, _), move in zip(places, moves, strict=True):
+        table[copy + 1] += move
+    for copy, before in places:
+        exchange(flat, rows, copy, before, pitch)
+    for copy, before in places:  # so that the first ones hear of the last ones' moves
+        exchange(flat, rows, copy, before, pitch)
+    assert all((table[copy : copy + rows] == table[:rows]).all() for copy, _ in places)
+    assert (np.delete(table[:rows], 1, 0) == 1).all()
+    return table[1]
+
+
+def test_small_moves_of_threads_own_copies_add_up():
+    moves = 1e-3 * np.random.default_rng(0).normal(size=(3, 16)).astype(np.float32)
+    np.testing.assert_allclose(exchanged(moves), 1 + moves.sum(0), rtol=0, atol=1e-6)
+
+
+def test_large_moves_that_agree_are_averaged_and_those_that_do_not_are_summed():
+    np.testing.assert_allclose(exchanged([np.full(16, 2.0), np.full(16, 2.0)]), np.full(16, 3.0), rtol=1e-6)
+    up, down = np.repeat([2.0, 0.0], 8), np.repeat([0.0, 2.0], 8)
+    np.testing.assert_allclose(exchanged([up, down]), np.full(16, 3.0), rtol=1e-6)
+
+
+def test_threads_with_copies_of_a_few_words_learn_as_one_does(monkeypatch):
+    monkeypatch.setattr("selfsup.solvers.hogwild.HOT", 10 * 32 * 4)  # 10 of 50 words
+    monkeypatch.setattr("selfsup.solvers.hogwild.EVERY", 500)
+    ids, counts = text(60_000)
+    one, two = (loss(hogwild(ids, counts, WordPlan(**PLAN, threads=t)), ids) for t in (1, 2))
+    assert abs(two - one) < 0.05 * one
+
+
+def test_a_cache_of_an_earlier_version_is_forgotten(tmp_path):
+    """numba unpickles types by name: a name that is no more made every call fail."""
+    module = tmp_path / "kernel.py"
+    code = "from typing import NamedTuple\nfrom selfsup.solvers.lanes import compiled\n\nclass {0}(NamedTuple):\n    a: int\n\n"
+    code += "@compiled()\ndef first(x):\n    return x.a\n\nprint(first({0}(3)))\n"
+    for name in ("Old", "New"):
+        module.write_text(code.format(name))
+        run = [sys.executable, "-c", "import kernel"]
+        done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout) == (0, "3\n"), done.stderr

@@ -24,6 +24,10 @@ Report = Callable[[int, int, int], None]
 
 CHUNK = 10_000  # ids that a thread takes at a time
 SPARE = 16  # rows after the last word's that take the writes meant for nobody; they stay zero
+HOT = (
+    2 << 20
+)  # bytes of each table, its most frequent words, that every thread has copies of, and the kept words from one
+EVERY = 50_000  # exchange of them to the next: `solvers/copies.py`
 TICK = 1.0  # seconds between reports
 HUGE = 1e6  # no vector of a training that goes well comes near
 
@@ -63,10 +67,11 @@ class WordPlan:
 class WordState:
     """The two tables, and how far training has come.
 
-    `tables` are (V + SPARE, pitch) float32 whose rows start on a cache line: `dim` columns, then zeros that stay zero.
+    `tables` are (V + SPARE, pitch) float32 whose rows start on a cache line: `dim` columns, then zeros that stay zero. Rows of
+    threads' own may follow.
     """
 
-    tables: tuple[Floats, Floats]
+    tables: list[Floats]
     words: int
     dim: int
     done: int = 0  # position among the ids of all epochs
@@ -82,17 +87,18 @@ class WordState:
         """(V, dim) the vectors of words as targets."""
         return self.tables[1][: self.words, : self.dim]
 
-    def shrink(self) -> None:
-        """Give back the rows that copies lay in."""
-        if len(self.tables[0]) > self.words + SPARE:
-            first, second = (_aligned(self.words + SPARE, self.dim) for _ in range(2))
-            first[...], second[...] = (table[: len(first)] for table in self.tables)
-            self.tables = first, second
+    def extend(self, input: int, output: int) -> None:
+        """Make sure of room for so many rows behind the tables; memory that is never touched is never taken."""
+        for k, rows in enumerate((input, output)):
+            if len(self.tables[k]) < self.words + SPARE + rows:
+                large = _aligned(self.words + SPARE + rows, self.dim)
+                large[: self.words + SPARE] = self.tables[k][: self.words + SPARE]
+                self.tables[k] = large
 
     @classmethod
     def start(cls, words: int, dim: int, seed: int = 0) -> WordState:
         """As word2vec starts: words uniform in +-1 / (2 dim), targets 0."""
-        state = cls((_aligned(words + SPARE, dim), _aligned(words + SPARE, dim)), words, dim)
+        state = cls([_aligned(words + SPARE, dim) for _ in range(2)], words, dim)
         rng = np.random.default_rng(seed)
         for first in range(0, words, 65536):  # a part at a time: the table is not in memory twice
             part = state.input[first : first + 65536]
@@ -106,7 +112,7 @@ class WordState:
         if given[0].ndim != 2 or given[0].shape != given[1].shape:
             raise DataError(f"input and output must both be (words, dim), not {given[0].shape} and {given[1].shape}")
         words, dim = given[0].shape
-        state = cls((_aligned(words + SPARE, dim), _aligned(words + SPARE, dim)), words, dim, done, kept)
+        state = cls([_aligned(words + SPARE, dim) for _ in range(2)], words, dim, done, kept)
         state.input[...], state.output[...] = given
         return state
 
@@ -155,6 +161,7 @@ class _Job:
     last: int
     shared: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(24, np.int64))  # next chunk, stop, kept
     failed: list[BaseException] = field(default_factory=list)
+    hot: int = 0  # rows that each thread has copies of
 
     def flat(self) -> tuple[Floats, Floats]:
         return self.state.tables[0].reshape(-1), self.state.tables[1].reshape(-1)
@@ -200,12 +207,15 @@ def _job(ids: npt.NDArray[np.int32], counts: npt.NDArray[np.int64], plan: WordPl
 
 def _free(job: _Job, number: int) -> None:
     """A thread that takes the next chunk whenever it is free."""
+    from selfsup.solvers.copies import Own
     from selfsup.solvers.draws import make_batch
     from selfsup.solvers.windows import work
 
     spare = job.state.words + number % SPARE
     batch = make_batch(job.plan.negative)
-    work(job.ids, *job.flat(), job.tables, batch, spare, job.shared, job.last, job.course)
+    first = job.state.words + SPARE + 2 * number * job.hot
+    own = Own(job.hot, first, first + job.hot, EVERY)
+    work(job.ids, *job.flat(), job.tables, batch, spare, job.shared, job.last, job.course, own)
 
 
 class _Rounds:
@@ -215,12 +225,8 @@ class _Rounds:
         from selfsup.solvers.draws import make_batch
         from selfsup.solvers.rounds import VIRTUAL, capacity, make_shared
 
-        size, vocabulary, slots = len(job.state.tables[0]), job.state.words, job.plan.negative + 1
-        # copies lie behind the table's rows: memory that is never touched is never taken
-        whole = [_aligned(size + VIRTUAL * capacity(vocabulary, k), job.plan.dim) for k in (1, slots)]
-        for large, table in zip(whole, job.state.tables, strict=True):
-            large[:size] = table
-        job.state.tables = whole[0], whole[1]
+        size, vocabulary, slots = job.state.words + SPARE, job.state.words, job.plan.negative + 1
+        job.state.extend(*(VIRTUAL * capacity(vocabulary, k) for k in (1, slots)))
         self.shared = make_shared(vocabulary, 1, size), make_shared(vocabulary, slots, size)
         self.batches = [make_batch(job.plan.negative) for _ in range(VIRTUAL)]
         self.counts = [0] * VIRTUAL
@@ -333,6 +339,9 @@ def hogwild(
     ids.flags.writeable = False  # of this view: arrays that may be written would compile everything a second time
     job = _job(np.ascontiguousarray(ids), counts, plan, state)
     threads = min(plan.threads, _most(plan))
+    if not plan.deterministic and threads > 1:
+        job.hot = min(HOT // (4 * job.course.pitch), len(counts))
+        state.extend(2 * threads * job.hot, 2 * threads * job.hot)
     run: Callable[[_Job, int], None] = _Rounds(job, threads) if plan.deterministic else _free
 
     def body(number: int) -> None:
@@ -353,7 +362,6 @@ def hogwild(
             worker.join()
         state.done = job.position(int(job.shared[0]))
         state.kept += int(job.shared[2])
-        state.shrink()
     if job.failed:
         raise job.failed[0]
     _sound(job, state.words)

@@ -7,6 +7,8 @@ not: every store might be another row's next load. Here a row is read, multiplie
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -19,7 +21,20 @@ from numba.extending import register_model
 def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """``numba.njit``, cached on disk; array bounds are the callers' duty."""
     jit: Callable[[Callable[..., Any]], Any] = numba.njit(cache=True, boundscheck=False, error_model="numpy", **options)
-    return jit
+    return lambda function: _usable(jit(function))
+
+
+def _usable(function: Any) -> Any:
+    """Forget what an earlier version of this file left in the cache, if its types are no more: numba would fail on them."""
+    index: Any = getattr(getattr(function, "_cache", None), "_cache_file", None)
+    if index is None:
+        return function
+    try:
+        index._load_index()
+    except Exception:  # whatever unpickling an old name may raise
+        with suppress(OSError):
+            Path(index._index_path).unlink()
+    return function
 
 
 def _intrinsic(function: Callable[..., Any]) -> Any:

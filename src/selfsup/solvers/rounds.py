@@ -11,15 +11,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from selfsup.solvers.copies import join
 from selfsup.solvers.draws import BLOCK, Batch, Course, Floats, Ints, Tables, chunk_seed, draw, rate_at, span
-from selfsup.solvers.lanes import LANES, compiled, fma, load, mul, splat, store, sub, total, zero
+from selfsup.solvers.lanes import LANES, compiled, load, store, sub
 from selfsup.solvers.lanes import add as plus
 from selfsup.solvers.windows import fetch, learn
 
 VIRTUAL = 4  # chunks a round, and so the most threads that help
 SIZE = BLOCK  # ids in a chunk, at most a block: the more, the less often threads wait for one another, and the staler the rows
 EARLY = 4  # how many rows or windows before they are needed rows are asked for
-LARGE = np.float32(0.1)  # of a row's square: from this on, moves count as large
 
 
 class Shared(NamedTuple):
@@ -120,25 +120,6 @@ def visit(
     learn(input, output, pitch, batch, count, rate_at(before + start, course), course.window, course.bag)
     leave(p, input, words, pitch)
     leave(p, output, targets, pitch)
-
-
-@compiled(forceinline=True)
-def join(a: Floats, at: int, b: Floats, start: int, table: Floats, origin: int, pitch: int) -> None:
-    """Add move b to move a, less what they share if they are large beside the row itself.
-
-    Small moves are summed, as one after the other would do. A row that many windows of a chunk meet gets as far as it can within
-    each chunk; the sum of such moves would overshoot and diverge: what they agree on is averaged, the rest is summed.
-    """
-    ab = aa = bb = rr = zero()
-    for d in range(0, pitch, LANES):
-        x, y, r = load(a, at + d), load(b, start + d), load(table, origin + d)
-        ab, aa, bb, rr = fma(x, y, ab), fma(x, x, aa), fma(y, y, bb), fma(r, r, rr)
-    mine, other = total(aa) + np.float32(1e-30), total(bb) + np.float32(1e-30)
-    large = min((mine + other) / (LARGE * total(rr) + np.float32(1e-30)), np.float32(1))
-    shared = max(total(ab), np.float32(0)) * np.float32(0.5) * large
-    f, g = splat(np.float32(1) - shared / mine), splat(np.float32(1) - shared / other)
-    for d in range(0, pitch, LANES):
-        store(a, at + d, fma(f, load(a, at + d), mul(g, load(b, start + d))))
 
 
 @compiled(nogil=True)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from selfsup.solvers.copies import Own, borrow, exchange, turn
 from selfsup.solvers.draws import Batch, Course, Floats, Ints, Offsets, Tables, chunk_seed, draw, rate_at, span
 from selfsup.solvers.lanes import (
     LANES,
@@ -295,9 +296,12 @@ def work(
     shared: Offsets,
     last: int,
     course: Course,
+    own: Own,
 ) -> int:
     """Learn from chunk after chunk until `last` or a stop -> words kept. shared: [next chunk, stop, kept by all]."""
-    kept = 0
+    kept, since, pitch = 0, 0, course.pitch
+    borrow(input, own.rows, own.copy, own.before, pitch)
+    borrow(output, own.rows, own.copy, own.before, pitch)
     while take(shared, 1, 0) == 0:
         c = take(shared, 0, 1)
         if c >= last:
@@ -310,8 +314,17 @@ def work(
             position, count, seed = draw(
                 ids, position, end, seed, tables, course.window, course.fixed, course.negative, spare, batch
             )
-            learn(input, output, course.pitch, batch, count, rate, course.window, course.bag)
+            if own.rows:
+                turn(batch, count, course.negative + 1, own.rows, own.copy)
+            learn(input, output, pitch, batch, count, rate, course.window, course.bag)
             kept_here += count
+            since += count
+            if since >= own.every:
+                exchange(input, own.rows, own.copy, own.before, pitch)
+                exchange(output, own.rows, own.copy, own.before, pitch)
+                since = 0
         take(shared, 2, kept_here)
         kept += kept_here
+    exchange(input, own.rows, own.copy, own.before, pitch)
+    exchange(output, own.rows, own.copy, own.before, pitch)
     return kept
