@@ -50,10 +50,10 @@ def flat(s):
     return s.tables[0].reshape(-1), s.tables[1].reshape(-1)
 
 
-def learn(s, batch, rate, reach, bag):
+def learn(s, batch, rate, reach, lift):
     from selfsup.solvers.windows import learn
 
-    learn(*flat(s), s.tables[0].shape[1], batch, 1, rate, reach, bag)
+    learn(*flat(s), s.tables[0].shape[1], batch, 1, rate, reach, lift)
 
 
 def declared(s, contexts, targets, bag):
@@ -78,10 +78,12 @@ def test_a_window_moves_by_the_gradient_of_the_declared_loss(negative, dim, bag,
     words, targets = chosen[: contexts + 1], [chosen[0], *chosen[-negative:]]
     before = np.array(s.input, np.float64), np.array(s.output, np.float64)
     expected = declared(s, words[1:], targets, bag)
-    learn(s, window(words, 0, targets, negative), rate, 5, bag)
-    for table, start, gradient in zip((s.input, s.output), before, expected, strict=True):
-        assert np.abs(table - (start - rate * gradient)).max() < 1e-6
-        assert np.abs(rate * gradient).max() > 1e-3  # something had to move
+    lift = 6.0 if bag else 0.0  # times the rate: contexts of a bag
+    learn(s, window(words, 0, targets, negative), rate, 5, lift)
+    rates = rate * (lift or 1.0), rate
+    for table, start, gradient, step in zip((s.input, s.output), before, expected, rates, strict=True):
+        assert np.abs(table - (start - step * gradient)).max() < 1e-6
+        assert np.abs(step * gradient).max() > 1e-3  # something had to move
     assert not s.tables[0][:, dim:].any()
     assert not s.tables[1][:, dim:].any()
     assert not s.tables[1][WORDS:].any()

@@ -80,11 +80,11 @@ def exchange(table: Floats, hot: int, copy: int, before: int, pitch: int) -> Non
 
 
 @compiled()
-def turn(batch: Batch, count: int, targets: int, hot: int, copy: int) -> None:
+def turn(batch: Batch, count: int, hot: int, copy: int) -> None:
     """Let a block of windows use the copies."""
     for i in range(count):
         if batch.word[i] < hot:
             batch.word[i] += copy
-        for k in range(targets):
+        for k in range(batch.groups[i] * 6):
             if batch.target[i, k] < hot:
                 batch.target[i, k] += copy

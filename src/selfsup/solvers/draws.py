@@ -36,6 +36,8 @@ class Batch(NamedTuple):
     high: Ints
     target: Ints  # (BLOCK, groups * 6): the word, then the negatives; the spare row where there is none
     weight: Floats  # (BLOCK, groups * 8), 6 of 8 used: how often each target counts: 0 for spare, 2 for a negative drawn twice
+    label: Floats  # (BLOCK, groups * 8), 6 of 8 used: 1 for the word, 0 for negatives
+    groups: Ints  # (BLOCK,) how many groups of six targets window i has
 
 
 def keep_share(counts: npt.NDArray[np.int64], sample: float) -> npt.NDArray[np.float64]:
@@ -72,11 +74,12 @@ def make_tables(counts: npt.NDArray[np.int64], sample: float, exponent: float) -
 
 def make_batch(negative: int) -> Batch:
     """Room for a block of windows."""
-    groups = -(-(negative + 1) // GROUP)
+    most = -(-(negative + 1) // GROUP)
     word, low, high = (np.zeros(BLOCK, np.int32) for _ in range(3))
-    return Batch(
-        word, low, high, np.zeros((BLOCK, groups * GROUP), np.int32), np.zeros((BLOCK, groups * 8), np.float32)
-    )
+    target, groups = np.zeros((BLOCK, most * GROUP), np.int32), np.full(BLOCK, most, np.int32)
+    weight, label = (np.zeros((BLOCK, most * 8), np.float32) for _ in range(2))
+    label[:, 0] = 1
+    return Batch(word, low, high, target, weight, label, groups)
 
 
 @compiled()
@@ -184,7 +187,7 @@ class Course(NamedTuple):
     window: int
     fixed: bool
     negative: int
-    bag: bool
+    bag: float  # 0: skip-gram; above: CBOW, whose contexts move at so many times the rate
     rate: float  # at the start; falls linearly to rate * FLOOR over `total`
     total: int  # ids over all epochs
     size: int  # ids in a chunk

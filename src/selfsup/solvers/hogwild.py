@@ -188,7 +188,7 @@ def _job(ids: npt.NDArray[np.int32], counts: npt.NDArray[np.int64], plan: WordPl
         plan.window,
         plan.fixed_window,
         plan.negative,
-        plan.architecture == "cbow",
+        0.0 if plan.architecture == "skipgram" else 2.0 * plan.window if plan.fixed_window else plan.window + 1.0,
         float(plan.lr),
         len(ids) * plan.epochs,
         size,

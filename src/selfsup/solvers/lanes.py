@@ -17,6 +17,10 @@ from numba.core import cgutils, config, types
 from numba.core.datamodel import models
 from numba.extending import register_model
 
+STAMP = tuple(
+    (file.name, file.stat().st_mtime, file.stat().st_size) for file in sorted(Path(__file__).parent.glob("*.py"))
+)
+
 
 def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """``numba.njit``, cached on disk; array bounds are the callers' duty."""
@@ -25,10 +29,14 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 
 
 def _usable(function: Any) -> Any:
-    """Forget what an earlier version of this file left in the cache, if its types are no more: numba would fail on them."""
+    """Let the cache of a function end with any file here: numba looks at the function's own, but what it calls is compiled in.
+
+    An index that cannot be read is forgotten: one of an earlier version may name types that are no more, and numba would fail.
+    """
     index: Any = getattr(getattr(function, "_cache", None), "_cache_file", None)
     if index is None:
         return function
+    index._source_stamp = (index._source_stamp, STAMP)
     try:
         index._load_index()
     except Exception:  # whatever unpickling an old name may raise

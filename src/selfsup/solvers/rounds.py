@@ -58,7 +58,7 @@ def prepare(
     _, count, _ = draw(ids, start, end, seed, tables, course.window, course.fixed, course.negative, spare, batch)
     for i in range(count):
         words.met[batch.word[i], p] = round
-        for k in range(course.negative + 1):
+        for k in range(batch.groups[i] * 6):
             row = batch.target[i, k]
             if row != spare:
                 targets.met[row, p] = round
@@ -109,10 +109,10 @@ def visit(
     pitch, round, spare = course.pitch, c // VIRTUAL, len(words.met) + p
     for i in range(count):
         if i + EARLY < count:
-            for k in range(course.negative + 1):
+            for k in range(batch.groups[i + EARLY] * 6):
                 fetch(output, batch.target[i + EARLY, k], pitch)
         batch.word[i] = place(p, np.int64(batch.word[i]), round, input, words, pitch)
-        for k in range(course.negative + 1):
+        for k in range(batch.groups[i] * 6):
             row = np.int64(batch.target[i, k])
             if row != spare:
                 batch.target[i, k] = place(p, row, round, output, targets, pitch)

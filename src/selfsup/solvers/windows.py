@@ -6,7 +6,8 @@ targets. The declared loss of a window, for contexts v_c and targets u_k (u_0 th
     sum over c of [ -log s(u_0 . v_c) - sum over k of log s(-u_k . v_c) ]            (skip-gram)
     the same for one h = mean of the v_c, whose gradient each context gets divided by their number   (CBOW)
 
-and its gradient is taken at once for the whole window. Tables are flat: row r starts at r * pitch.
+and its gradient is taken at once for the whole window. The contexts of a bag would crawl at the targets' rate, as each gets an
+n-th of the gradient: they take a rate of their own, larger by the expected n. Tables are flat: row r starts at r * pitch.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ def fetch(table: Floats, row: int, pitch: int) -> None:
 def fetch_window(i: int, count: int, input: Floats, output: Floats, pitch: int, batch: Batch, reach: int) -> None:
     """Ask for the rows that the window AHEAD of this one needs first: its targets, and the context that enters."""
     if i + AHEAD < count:
-        for k in range(batch.target.shape[1]):
+        for k in range(batch.groups[i + AHEAD] * 6):
             fetch(output, batch.target[i + AHEAD, k], pitch)
     if i + AHEAD + reach < count:
         fetch(input, batch.word[i + AHEAD + reach], pitch)
@@ -220,7 +221,7 @@ def skipgram_groups(
     input: Floats, output: Floats, pitch: int, batch: Batch, count: int, rate: float, reach: int
 ) -> None:
     """Learn from `count` windows of any number of targets, six at a time, against the contexts as the window found them."""
-    groups, weight = batch.weight.shape[1] // 8, batch.weight.reshape(-1)
+    lanes, weight, label = batch.weight.shape[1], batch.weight.reshape(-1), batch.label.reshape(-1)
     at, start = np.empty(2 * reach + 2, np.int64), np.arange(2 * reach + 2) * pitch
     gain, old = np.empty((2 * reach + 2) * 8, np.float32), np.zeros((2 * reach + 2) * pitch, np.float32)
     alpha = splat16(np.float32(rate))
@@ -230,20 +231,21 @@ def skipgram_groups(
         for a in range(n):
             for d in range(0, pitch, LANES):
                 store(old, start[a] + d, load(input, at[a] + d))
-        label = labels()
-        for g in range(groups):
+        for g in range(batch.groups[i]):
             c = six(i, g, batch, pitch)
-            scale = mul(alpha, twice(load8(weight, (i * groups + g) * 8)))
+            scale = mul(alpha, twice(load8(weight, i * lanes + g * 8)))
+            aim = twice(load8(label, i * lanes + g * 8))
             for a in range(0, n, 2):
-                store(gain, a * 8, gains(old, output, pitch, start[a], start[a + 1], c, scale, label))
+                store(gain, a * 8, gains(old, output, pitch, start[a], start[a + 1], c, scale, aim))
             move(old, start, input, at, n, output, pitch, c, gain)
-            label = sub(label, label)  # the true word is in the first group only
 
 
 @compiled()
-def cbow(input: Floats, output: Floats, pitch: int, batch: Batch, count: int, rate: float, reach: int) -> None:
+def cbow(
+    input: Floats, output: Floats, pitch: int, batch: Batch, count: int, rate: float, reach: int, lift: float
+) -> None:
     """Learn from `count` windows of any number of targets: one mean of the contexts stands for them all."""
-    groups, weight = batch.weight.shape[1] // 8, batch.weight.reshape(-1)
+    lanes, weight, label = batch.weight.shape[1], batch.weight.reshape(-1), batch.label.reshape(-1)
     at, gain = np.empty(2 * reach + 2, np.int64), np.empty(16, np.float32)
     mean, change = np.empty(pitch, np.float32), np.empty(pitch, np.float32)
     start = np.zeros(1, np.int64)
@@ -253,32 +255,31 @@ def cbow(input: Floats, output: Floats, pitch: int, batch: Batch, count: int, ra
         fetch_window(i, count, input, output, pitch, batch, reach)
         if n == 0:
             continue
-        share = splat(np.float32(1) / np.float32(n))
+        share, push = splat(np.float32(1) / np.float32(n)), splat(np.float32(lift) / np.float32(n))
         for d in range(0, pitch, LANES):
             x = zero()
             for a in range(n):
                 x = fma(share, load(input, at[a] + d), x)
             store(mean, d, x)
             store(change, d, zero())
-        label = labels()
-        for g in range(groups):
+        for g in range(batch.groups[i]):
             c = six(i, g, batch, pitch)
-            scale = mul(alpha, twice(load8(weight, (i * groups + g) * 8)))
-            store(gain, 0, gains(mean, output, pitch, 0, 0, c, scale, label))
+            scale = mul(alpha, twice(load8(weight, i * lanes + g * 8)))
+            aim = twice(load8(label, i * lanes + g * 8))
+            store(gain, 0, gains(mean, output, pitch, 0, 0, c, scale, aim))
             move(mean, start, change, start, 1, output, pitch, c, gain)
-            label = sub(label, label)
         for a in range(n):
             for d in range(0, pitch, LANES):
-                store(input, at[a] + d, fma(share, load(change, d), load(input, at[a] + d)))
+                store(input, at[a] + d, fma(push, load(change, d), load(input, at[a] + d)))
 
 
 @compiled()
 def learn(
-    input: Floats, output: Floats, pitch: int, batch: Batch, count: int, rate: float, reach: int, bag: bool
+    input: Floats, output: Floats, pitch: int, batch: Batch, count: int, rate: float, reach: int, bag: float
 ) -> None:
     """Learn from a block of windows."""
     if bag:
-        cbow(input, output, pitch, batch, count, rate, reach)
+        cbow(input, output, pitch, batch, count, rate, reach, bag)
     elif batch.weight.shape[1] == 8:
         skipgram(input, output, pitch, batch, count, rate, reach)
     else:
@@ -315,7 +316,7 @@ def work(
                 ids, position, end, seed, tables, course.window, course.fixed, course.negative, spare, batch
             )
             if own.rows:
-                turn(batch, count, course.negative + 1, own.rows, own.copy)
+                turn(batch, count, own.rows, own.copy)
             learn(input, output, pitch, batch, count, rate, course.window, course.bag)
             kept_here += count
             since += count
