@@ -1,0 +1,9 @@
+"""``python -m selfsup``: the command line."""
+
+from __future__ import annotations
+
+import sys
+
+from selfsup.cli import main
+
+sys.exit(main())
