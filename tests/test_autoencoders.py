@@ -145,7 +145,7 @@ def test_the_start_is_pca_for_a_convolutional_net_and_ends_no_worse():
 
 
 def test_the_untrained_baseline_is_a_random_net():
-    from selfsup.api import _untrained
+    from selfsup.evaluating import _untrained
 
     x = table(80)
     model = fitted(x, "undercomplete", n_components=2, epochs=0, holdout=0.0)

@@ -317,9 +317,9 @@ def test_debug_shows_the_traceback(run):
 
 
 def test_what_nobody_foresaw_is_still_a_sentence(run, monkeypatch):
-    monkeypatch.setattr("selfsup.api.open_data", lambda data, **options: 1 / 0)
+    monkeypatch.setattr("selfsup.learning.open_data", lambda data, **options: 1 / 0)
     sentence(run("fit", "x.npy"), 1, "unexpected ZeroDivisionError: division by zero; repeat with --debug")
-    monkeypatch.setattr("selfsup.api.open_data", lambda data, **options: np.empty(10**15))
+    monkeypatch.setattr("selfsup.learning.open_data", lambda data, **options: np.empty(10**15))
     sentence(run("fit", "x.npy"), 1, "not enough memory", "--limit")
 
 

@@ -14,7 +14,10 @@ from selfsup.methods import REGISTERED, find
 from selfsup.model import Model, build
 from selfsup.options import options_of
 from selfsup.progress import Progress
-from selfsup.solvers import Checkpoint, Plan, exact, sgd
+from selfsup.solvers.checkpoint import Checkpoint
+from selfsup.solvers.exact import exact
+from selfsup.solvers.plan import Plan
+from selfsup.solvers.sgd import sgd
 
 CPU = torch.device("cpu")
 DATA = {

@@ -317,7 +317,7 @@ def test_a_full_disk_leaves_nothing_half_written(digits, tmp_path, monkeypatch):
 
 
 def test_resume_refuses_other_settings(digits, tmp_path, monkeypatch):
-    from selfsup.solvers import Checkpoint
+    from selfsup.solvers.checkpoint import Checkpoint
 
     monkeypatch.setattr(Checkpoint, "due", lambda self: True)
     partial = tmp_path / "run"

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from selfsup import api
 from selfsup.errors import OptionError, unknown
+from selfsup.evaluating import evaluate
 from selfsup.methods import REGISTERED, find
 from selfsup.options import Option, Range, allowed, check, choices, limits, options_of, parse, resolve, summary
 
@@ -234,7 +235,7 @@ def test_options_must_have_names():
 
 
 @pytest.mark.parametrize(
-    "owner", [api.fit, api.evaluate, *(find(name)[1] for name in REGISTERED)], ids=lambda o: o.__name__
+    "owner", [api.fit, evaluate, *(find(name)[1] for name in REGISTERED)], ids=lambda o: o.__name__
 )
 def test_every_option_of_ours_is_typed_explained_and_has_a_legal_default(owner):
     for name, known in options_of(owner).items():

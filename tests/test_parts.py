@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from selfsup.data import open_data
 from selfsup.hide import corrupt, four_turns, shifted
 from selfsup.nets import ConvDecoder, make_trunk, pooled
-from selfsup.solvers import Plan
 from selfsup.solvers.exact import moments
+from selfsup.solvers.plan import Plan
 
 sides = st.integers(1, 9)
 

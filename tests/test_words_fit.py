@@ -160,7 +160,7 @@ def test_an_interrupted_run_goes_on(text, tmp_path, monkeypatch):
 
     whole = selfsup.fit(text, "skipgram", epochs=400, deterministic=True, threads=1, **SMALL)
     monkeypatch.setattr(wordjob, "RECORD", 0.0)  # a state after every tick
-    from selfsup.solvers import Checkpoint
+    from selfsup.solvers.checkpoint import Checkpoint
 
     def cut(self, tensors, facts):
         save(self, tensors, facts)

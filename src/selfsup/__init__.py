@@ -12,8 +12,9 @@ __all__ = [
 
 if TYPE_CHECKING:
     from selfsup import methods
-    from selfsup.api import evaluate, fit, load
+    from selfsup.api import fit, load
     from selfsup.errors import SelfsupError
+    from selfsup.evaluating import evaluate
     from selfsup.evaluation import Evaluation
     from selfsup.export import export_onnx
     from selfsup.method import Method
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "fit": "selfsup.api",
-    "evaluate": "selfsup.api",
+    "evaluate": "selfsup.evaluating",
     "load": "selfsup.api",
     "export_onnx": "selfsup.export",
     "from_pretrained": "selfsup.sharing",

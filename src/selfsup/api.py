@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import numpy as np
-import torch
-
-from selfsup import evidence, store
-from selfsup.autoencoder import AutoEncoder
-from selfsup.data import Dataset, Stream, open_data
-from selfsup.errors import DataError, OptionError, RunError
-from selfsup.evaluation import Evaluation
-from selfsup.job import Job, held_out
-from selfsup.loading import intake_spec
-from selfsup.loading import load as load_model
-from selfsup.method import Method
+from selfsup import store
+from selfsup.errors import OptionError, RunError
 from selfsup.methods import find
-from selfsup.methods.skipgram import Skipgram
-from selfsup.model import Model, build
-from selfsup.options import Option, Range, check, options_of, resolve
-from selfsup.solvers import moments_of_chunks
+from selfsup.options import Option, Range, checked, options_of, resolve
 from selfsup.wordmodel import WordModel, is_word_run, load_words
 
-__all__ = ["choose_method", "evaluate", "fit", "load"]
+if TYPE_CHECKING:
+    from selfsup.model import Model
+
+__all__ = ["fit", "load"]
 
 log = logging.getLogger("selfsup")
 Positive = Range(0, open_low=True)
@@ -37,7 +26,7 @@ Positive = Range(0, open_low=True)
 
 def fit(
     data: Any,
-    method: str | type[Method] | None = None,
+    method: str | type[Any] | None = None,
     *,
     out: str | Path | None = None,
     epochs: Annotated[int, Range(0)] | None = None,
@@ -143,7 +132,7 @@ def fit(
         Every error is one: `OptionError`, `DataError`, `RunError`, `TrainingError`, `Interrupted`.
     """
     given = {name: value for name, value in locals().items() if name not in ("data", "method", "options")}
-    settings = _checked(given)
+    settings = checked(fit, given)
     out = Path(out) if out is not None else None
     if int(os.environ.get("RANK", "0")) > 0:  # torchrun: the first process writes and speaks, the others only train
         out, settings = None, settings | {"evaluate": False, "progress": False}
@@ -154,20 +143,12 @@ def fit(
         store.check_free(out, overwrite=overwrite)
     if (text := of_text(data, method)) is not None:
         return _fit_words(data, *text, options, settings, out)
-    streamed = None
-    if settings["stream"] or isinstance(data, Stream | Iterator):
-        dataset, streamed = _read_stream(data, method, settings)
-    else:
-        opened = ("labels", "label_column", "size", "limit", "on_bad", "progress")
-        dataset = open_data(data, **{name: settings[name] for name in opened})
-    why = "as asked"
-    if method is None:
-        method, why = choose_method(dataset)
-    name, cls = find(method)
-    method_options(name, cls)
-    job = Job(dataset, name, cls, resolve(cls, options, f"method '{name}'"), settings, why, streamed)
-    bad = [*dataset.bad, *(dataset.test.bad if dataset.test else [])]
-    return _run(job, out, settings, [file._asdict() for file in bad])
+    from selfsup.learning import learn_samples
+
+    if method is not None:
+        method_options(*find(method))
+    job, bad = learn_samples(data, method, options, settings)
+    return _run(job, out, settings, bad)
 
 
 def _run(job: Any, out: Path | None, settings: Mapping[str, Any], bad: list[dict[str, Any]] | None = None) -> Any:
@@ -189,7 +170,7 @@ def _run(job: Any, out: Path | None, settings: Mapping[str, Any], bad: list[dict
     return model
 
 
-def of_text(data: Any, method: str | type[Method] | None) -> tuple[str, type[Method], str] | None:
+def of_text(data: Any, method: str | type[Any] | None) -> tuple[str, type[Any], str] | None:
     """Method and reason, where the data are text: because the method learns from text, or by the name of the file."""
     if method is not None:
         name, cls = find(method)
@@ -203,13 +184,14 @@ def of_text(data: Any, method: str | type[Method] | None) -> tuple[str, type[Met
 def _fit_words(
     data: Any,
     name: str,
-    cls: type[Method],
+    cls: type[Any],
     why: str,
     options: Mapping[str, Any],
     settings: dict[str, Any],
     out: Path | None,
 ) -> Any:
     """`fit` on text."""
+    from selfsup.methods.skipgram import Skipgram
     from selfsup.wordjob import fit_words
 
     if not issubclass(cls, Skipgram):
@@ -220,42 +202,20 @@ def _fit_words(
 
 def load(path: str | Path, **how: Any) -> Model | WordModel:
     """Read a run folder: a `Model`, or word vectors; see `selfsup.loading.load` for the further words."""
-    return load_words(Path(path)) if is_word_run(Path(path)) else load_model(path, **how)
+    if is_word_run(Path(path)):
+        return load_words(Path(path))
+    from selfsup.loading import load as load_model
+
+    return load_model(path, **how)
 
 
 TEXTS = (".txt", ".txt.gz", ".txt.zst")
 
 
-def _read_stream(
-    data: Any, method: str | type[Method] | None, settings: Mapping[str, Any]
-) -> tuple[Dataset, tuple[torch.Tensor, torch.Tensor, int]]:
-    """One pass over rows that need not fit in memory: a sample of them, and their mean, covariance and number."""
-    solver = settings["solver"] or (find(method)[1].solver if method is not None else "sgd")
-    if solver != "exact":
-        raise OptionError("data that are read in chunks can only be learnt from in closed form: use method 'linear'")
-    for name in ("labels", "size", "limit"):
-        if settings[name] is not None:
-            raise OptionError(f"option '{name}' cannot be used with data that are read in chunks")
-    source = data if isinstance(data, Stream) else Stream(data, label_column=settings["label_column"])
-    moments = moments_of_chunks(torch.from_numpy(chunk) for chunk in source.chunks(STREAM_SAMPLE, settings["seed"]))
-    return source.sample(min(STREAM_SAMPLE, moments[2]), settings["seed"]), moments
+CHOICES = ("denoising", "rotation")  # what `learning.choose_method` can give
 
 
-STREAM_SAMPLE = 10_000  # rows of a stream that are kept, to gather evidence on
-CHOICES = ("denoising", "rotation")  # what `choose_method` can give
-
-
-def choose_method(dataset: Dataset) -> tuple[str, str]:
-    """The default method for a kind of data, and why."""
-    if dataset.intake.kind == "vector":
-        return "denoising", "denoising suits vectors and tables, whatever their columns mean"
-    channels, *sides = dataset.intake.shape
-    if channels == 3 and min(sides) >= 32:
-        return "rotation", "colour photographs have an upright that takes understanding to see"
-    return "denoising", "small or grey images rarely have an upright worth guessing, so noise is removed instead"
-
-
-def method_options(name: str, cls: type[Method]) -> Mapping[str, Option]:
+def method_options(name: str, cls: type[Any]) -> Mapping[str, Option]:
     """Options of a method's own.
 
     Raises
@@ -267,110 +227,6 @@ def method_options(name: str, cls: type[Method]) -> Mapping[str, Option]:
     if clash := own.keys() & options_of(fit).keys():
         raise OptionError(f"method '{name}' has an option '{min(clash)}', which is a word of fit; call it otherwise")
     return own
-
-
-def evaluate(
-    model: Model,
-    labelled: Any,
-    *,
-    labels: Any = None,
-    label_column: str | None = None,
-    seed: Annotated[int, Range(0, 2**32 - 1)] = 0,
-    max_labels: Annotated[int, Range(2)] = evidence.MAX_LABELS,
-    limit: Annotated[int, Range(2)] | None = None,
-    on_bad: Literal["stop", "skip"] = "stop",
-    progress: bool = True,
-) -> Evaluation:
-    """Compare a model's codes with raw input, PCA and the same network untrained.
-
-    Parameters
-    ----------
-    model
-        A trained model.
-    labelled
-        Data of the kind the model learnt from, with labels; a split of their own is used as it is, otherwise a fifth of the
-        rows (the rows held out in training, where these are the same data) is the test part.
-    labels
-        Labels (n,) of an array.
-    label_column
-        Name of the column that holds the labels.
-    seed
-        Of the split and the draws of labels.
-    max_labels
-        Labelled rows that a probe is trained on, at most.
-    limit
-        Use the first so many rows only.
-    on_bad
-        stop or skip files that cannot be read.
-    progress
-        Show progress on standard error.
-
-    Returns
-    -------
-    Evaluation
-
-    Raises
-    ------
-    DataError
-        If the data do not fit the model, or have no labels.
-    """
-    given = {name: value for name, value in locals().items() if name not in ("model", "labelled")}
-    if not isinstance(model, Model):
-        raise OptionError("word vectors are measured by analogies and similarity: selfsup.words.analogies(model, FILE)")
-    settings = _checked(given, evaluate)
-    del settings["seed"], settings["max_labels"]
-    dataset = model.open(labelled, **settings)
-    if dataset.labels is None:
-        raise DataError(
-            "these data have no labels: give labels=, or --label-column, or a folder with a sub-folder a class"
-        )
-    if len(np.unique(dataset.labels)) < 2:
-        raise DataError("these labels are all of one class; a comparison needs at least 2 classes")
-    train, test = _split(dataset, model, seed)
-    untrained = _untrained(model)
-    return evidence.gather(model, untrained, train, test, seed=seed, max_labels=max_labels)
-
-
-def _checked(given: Mapping[str, Any], function: Any = fit) -> dict[str, Any]:
-    known = options_of(function)
-    return {name: check(known[name], value) for name, value in given.items()}
-
-
-def _split(dataset: Dataset, model: Model, seed: int) -> tuple[tuple[Dataset, np.ndarray], tuple[Dataset, np.ndarray]]:
-    """Train and test part for an evaluation: the data's own, the run's held-out rows, or a fresh fifth."""
-    if dataset.test is not None and dataset.test.labels is not None:
-        return (dataset, np.arange(len(dataset))), (dataset.test, np.arange(len(dataset.test)))
-    settings = model.config["training"]
-    same = dataset.fingerprint == model.config["data"]["fingerprint"]
-    if same and settings["heldout_rows"]:
-        train, test = held_out(len(dataset), settings["heldout_rows"], model.config["seed"])
-    else:
-        train, test = held_out(len(dataset), max(1, len(dataset) // 5), seed)
-    return (dataset, train), (dataset, test)
-
-
-def _untrained(model: Model) -> Method:
-    """The method of a run as it was before training: same options, same data, same seed."""
-    config = model.config
-    if isinstance(config["options"].get("net"), dict):
-        untrained = copy.deepcopy(model.method)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(config["seed"])
-            for module in untrained.modules():
-                reset = getattr(module, "reset_parameters", None)
-                if callable(reset):
-                    reset()
-        return untrained
-    cls = type(model.method)
-    own = (
-        {"omega": model.method.omega} if isinstance(model.method, AutoEncoder) else {}
-    )  # a function is not in the config
-    options = own | {
-        key: tuple(v) if isinstance(v, list) else v for key, v in config["options"].items() if key not in own
-    }
-    return build(
-        cls, resolve(cls, options, f"method '{config['method']}'"), intake_spec(model.intake, config), config["seed"]
-    )
 
 
 class _LogFile(logging.FileHandler):

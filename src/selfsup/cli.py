@@ -106,10 +106,10 @@ def _options_of_fit(words: list[str]) -> Groups:
 
 
 def _options_of_evaluate(words: list[str]) -> Groups:
-    from selfsup import api
+    from selfsup.evaluating import evaluate as function
     from selfsup.options import options_of
 
-    own = {name: o for name, o in options_of(api.evaluate).items() if name not in ("model", "labelled", "labels")}
+    own = {name: o for name, o in options_of(function).items() if name not in ("model", "labelled", "labels")}
     return [("evaluation", own)]
 
 

@@ -24,8 +24,11 @@ from selfsup.evaluation import Evaluation, fitting
 from selfsup.method import Method, Moments, Recipe, Spec, shuffle_gap
 from selfsup.model import Model, build, jsonable
 from selfsup.progress import Progress
-from selfsup.solvers import Checkpoint, Plan, exact, second_moments, sgd
-from selfsup.solvers.sgd import measure, probe_rows
+from selfsup.solvers.checkpoint import Checkpoint
+from selfsup.solvers.exact import exact
+from selfsup.solvers.exact import moments as second_moments
+from selfsup.solvers.plan import Plan
+from selfsup.solvers.sgd import measure, probe_rows, sgd
 from selfsup.weights import named_tensors, set_tensors
 
 HELD_OUT_SHARE, HELD_OUT_ROWS = 0.2, 2_000  # by default a fifth of the rows is held out, at most so many

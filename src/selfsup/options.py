@@ -331,3 +331,15 @@ def _helps(function: Callable[..., Any]) -> dict[str, str]:
 def summary(function: Any) -> str:
     """First line of a docstring, without the full stop."""
     return (inspect.getdoc(function) or "").strip().split("\n")[0].rstrip(".")
+
+
+def checked(function: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of a function's own options, each brought to its type and within its range.
+
+    Raises
+    ------
+    OptionError
+        If one is not.
+    """
+    known = options_of(function)
+    return {name: check(known[name], value) for name, value in given.items()}

@@ -24,8 +24,9 @@ from selfsup.method import Spec
 from selfsup.methods.skipgram import Skipgram
 from selfsup.model import build, jsonable
 from selfsup.progress import Progress, duration
-from selfsup.solvers import Checkpoint, Plan, sgd
-from selfsup.solvers.sgd import measure, stop_flag
+from selfsup.solvers.checkpoint import Checkpoint
+from selfsup.solvers.plan import Plan
+from selfsup.solvers.sgd import measure, sgd, stop_flag
 from selfsup.wordmodel import WordModel
 from selfsup.words.corpus import Corpus, open_corpus
 

@@ -1,10 +1,29 @@
 """Sources of data, decoded once and held in memory. Nothing here is random."""
 
-from selfsup.data.dataset import Dataset
-from selfsup.data.frames import fill, to_frame
-from selfsup.data.intake import BadFile, Intake
-from selfsup.data.open import open_data
-from selfsup.data.rows import Rows
-from selfsup.data.stream import Stream
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 __all__ = ["BadFile", "Dataset", "Intake", "Rows", "Stream", "fill", "open_data", "to_frame"]
+
+if TYPE_CHECKING:
+    from selfsup.data.dataset import Dataset
+    from selfsup.data.frames import fill, to_frame
+    from selfsup.data.intake import BadFile, Intake
+    from selfsup.data.open import open_data
+    from selfsup.data.rows import Rows
+    from selfsup.data.stream import Stream
+
+_HOMES = {
+    "Dataset": "dataset", "fill": "frames", "to_frame": "frames", "BadFile": "intake", "Intake": "intake", "open_data": "open",
+    "Rows": "rows", "Stream": "stream",
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name when it is first used: text needs none of the samples' libraries."""
+    import importlib
+
+    if name not in _HOMES:
+        raise AttributeError(f"module 'selfsup.data' has no attribute '{name}'")
+    return getattr(importlib.import_module(f"selfsup.data.{_HOMES[name]}"), name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.decomposition import PCA
 
 from selfsup.evaluation.compare import Features
 
@@ -26,6 +25,8 @@ def pca(train_x: np.ndarray, test_x: np.ndarray, width: int) -> Features:
     if rows > FIT_ROWS:
         fitted = train_x[np.sort(np.random.default_rng(0).permutation(rows)[:FIT_ROWS])]
     solver = "covariance_eigh" if columns <= FEW_COLUMNS else "randomized"
+    from sklearn.decomposition import PCA
+
     model = PCA(min(width, len(fitted), columns), svd_solver=solver, random_state=0)
     with np.errstate(invalid="ignore", divide="ignore"):  # the share of variance of constant data, which nobody reads
         model.fit(fitted)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 
 # With rows of this mean squared norm, scikit-learn's own C = 1 is about right for a few labels a class, and the best C
 # lay within the grid for every number of labels and for raw, PCA and random codes of the digits.
@@ -76,6 +74,9 @@ def probe(train: np.ndarray, labels: np.ndarray, test: np.ndarray, seed: int = 0
     """
     classes = len(np.unique(labels))
     iterations = int(np.clip(WORK / (len(train) * train.shape[1] * classes), 10, ITERATIONS))
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
     model = LogisticRegression(max_iter=iterations, warm_start=True, solver="lbfgs")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -88,9 +89,7 @@ def probe(train: np.ndarray, labels: np.ndarray, test: np.ndarray, seed: int = 0
         return Probe(model.predict(test).astype(np.int64), validation)
 
 
-def choose(
-    model: LogisticRegression, train: np.ndarray, labels: np.ndarray, fit: np.ndarray, held: np.ndarray
-) -> tuple[float, float]:
+def choose(model: Any, train: np.ndarray, labels: np.ndarray, fit: np.ndarray, held: np.ndarray) -> tuple[float, float]:
     """The C with the best accuracy on the held-out rows, and that accuracy; of equals, the one with the least log-loss.
 
     With a few labels a class many values of C are equally accurate on the few held-out rows; the log-loss tells them

@@ -125,7 +125,7 @@ def evaluate(
     device
         Where to compute: cpu, cuda, cuda:1, mps.
     """
-    from selfsup import api, store
+    from selfsup import store
 
     file = free_file(out, overwrite) if out else None
     if analogies or similarity:
@@ -140,7 +140,9 @@ def evaluate(
         raise UsageError(
             "--data is missing; of word vectors --analogies or --similarity; see `selfsup evaluate --help`"
         )
-    found = api.evaluate(load_run(run, method, device), data, **settings)
+    from selfsup.evaluating import evaluate as compare
+
+    found = compare(load_run(run, method, device), data, **settings)
     if file:
         store.write_json(file, found.to_dict())
     say(str(found))
