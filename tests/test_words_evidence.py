@@ -1,0 +1,145 @@
+"""The evidence on word vectors: counting against a direct count, the health of the space against closed forms."""
+
+import numpy as np
+import pytest
+
+from selfsup import wordevidence
+from selfsup.words import WordVectors
+from selfsup.words.cooccurrence import SMOOTHING, counted_vectors, ppmi, spread_parts
+from selfsup.words.space import cautions, mean_cosine, space
+from selfsup.words.telling import over_frequencies, telling
+
+KNOBS = {"rows": 100, "contexts": 100, "most": 10**6}
+
+
+def text(rng, size=12, n=400):
+    """Ids with borders, the most frequent words first."""
+    ids = rng.choice(size, n, p=np.arange(size, 0, -1) / np.arange(size, 0, -1).sum()).astype(np.int32)
+    ids[::17] = -1
+    return ids
+
+
+def counted(ids, size, window):
+    """Pairs of a sentence, each weighted as often as a random window reaches it."""
+    table = np.zeros((size, size))
+    for at in range(len(ids)):
+        for other in range(max(0, at - window), min(len(ids), at + window + 1)):
+            low, high = sorted((at, other))
+            if at != other and (ids[low : high + 1] >= 0).all():
+                table[ids[at], ids[other]] += (window - abs(at - other) + 1) / window
+    return table
+
+
+def test_vectors_by_counting_factor_the_ppmi_matrix():
+    ids = text(np.random.default_rng(0))
+    table = counted(ids, 12, 3)
+    around = table.sum(0) ** SMOOTHING
+    share = table / table.sum(1, keepdims=True)
+    with np.errstate(divide="ignore"):
+        expected = np.maximum(np.log(share / (around / around.sum())), 0)
+    np.testing.assert_allclose(ppmi(table, around), expected, atol=1e-12)
+    vectors, used = counted_vectors(ids, 12, 3, 12, **KNOBS)
+    assert used == len(ids)
+    gram = vectors.astype(np.float64) @ vectors.T  # U S U', the root of M M'
+    np.testing.assert_allclose(gram @ gram, expected @ expected.T, atol=1e-3)
+
+
+def test_only_the_most_frequent_are_counted_and_a_word_without_neighbours_is_zero():
+    ids = np.array([0, 1, 0, 1, -1, 2, -1, 0, 1, 3, -1], np.int32)
+    vectors, _ = counted_vectors(ids, 5, 2, 3, rows=4, contexts=3, most=100)
+    assert vectors.shape == (4, 3)
+    assert not vectors[2].any()
+    alone, _ = counted_vectors(np.array([0, -1, 1], np.int32), 2, 5, 8, **KNOBS)
+    assert alone.shape == (2, 2)
+    assert not alone.any()
+
+
+def test_of_a_long_text_pieces_are_counted_that_lie_all_over_it():
+    ids = np.arange(10_000, dtype=np.int32)
+    parts = spread_parts(ids, 1_000)
+    assert sum(map(len, parts)) <= 1_000
+    assert parts[0][0] == 0
+    assert parts[-1][-1] == 9_999
+    assert len(spread_parts(ids, 10_000)) == 1
+
+
+def test_the_mean_cosine_is_that_of_all_pairs():
+    vectors = np.random.default_rng(1).normal(size=(40, 5)).astype(np.float32) + 0.5
+    vectors[3] = 0
+    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+    cosines = unit @ unit.T
+    assert mean_cosine(vectors) == pytest.approx(cosines[~np.eye(40, dtype=bool)].mean(), abs=1e-6)
+    assert mean_cosine(vectors[:1]) == 0
+
+
+def test_each_illness_of_a_space_is_seen_and_said():
+    rng = np.random.default_rng(2)
+    counts = np.sort(rng.integers(5, 10_000, 500))[::-1]
+    fair = rng.normal(size=(500, 20)).astype(np.float32)
+    found = space(fair, counts, counts)
+    assert found["short"] == found["unseen"] == 0
+    assert abs(found["alike"]) < 0.01
+    assert found["frequency"] < 0.2
+    assert cautions(found) == []
+    ill = fair.copy()
+    ill[:, 0] += 10 * (np.log(counts) - np.log(counts).mean())
+    assert space(ill, counts)["frequency"] == pytest.approx(1, abs=0.02)
+    assert "frequent" in cautions(space(ill, counts))[0]
+    assert "one way" in cautions(space(fair + 5, counts))[0]
+    ill = fair.copy()
+    ill[-25:] *= 1e-3
+    seen = counts.copy()
+    seen[-25:] = 0
+    found = space(ill, counts, seen)
+    assert found["short"] == found["unseen"] == 0.05
+    assert len(cautions(found)) == 2
+    assert "first" not in space(np.ones((3, 2), np.float32), None)
+
+
+def test_words_to_be_judged_are_content_words_over_the_frequencies():
+    words = [f"word{chr(97 + n // 26 % 26)}{chr(97 + n % 26)}{'x' * (n // 676)}" for n in range(2000)]
+    words[150], words[151] = "an", "n_1x"
+    good = telling(words, np.arange(2000))
+    assert good[0] == 100
+    assert {150, 151}.isdisjoint(good.tolist())
+    asked = over_frequencies(good, 24)
+    assert len(asked) == 24
+    assert asked[0] == 100
+    assert asked[-1] == 1999
+    assert (np.diff(np.diff(asked)) >= -1).all(), "further apart, the rarer they are"
+    assert telling(["1", "2", "3"], np.arange(3)).tolist() == [0, 1, 2]
+    assert telling(["水", "火", "x1"], np.arange(3)).tolist() == [0, 1]
+
+
+def test_what_is_gathered_is_the_same_each_time_and_plain_json():
+    rng = np.random.default_rng(3)
+    ids = text(rng, 60, 5_000)
+    words = [f"{chr(97 + n // 26)}{chr(97 + n % 26)}word" for n in range(60)]
+    model = WordVectors(words, rng.normal(size=(60, 8)), np.bincount(ids[ids >= 0], minlength=60))
+    start, end = (
+        {"heldout": loss, "shuffled": shuffled, "gap": shuffled - loss} for loss, shuffled in ((5, 5), (3, 4))
+    )
+    first, again = (wordevidence.gather(model, ids, 3, start, end, held_out=True) for _ in range(2))
+    assert first[0] == again[0]
+    np.testing.assert_array_equal(first[1]["map"], again[1]["map"])
+    rows = first[0]["neighbours"]["rows"]
+    assert first[0]["verdict"]["kind"] == "learning"
+    assert "5 to 3" in first[0]["verdict"]["sentence"]
+    assert len(rows) == 24
+    for row in rows:
+        nearest = [[word, round(cosine, 4)] for word, cosine in model.most_similar(row["word"], 8)]
+        assert row["model"] == nearest
+        assert row["word"] not in [word for word, _ in row["counts"]]
+    everyone = [len({a for a, _ in row["model"]} & {a for a, _ in row["counts"]}) for row in rows]
+    assert first[0]["neighbours"]["shared"] == pytest.approx(np.mean(everyone))
+    assert first[1]["map"].shape == (len(first[0]["map_words"]), 2)
+
+
+def test_a_run_that_learnt_nothing_is_said_to():
+    rng = np.random.default_rng(4)
+    model = WordVectors(["a", "b", "c"], rng.normal(size=(3, 4)), [9, 5, 2])
+    same = {"heldout": 5.0, "shuffled": 5.0, "gap": 0.0, "gap_sd": 0.1}
+    found, _ = wordevidence.gather(model, np.array([0, 1, 2, -1, 0], np.int32), 2, same, same, held_out=False)
+    assert found["verdict"]["kind"] == "not learning"
+    assert "another word's vector guesses as well" in found["verdict"]["sentence"]
+    assert "learnt from (too little" in found["verdict"]["sentence"]
