@@ -74,7 +74,8 @@ def word_summary(model: WordModel, source: str) -> str:
     for word in _telling(model):
         near = ", ".join(f"{other} {cosine:.2f}" for other, cosine in model.most_similar(word, NEIGHBOURS))
         lines.append(f"near     {word}: {near}")
-    lines += [f"note     {note}" for note in config["notes"]]
+    found = (model.evaluation or {}).get("notes", [])
+    lines += [f"note     {note}" for note in [*config["notes"], *found]]
     if model.folder is not None:
         run = shlex.quote(str(model.folder))
         lines.append(f"folder   {model.folder} (open {model.folder / 'report.html'} in a browser)")

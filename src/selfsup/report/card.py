@@ -7,7 +7,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from selfsup.report import tables, words
+from selfsup.report import tables, text, wordcard, words
+from selfsup.report.markdown import code as _code
+from selfsup.report.markdown import md as _md
 
 
 def card(config: Mapping[str, Any], evaluation: Mapping[str, Any] | None, history: Sequence[Mapping[str, Any]]) -> str:
@@ -30,28 +32,12 @@ def card(config: Mapping[str, Any], evaluation: Mapping[str, Any] | None, histor
         _verdict(verdict),
         _method(config),
         _training(config, history),
-        _evaluation(config, found, verdict),
+        wordcard.evaluation(found) if text.is_text(config) else _evaluation(config, found, verdict),
         _limits(config, found),
-        _use(config),
+        wordcard.use() if text.is_text(config) else _use(config),
         _settings(config),
     ]
-    return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def _md(value: Any) -> str:
-    """Return text that Markdown shows as it is, on one line and in any table."""
-    text = " ".join(words.plain(value).split())
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    # inside a word _ and - mark nothing, and file names stay readable
-    return re.sub(r"([\\`*\[\]|#~$])|(?<!\w)(_)|(_)(?!\w)", lambda found: "\\" + found.group(), text)
-
-
-def _code(value: Any) -> str:
-    """Return text as Markdown code, on one line and safe in a table: a longer fence than any run of ticks in it."""
-    text = " ".join(words.plain(value).split()).replace("|", "\\|")
-    longest = max((len(run) for run in re.findall("`+", text)), default=0)
-    fence = "`" * (longest + 1)
-    return f"{fence} {text} {fence}" if longest else f"`{text or ' '}`"
+    return words.whole("\n\n".join(part for part in parts if part) + "\n")
 
 
 def _data(config: Mapping[str, Any]) -> str:
@@ -93,9 +79,12 @@ def _training(config: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -
     data, training = words.mapping(config.get("data")), words.mapping(config.get("training"))
     rows = words.number(data.get("rows"))
     size = f"{words.short(rows)} samples, " if rows is not None else ""
+    samples = ("Samples", f"{size}{_md(words.size(words.mapping(config.get('intake'))))}")
+    if text.is_text(config):
+        samples = ("Vocabulary", _md(text.vocabulary(config)))
     facts = [
         ("Data", f"{_md(data.get('description') or _data(config))}"),
-        ("Samples", f"{size}{_md(words.size(words.mapping(config.get('intake'))))}"),
+        samples,
         ("Fingerprint of the data", _code(data["fingerprint"]) if data.get("fingerprint") else ""),
         ("Net", _md(config.get("net") or "")),
         ("Parameters", words.short(config.get("parameters"))),
@@ -153,12 +142,17 @@ def _table(table: tables.Table) -> str:
 
 def _limits(config: Mapping[str, Any], evaluation: Mapping[str, Any]) -> str:
     """Return what these numbers do not say."""
-    kind = {"image": "pictures", "vector": "rows"}.get(
+    kind = {"image": "pictures", "vector": "rows", "text": "text"}.get(
         words.plain(words.mapping(config.get("intake")).get("kind")), "samples"
     )
+    split = (
+        "Held-out samples were drawn at random: near copies or neighbours in time may lie on both sides of the split."
+    )
+    if text.is_text(config):
+        split = "Held out is the end of the text: it may be about other things than the rest."
     limits = [
-        f"It knows only {kind} like those it was trained on; on others, evaluate it again before use.",
-        "Held-out samples were drawn at random: near copies or neighbours in time may lie on both sides of the split.",
+        f"It knows only {kind} like {'that' if kind == 'text' else 'those'} it was trained on; evaluate it again on others.",
+        split,
         "Its codes can carry anything that is in the data, sensitive attributes too; bias was not measured.",
         "The licence of the training data was not checked, so that of the model is not known.",
     ]

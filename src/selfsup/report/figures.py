@@ -102,6 +102,14 @@ def gaps(history: Sequence[dict[str, Any]]) -> Figure | None:
     return _over_epochs({"shuffle gap": points}, {"title": {"text": "shuffle gap"}, "rangemode": "tozero"})
 
 
+def speed(history: Sequence[dict[str, Any]]) -> Figure | None:
+    """Words a second over the epochs; the first record holds the compilation, and is left out where it trained nothing."""
+    points = [(x, y) for x, y in _curve(history, "samples_per_second") if y > 0]
+    if len(points) < 2:
+        return None
+    return _over_epochs({"words a second": points}, {"title": {"text": "words a second"}, "rangemode": "tozero"})
+
+
 def measures(history: Sequence[dict[str, Any]]) -> dict[str, Figure]:
     """A small chart over the epochs for each of the method's own measures, by their names."""
     names = dict.fromkeys(name for record in history for name in mapping(record.get("measures")))

@@ -22,7 +22,7 @@ from markupsafe import Markup
 
 from selfsup import store
 from selfsup.errors import RunError
-from selfsup.report import decoded, figures, health, pictures, tables, words
+from selfsup.report import decoded, figures, health, pictures, tables, text, words
 
 
 def page(folder: Path) -> str:
@@ -45,7 +45,10 @@ def page(folder: Path) -> str:
     names, verdict = words.classes(config), words.mapping(evaluation.get("verdict"))
     layer = tables.chosen_layer(verdict.get("because"), words.records(evaluation.get("probe")))
     probe, knn = (tables.build(words.records(evaluation.get(kind)), layer, len(names)) for kind in ("probe", "knn"))
-    charts = _charts(history, arrays, probe, names)
+    of_text = text.parts(evaluation, arrays) if text.is_text(config) else None
+    charts = _charts(history, {} if of_text else arrays, probe, names)
+    if of_text and (speed := figures.speed(history)):
+        charts["speed"] = speed
     measured = figures.measures(history)
     charts |= {f"measure-{place}": figure for place, figure in enumerate(measured.values())}
     table = decoded.is_table(config) and config.get("decodes") is True
@@ -64,7 +67,8 @@ def page(folder: Path) -> str:
         hides=hides,
         tables=[(name, table) for name, table in (("Linear probe", probe), ("Nearest neighbours (kNN)", knn)) if table],
         evaluated=bool(evaluation),
-        health=health.facts(words.mapping(evaluation.get("health"))),
+        text=of_text,
+        health=of_text.health if of_text else health.facts(words.mapping(evaluation.get("health"))),
         grid=pictures.grid(decoded.by_column(arrays, list(pictures.ROLES)) if table else arrays),
         table=table,
         labelled="map_labels" in arrays,
@@ -118,13 +122,15 @@ def _facts(folder: Path, config: dict[str, Any]) -> list[tuple[str, str]]:
     data, training = words.mapping(config.get("data")), words.mapping(config.get("training"))
     rows = words.number(data.get("rows"))
     size = f"{words.short(rows) + ' × ' if rows is not None else ''}{words.size(words.mapping(config.get('intake')))}"
+    if text.is_text(config):
+        size = text.vocabulary(config)
     epochs = words.number(training.get("epochs"))
     took = words.duration(config.get("seconds")) + (f", {words.short(epochs)} epochs" if epochs else "")
     found = [
         ("Method", words.summary(config)),
         ("Why this method", config.get("why")),
         ("Data", data.get("description") or data.get("source")),
-        ("Samples", size),
+        ("Vocabulary" if text.is_text(config) else "Samples", size),
         ("Net", config.get("net")),
         (
             "Parameters",
@@ -172,7 +178,7 @@ def _commands(folder: Path, config: dict[str, Any]) -> list[tuple[str, str]]:
     extra = (
         f" --method {shlex.quote(method)}" if ":" in method else ""
     )  # code is never imported because a folder says so
-    if words.mapping(config.get("intake")).get("kind") == "text":
+    if text.is_text(config):
         return [
             ("Measure it", f"selfsup evaluate {name} --analogies questions-words.txt --similarity wordsim353.tsv"),
             ("In Python", f"vectors = selfsup.load({str(run)!r}); vectors.most_similar('word')"),
@@ -195,7 +201,7 @@ def _render(charts: dict[str, figures.Figure], **context: Any) -> str:
     """Fill the template and allow exactly the scripts that are ours."""
     environment = _environment()
     scripts = [Markup(_plotly()), Markup(_text("draw.js.jinja"))] if charts else []
-    return environment.get_template("page.html.jinja").render(
+    shown = environment.get_template("page.html.jinja").render(
         **context,
         # "<" escaped: no name in the data can end the script element it stands in
         figures=Markup(json.dumps(charts, allow_nan=False, default=_native).replace("<", "\\u003c")),
@@ -204,6 +210,7 @@ def _render(charts: dict[str, figures.Figure], **context: Any) -> str:
         policy=" ".join(f"'sha256-{_digest(script)}'" for script in scripts) or "'none'",
         style=Markup(_text("style.css")),
     )
+    return words.whole(shown)
 
 
 def _native(value: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,8 @@ SIGHT = {
     "denoising": ("a corrupted sample", "the clean sample"),
     "rotation": ("the turned image", "which turn it was"),
     "position": ("two patches of an image", "where the second lies beside the first"),
+    "skipgram": ("a word", "the words around it"),
+    "cbow": ("the words around a word", "the word"),
     "colorization": ("the lightness of an image", "its colour"),
 }
 
@@ -85,6 +88,22 @@ def plain(value: Any) -> str:
     return text if len(text) <= 400 else f"{text[:400]} …"
 
 
+LONGEST = 60  # letters of a word of a text
+# marks that turn the direction of all that follows, and control characters
+TURNING = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def word(text: str) -> str:
+    """Return a word of a text as it can stand on a page: cut, and U+FFFD for what would disturb the words around."""
+    shown = TURNING.sub("\ufffd", text)
+    return shown if len(shown) <= LONGEST else shown[: LONGEST - 1] + "…"
+
+
+def whole(text: str) -> str:
+    """Return text that can be written as UTF-8: JSON may hold lone surrogates, which no file can."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def kind(verdict: Mapping[str, Any]) -> str:
     """Return the kind of a verdict as words."""
     return plain(verdict.get("kind") or "not evaluated").replace("_", " ").replace("-", " ")
@@ -136,8 +155,6 @@ def size(intake: Mapping[str, Any]) -> str:
     shape = intake.get("shape")
     if not isinstance(shape, list) or not shape:
         return "samples of unknown shape"
-    if intake.get("kind") == "text":
-        return f"words, of a vocabulary of {plain(shape[0])}"
     if len(shape) == 3:
         colour = {1: "grey", 3: "colour"}.get(shape[0], f"{plain(shape[0])}-channel")
         return f"{colour} images of {plain(shape[1])} × {plain(shape[2])}"
