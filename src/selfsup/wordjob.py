@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from selfsup import store
+from selfsup import store, wordevidence
 from selfsup.errors import Interrupted, OptionError
 from selfsup.job import choose_device
 from selfsup.method import Spec
@@ -115,7 +115,12 @@ class WordJob:
             )
         config = self._config(asdict(plan), vectors.shape, records)
         config["seconds"] = time.perf_counter() - began
-        return WordModel(vocabulary.words, vectors, vocabulary.counts, config, records)
+        model = WordModel(vocabulary.words, vectors, vocabulary.counts, config, records)
+        if self.settings["evaluate"]:
+            model.evaluation, model.pictures = wordevidence.gather(
+                model, self.ids, method.window, records[0], records[-1], held_out=self.held_out
+            )
+        return model
 
     def _word_plan(self) -> WordPlan:
         from selfsup.solvers.hogwild import WordPlan

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,14 @@ class WordModel(WordVectors):
         The record from before training.
     folder : Path or None
         The run folder, where there is one.
+    evaluation : dict or None
+        The evidence: ``verdict``, ``neighbours`` of some words beside those that counting gives, ``health``, ``notes`` and,
+        where analogies or similarity were measured, ``scores``. None where nothing was gathered.
+    pictures : dict
+        Arrays of the report: ``map`` (m, 2), the places of ``evaluation["map_words"]``.
     """
+
+    evaluation: dict[str, Any] | None = None
 
     def __init__(
         self,
@@ -42,14 +49,51 @@ class WordModel(WordVectors):
         super().__init__(words, vectors, counts)
         self.config, self.folder = config, folder
         self.start, self.history = (records[0] if records else {}), records[1:]
+        self.pictures: dict[str, np.ndarray] = {}
 
     def write(self, folder: Path) -> None:
         """Write every file of a run folder into a folder that exists."""
         write_folder(folder, Table(self.words, self.vectors, self.counts))
         store.write_lines(folder / store.METRICS, [self.start, *self.history])
-        store.write_text(folder / store.CARD, card(self.config, None, [self.start, *self.history]))
         store.write_json(folder / store.CONFIG, self.config)
-        store.write_text(folder / store.REPORT, page(folder))
+        if self.pictures:
+            store.write_arrays(folder / store.PICTURES, self.pictures)
+        if self.evaluation is not None:
+            store.write_json(folder / store.EVALUATION, self.evaluation)
+        _describe(folder, self.config, self.evaluation, [self.start, *self.history])
+
+    def keep_scores(self, scores: Mapping[str, Any]) -> None:
+        """Keep scores in the run folder and in its report and card; those on a file of the same name are replaced.
+
+        Parameters
+        ----------
+        scores
+            ``analogies`` and ``similarity``: `AnalogyScores` and `SimilarityScores`, or one of them.
+
+        Raises
+        ------
+        RunError
+            If the model has no folder, or it cannot be written to.
+        """
+        if self.folder is None:
+            raise RunError("these word vectors have no run folder to keep scores in; fit them with out=RUN")
+        found = dict(self.evaluation or {})
+        kept = dict(found["scores"]) if isinstance(found.get("scores"), dict) else {}
+        for kind, part in scores.items():
+            name = PurePath(part.source).name  # a folder of this machine is nobody's business
+            old = kept.get(kind)
+            kept[kind] = (old if isinstance(old, dict) else {}) | {name: part.to_dict() | {"source": name}}
+        self.evaluation = found | {"scores": kept}
+        store.write_json(self.folder / store.EVALUATION, self.evaluation)
+        _describe(self.folder, self.config, self.evaluation, [self.start, *self.history])
+
+
+def _describe(
+    folder: Path, config: dict[str, Any], evaluation: dict[str, Any] | None, records: list[dict[str, Any]]
+) -> None:
+    """Write the card and the report of a run folder."""
+    store.write_text(folder / store.CARD, card(config, evaluation, records))
+    store.write_text(folder / store.REPORT, page(folder))
 
 
 def is_word_run(folder: Path) -> bool:
@@ -69,4 +113,11 @@ def load_words(folder: Path) -> WordModel:
     config = store.read_json(folder, store.CONFIG)
     if not isinstance(config, dict) or not isinstance(config.get("method"), str):
         raise RunError(f"{folder / store.CONFIG} is not a configuration of selfsup: it names no method")
-    return WordModel(vectors.words, vectors.vectors, vectors.counts, config, store.read_metrics(folder), folder)
+    model = WordModel(vectors.words, vectors.vectors, vectors.counts, config, store.read_metrics(folder), folder)
+    if (folder / store.EVALUATION).is_file():
+        model.evaluation = store.read_json(folder, store.EVALUATION)
+        if not isinstance(model.evaluation, dict):
+            raise RunError(f"{folder / store.EVALUATION} is damaged: it holds no evaluation; delete it, or train anew")
+    if (folder / store.PICTURES).is_file():
+        model.pictures = store.read_arrays(folder, store.PICTURES)
+    return model

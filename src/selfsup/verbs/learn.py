@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 from typing import Any, Literal
 
-from selfsup.errors import Interrupted, OptionError, unknown
+from selfsup.errors import Interrupted, OptionError, RunError, unknown
 from selfsup.parser import UsageError, say
 from selfsup.verbs.common import free_file, importable, load_run, say_skipped
 
@@ -135,6 +135,7 @@ def evaluate(
         if file:
             store.write_json(file, {name: part.to_dict() for name, part in parts.items()})
         say("\n\n".join(str(part) for part in parts.values()))
+        _keep(Path(run), parts)
         return
     if data is None:
         raise UsageError(
@@ -146,6 +147,20 @@ def evaluate(
     if file:
         store.write_json(file, found.to_dict())
     say(str(found))
+
+
+def _keep(run: Path, parts: dict[str, Any]) -> None:
+    """Keep the scores of a run with it; that the folder may not be written to is no reason to lose them."""
+    from selfsup.wordmodel import is_word_run, load_words
+
+    if not is_word_run(run):
+        return
+    try:
+        load_words(run).keep_scores(parts)
+    except RunError as error:
+        say(f"not kept in the run folder: {error}")
+    else:
+        say(f"kept in {run}: see its report.html")
 
 
 def _word_scores(run: str, analogies: str | None, similarity: str | None) -> dict[str, Any]:
