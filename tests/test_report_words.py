@@ -90,7 +90,12 @@ def evaluation(names=("sea", "ship", "wave", "town"), **more):
 
 
 SCORES = {
-    "analogies": {"questions.txt": {"total": {"correct": 1, "covered": 4, "asked": 10, "accuracy": 0.25}}},
+    "analogies": {
+        "questions.txt": {
+            "total": {"correct": 1, "covered": 4, "asked": 10, "accuracy": 0.25},
+            "semantic": {"covered": 3, "accuracy": 0.0},
+        }
+    },
     "similarity": {"pairs.tsv": {"spearman": 0.4567, "pearson": 0.4, "covered": 104, "asked": 353}},
 }
 
@@ -113,6 +118,7 @@ def test_a_page_says_what_was_learnt_beside_what_counting_gives(whole):
         "Words a second",
     ):  # fmt: skip
         assert said in seen.words, said
+    assert "semantic" not in seen.words, "of three questions"
     for other in ("sample", "random init", "raw input", "the net before", "labels"):
         assert other not in seen.words.lower().replace("most random", "")
     figures = seen.figures()
