@@ -16,9 +16,10 @@ from selfsup.words.telling import over_frequencies, telling
 
 ASKED, NEIGHBOURS = 24, 8  # words whose neighbours are listed, and how many
 MAPPED = 400  # words on the map: more cannot be read
-COUNTED, CONTEXTS, WIDTH = 10_000, 2_000, 100  # words that are counted, words around them, and singular vectors kept
-IDS = 4_000_000  # of the text that are counted: half a second, and enough for words of the first ten thousand
+COUNTED, CONTEXTS, WIDTH = 5_000, 1_500, 100  # words that are counted, words around them, and singular vectors kept
+IDS = 4_000_000  # of the text that are counted: half a second, and enough for the first five thousand words
 RANK_ROWS = 2_000
+PART = 1 << 20  # ids counted at once
 
 
 def gather(
@@ -50,7 +51,10 @@ def gather(
     tuple
         What ``evaluation.json`` holds (verdict, health, neighbours, the map's words, notes), and arrays (the map).
     """
-    learnt = np.bincount(ids[ids >= 0], minlength=len(vectors))
+    learnt = np.zeros(len(vectors), np.int64)
+    for first in range(0, len(ids), PART):  # a part at a time: the text may be larger than memory
+        part = ids[first : first + PART]
+        learnt += np.bincount(part[part >= 0], minlength=len(vectors))
     sampled = vectors.vectors[np.unique(np.linspace(0, len(vectors) - 1, RANK_ROWS).astype(np.int64))]
     found = evaluation.health(sampled, start, end)
     measured = space(vectors.vectors, vectors.counts, learnt)
@@ -67,7 +71,18 @@ def gather(
         "map_words": [vectors.words[row] for row in shown.tolist()],
         "notes": cautions(measured),
     }
-    return result, {"map": evaluation.flat_map(vectors.unit[shown])}
+    return result, {"map": plane(vectors.unit[shown])}
+
+
+def plane(vectors: np.ndarray) -> np.ndarray:
+    """The first two principal components (n, 2) of vectors (n, D).
+
+    t-SNE would spread the words better; scikit-learn, which has it, takes 150 MB of memory, and the whole training 500.
+    """
+    left, sizes, _ = np.linalg.svd(vectors - vectors.mean(0), full_matrices=False)
+    found = np.zeros((len(vectors), 2), np.float32)
+    found[:, : min(2, len(sizes))] = (left * sizes)[:, :2]
+    return found
 
 
 def _neighbours(vectors: WordVectors, counted: np.ndarray, asked: np.ndarray) -> dict[str, Any]:

@@ -13,13 +13,12 @@ import numpy as np
 SMOOTHING = 0.75  # of the contexts' counts: without it rare contexts look too telling
 PARTS = 64  # of a long text that are counted, evenly spread: its beginning alone may be about one thing
 BLOCK = 512  # rows whose PMI is held at once, dense
-PASSES = 2  # power iterations of the random SVD
 
 _compiled = numba.njit(cache=True, nogil=True)
 
 
 def counted_vectors(
-    ids: np.ndarray, size: int, window: int, dim: int, *, rows: int, contexts: int, most: int, seed: int = 0
+    ids: np.ndarray, size: int, window: int, dim: int, *, rows: int, contexts: int, most: int
 ) -> tuple[np.ndarray, int]:
     """Vectors of the most frequent words from the counts of what stands around them.
 
@@ -37,8 +36,6 @@ def counted_vectors(
         Most frequent words that get a vector, and most frequent words that are counted around them.
     most
         Ids that are counted, at most.
-    seed
-        Of the random SVD.
 
     Returns
     -------
@@ -49,7 +46,7 @@ def counted_vectors(
     parts = spread_parts(ids, most)
     for part in parts:
         _count(part, window, table)
-    return _factored(table, dim, seed), sum(map(len, parts))
+    return _factored(table, dim), sum(map(len, parts))
 
 
 def spread_parts(ids: np.ndarray, most: int) -> list[np.ndarray]:
@@ -78,10 +75,10 @@ def ppmi(counts: np.ndarray, around: np.ndarray) -> np.ndarray:
     return found
 
 
-def _factored(table: np.ndarray, dim: int, seed: int) -> np.ndarray:
+def _factored(table: np.ndarray, dim: int) -> np.ndarray:
     """Left singular vectors times the root of the singular values, of the PPMI of counts (r, c)."""
+    from scipy.linalg import eigh
     from scipy.sparse import csr_matrix, vstack
-    from sklearn.utils.extmath import randomized_svd
 
     around = table.sum(0, dtype=np.float64) ** SMOOTHING
     blocks = (table[at : at + BLOCK] for at in range(0, len(table), BLOCK))
@@ -89,9 +86,12 @@ def _factored(table: np.ndarray, dim: int, seed: int) -> np.ndarray:
     width = min(dim, *matrix.shape)
     if not matrix.nnz:
         return np.zeros((matrix.shape[0], width), np.float32)
-    left, values, _ = randomized_svd(matrix, width, n_iter=PASSES, random_state=seed)
-    left[np.diff(matrix.indptr) == 0] = 0  # rounding left something there, and any direction has neighbours
-    return np.ascontiguousarray(left * np.sqrt(values), dtype=np.float32)
+    last = matrix.shape[1] - 1
+    values, right = eigh(
+        (matrix.T @ matrix).toarray(), subset_by_index=(last - width + 1, last)
+    )  # of c x c: c is small
+    roots = np.sqrt(np.sqrt(values.clip(min=0)))  # of the singular values
+    return np.ascontiguousarray(matrix @ (right / roots.clip(min=1e-6)), dtype=np.float32)
 
 
 @_compiled  # type: ignore[untyped-decorator]
