@@ -179,12 +179,6 @@ def zero(typingctx: Any) -> Any:
 
 
 @_intrinsic
-def labels(typingctx: Any) -> Any:
-    """What the sigmoids should be: 1 for the first of each context's eight lanes (the true word), 0 for the others."""
-    return sixteen(), lambda context, builder, sig, args: _constant(16, [float(i % 8 == 0) for i in range(16)])
-
-
-@_intrinsic
 def twice(typingctx: Any, value: Any) -> Any:
     """Eight lanes, two times over."""
 

@@ -6,7 +6,10 @@ targets. The declared loss of a window, for contexts v_c and targets u_k (u_0 th
     sum over c of [ -log s(u_0 . v_c) - sum over k of log s(-u_k . v_c) ]            (skip-gram)
     the same for one h = mean of the v_c, whose gradient each context gets divided by their number   (CBOW)
 
-and its gradient is taken at once for the whole window. The contexts of a bag would crawl at the targets' rate, as each gets an
+With the hierarchical softmax the targets are the inner nodes u_k on the word's path, and the sign of each is its turn there.
+A target's label in the batch is 1 for log s(u_k . v_c), 0 for log s(-u_k . v_c).
+
+The gradient is taken at once for the whole window. The contexts of a bag would crawl at the targets' rate, as each gets an
 n-th of the gradient: they take a rate of their own, larger by the expected n. Tables are flat: row r starts at r * pitch.
 """
 
@@ -21,7 +24,6 @@ from selfsup.solvers.lanes import (
     add,
     compiled,
     fma,
-    labels,
     load,
     load8,
     mul,
@@ -203,16 +205,16 @@ def skipgram(input: Floats, output: Floats, pitch: int, batch: Batch, count: int
     """Learn from `count` windows of up to six targets."""
     at = np.empty(2 * reach + 2, np.int64)
     gain = np.empty((2 * reach + 2) * 8, np.float32)
-    alpha, label, weight = splat16(np.float32(rate)), labels(), batch.weight.reshape(-1)
+    alpha, weight, label = splat16(np.float32(rate)), batch.weight.reshape(-1), batch.label.reshape(-1)
     for i in range(count):
         n = contexts(i, batch, pitch, at)
         fetch_window(i, count, input, output, pitch, batch, reach)
         if n == 0:
             continue
         c = six(i, 0, batch, pitch)
-        scale = mul(alpha, twice(load8(weight, i * 8)))
+        scale, aim = mul(alpha, twice(load8(weight, i * 8))), twice(load8(label, i * 8))
         for a in range(0, n, 2):
-            store(gain, a * 8, gains(input, output, pitch, at[a], at[a + 1], c, scale, label))
+            store(gain, a * 8, gains(input, output, pitch, at[a], at[a + 1], c, scale, aim))
         move(input, at, input, at, n, output, pitch, c, gain)
 
 
