@@ -130,6 +130,7 @@ class WordJob:
             dim=options["dim"], window=options["window"], negative=options["negative"], sample=options["sample"],
             epochs=settings["epochs"] or EPOCHS, lr=settings["lr"] or LR, threads=options["threads"] or _cores(),
             seed=settings["seed"], deterministic=options["deterministic"], architecture=self.cls.architecture,
+            objective=options["objective"],
         )  # fmt: skip
 
     def _sgd_plan(self) -> Plan:

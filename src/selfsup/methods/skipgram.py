@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from selfsup.huffman import huffman
 from selfsup.method import Method, Recipe, Spec, Terms, Tree
 from selfsup.options import Range
 
@@ -36,7 +37,7 @@ class Skipgram(Method):
     window
         Words to either side that can be neighbours; how many are is drawn anew for each word, from 1 to window.
     negative
-        Words drawn at random beside each word, shared by its neighbours.
+        Words drawn at random beside each word, shared by its neighbours; for the objective of that name.
     sample
         Frequency above which words are left out at random: a word of frequency f stays with sqrt(sample/f) + sample/f.
     min_count
@@ -44,8 +45,8 @@ class Skipgram(Method):
     max_vocab
         Most frequent words that are kept, at most; by default all.
     objective
-        negative: tell neighbours from random words. softmax: the whole sum over the vocabulary, by --solver sgd, for small
-        vocabularies.
+        negative: tell neighbours from random words. hierarchical: the turns to a neighbour in a Huffman tree of the words.
+        softmax: the whole sum over the vocabulary, by --solver sgd, for small vocabularies.
     threads
         Of the fast solver; by default one for each core.
     deterministic
@@ -68,6 +69,10 @@ class Skipgram(Method):
 
     cumulated: Tensor
     stays: Tensor
+    path_start: Tensor
+    path_length: Tensor
+    path_nodes: Tensor
+    path_signs: Tensor
 
     def __init__(
         self,
@@ -77,7 +82,7 @@ class Skipgram(Method):
         sample: Annotated[float, Range(0)] = 1e-4,
         min_count: Annotated[int, Range(1)] = 5,
         max_vocab: Annotated[int, Range(2)] | None = None,
-        objective: Literal["negative", "softmax"] = "negative",
+        objective: Literal["negative", "hierarchical", "softmax"] = "negative",
         threads: Annotated[int, Range(1)] | None = None,
         deterministic: bool = False,
         phrases: Annotated[int, Range(0, 4)] = 0,
@@ -106,6 +111,17 @@ class Skipgram(Method):
             else np.minimum(1, np.sqrt(self.subsample / share) + self.subsample / share)
         )
         self.register_buffer("stays", torch.from_numpy(stays).float())
+        if self.objective == "hierarchical":
+            self.build_paths(counts)
+
+    def build_paths(self, counts: np.ndarray) -> None:
+        """Grow the Huffman tree; row n of `output` is then the vector of inner node n, and the last row has no part."""
+        paths = huffman(counts)
+        self.register_buffer("path_start", torch.from_numpy(paths.offsets[:-1]))  # (V,)
+        self.register_buffer("path_length", torch.from_numpy(np.diff(paths.offsets)))  # (V,)
+        self.register_buffer("path_nodes", torch.from_numpy(paths.nodes))  # every word's path, one after another
+        signs = 1 - 2 * paths.codes.astype(np.float32)  # 1 for a code of 0, or -1
+        self.register_buffer("path_signs", torch.from_numpy(signs))
 
     def hide(self, x: Tensor, rng: torch.Generator) -> tuple[Tree, Tree]:
         """Windows (B, 2 w + 1) to the words in their middle, and those around them."""
@@ -139,11 +155,23 @@ class Skipgram(Method):
             logits = guess @ self.output.T  # (B, V)
             surprise = logits.logsumexp(1, keepdim=True) - logits.gather(1, answer.words)
             return {"neighbours": (surprise * answer.used).sum(1)}
+        if self.objective == "hierarchical":
+            return {"neighbours": self.hierarchical(guess, answer)}
         near = torch.einsum("bcd,bd->bc", self.output[answer.words], guess)
         far = torch.einsum("bkd,bd->bk", self.output[answer.negatives], guess)
         other = answer.negatives[:, None] != answer.words[:, :, None]  # (B, C, K): a neighbour is no negative of itself
         against = (F.softplus(far)[:, None] * other).sum(2)
         return {"neighbours": ((F.softplus(-near) + against) * answer.used).sum(1)}
+
+    def hierarchical(self, guess: Tensor, answer: Neighbours) -> Tensor:
+        """Minus the log-likelihood (B,) of the turns on the neighbours' paths: log s(u . h) for a code of 0, or log s(-u . h)."""
+        row, place = (answer.used > 0).nonzero(as_tuple=True)
+        words = answer.words[row, place]
+        length = self.path_length[words]
+        pair = torch.repeat_interleave(length)  # the paths differ in length: they lie one after another
+        at = torch.arange(len(pair), device=pair.device) + (self.path_start[words] + length - length.cumsum(0))[pair]
+        score = (self.output[self.path_nodes[at].long()] * guess[row[pair]]).sum(1)
+        return guess.new_zeros(len(guess)).index_add(0, row[pair], F.softplus(-self.path_signs[at] * score))
 
     def encode(self, x: Tensor) -> Tensor:
         """Vectors (B, D) of the words in the middle of windows (B, 2 w + 1)."""

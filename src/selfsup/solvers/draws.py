@@ -1,4 +1,4 @@
-"""What word vectors learn from, drawn a block at a time: the words that stay, how far their windows reach, and the negatives."""
+"""What word vectors learn from, drawn a block at a time: the words that stay, how far their windows reach, and the targets."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from selfsup.huffman import NONE, Paths, huffman
 from selfsup.solvers.lanes import compiled, splat8, store
 
 Floats = npt.NDArray[np.float32]
@@ -26,6 +27,7 @@ class Tables(NamedTuple):
     keep: npt.NDArray[np.uint32]  # (V,) whether a word stays in the text
     accept: npt.NDArray[np.uint32]  # (V,) alias method: whether column i is i itself ...
     alias: Ints  # (V,) ... or this word
+    paths: Paths  # of the words in the Huffman tree; without them, accept and alias are in use
 
 
 class Batch(NamedTuple):
@@ -34,9 +36,9 @@ class Batch(NamedTuple):
     word: Ints  # (BLOCK,) kept words in the order of the text
     low: Ints  # (BLOCK,) window i's contexts are word[low : high] without i
     high: Ints
-    target: Ints  # (BLOCK, groups * 6): the word, then the negatives; the spare row where there is none
+    target: Ints  # (BLOCK, groups * 6): the word, then the negatives, or the nodes of its path; the spare row where there is none
     weight: Floats  # (BLOCK, groups * 8), 6 of 8 used: how often each target counts: 0 for spare, 2 for a negative drawn twice
-    label: Floats  # (BLOCK, groups * 8), 6 of 8 used: 1 for the word, 0 for negatives
+    label: Floats  # (BLOCK, groups * 8), 6 of 8 used: 1 for the word, 0 for negatives; 1 - code for a node of its path
     groups: Ints  # (BLOCK,) how many groups of six targets window i has
 
 
@@ -65,15 +67,23 @@ def alias_table(weights: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float6
 
 
 def make_tables(counts: npt.NDArray[np.int64], sample: float, exponent: float) -> Tables:
-    """The draws of a vocabulary, as thresholds for 32 random bits."""
+    """The draws of a vocabulary for negative sampling, as thresholds for 32 random bits."""
     accept, alias = alias_table(np.maximum(counts, 0).astype(np.float64) ** exponent)
-    top = 2**32 - 1
-    keep = np.floor(keep_share(counts, sample) * top)
-    return Tables(keep.astype(np.uint32), np.floor(accept * top).astype(np.uint32), alias)
+    return Tables(_thresholds(keep_share(counts, sample)), _thresholds(accept), alias, NONE)
+
+
+def path_tables(counts: npt.NDArray[np.int64], sample: float) -> Tables:
+    """The draws of a vocabulary for the hierarchical softmax: no negatives, but every word's path."""
+    none = np.zeros(0, np.int32)
+    return Tables(_thresholds(keep_share(counts, sample)), none.astype(np.uint32), none, huffman(counts))
+
+
+def _thresholds(share: npt.NDArray[np.float64]) -> npt.NDArray[np.uint32]:
+    return np.floor(share * (2**32 - 1)).astype(np.uint32)
 
 
 def make_batch(negative: int) -> Batch:
-    """Room for a block of windows."""
+    """Room for a block of windows of up to `negative` + 1 targets."""
     most = -(-(negative + 1) // GROUP)
     word, low, high = (np.zeros(BLOCK, np.int32) for _ in range(3))
     target, groups = np.zeros((BLOCK, most * GROUP), np.int32), np.full(BLOCK, most, np.int32)
@@ -141,6 +151,27 @@ def single_out(i: int, negative: int, batch: Batch, spare: int) -> None:
 
 
 @compiled()
+def path_targets(count: int, paths: Paths, batch: Batch, spare: int) -> None:
+    """Targets of windows: the nodes on the word's path. A node's sigmoid is the probability of code 0, as in word2vec."""
+    slots, lanes = batch.target.shape[1], batch.weight.shape[1]
+    target, weight, label = batch.target.reshape(-1), batch.weight.reshape(-1), batch.label.reshape(-1)
+    for i in range(count):
+        start = paths.offsets[batch.word[i]]
+        length = paths.offsets[batch.word[i] + 1] - start
+        groups = max((length + GROUP - 1) // GROUP, 1)  # one word alone has no path, and one group of spare rows
+        batch.groups[i] = groups
+        for g in range(groups):
+            t, lane = i * slots + g * GROUP, i * lanes + g * 8
+            for k in range(GROUP):
+                step = g * GROUP + k
+                if step < length:
+                    target[t + k], weight[lane + k] = paths.nodes[start + step], 1
+                    label[lane + k] = 1 - np.int64(paths.codes[start + step])
+                else:
+                    target[t + k], weight[lane + k] = spare, 0
+
+
+@compiled()
 def close(first: int, end: int, batch: Batch) -> None:
     """A sentence's words first to end are known: contexts stay inside it (low holds each window's reach until now)."""
     for i in range(first, end):
@@ -177,7 +208,11 @@ def draw(
         batch.low[kept] = window if fixed else scaled(bits & LOW, window) + 1
         kept += (bits >> np.uint64(32)) <= np.uint64(tables.keep[word])  # no branch: no processor could foresee it
     close(first, kept, batch)
-    return position, kept, draw_targets(kept, seed, tables, negative, batch, spare)
+    if negative:
+        seed = draw_targets(kept, seed, tables, negative, batch, spare)
+    else:
+        path_targets(kept, tables.paths, batch, spare)
+    return position, kept, seed
 
 
 class Course(NamedTuple):
@@ -186,7 +221,7 @@ class Course(NamedTuple):
     pitch: int
     window: int
     fixed: bool
-    negative: int
+    negative: int  # words drawn beside each; 0: none, the targets are the nodes of its path
     bag: float  # 0: skip-gram; above: CBOW, whose contexts move at so many times the rate
     rate: float  # at the start; falls linearly to rate * FLOOR over `total`
     total: int  # ids over all epochs

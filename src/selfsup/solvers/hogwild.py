@@ -46,6 +46,7 @@ class WordPlan:
     seed: int = 0
     deterministic: bool = False
     architecture: Literal["skipgram", "cbow"] = "skipgram"
+    objective: Literal["negative", "hierarchical"] = "negative"
     fixed_window: bool = False
     exponent: float = 0.75
 
@@ -55,6 +56,8 @@ class WordPlan:
                 raise OptionError(f"{name} must be at least 1, not {getattr(self, name)}")
         if self.architecture not in ("skipgram", "cbow"):
             raise OptionError(f"architecture must be 'skipgram' or 'cbow', not '{self.architecture}'")
+        if self.objective not in ("negative", "hierarchical"):
+            raise OptionError(f"objective must be 'negative' or 'hierarchical' for this solver, not '{self.objective}'")
         if not (np.isfinite(self.lr) and self.lr > 0):
             raise OptionError(f"lr must be above 0, not {self.lr}; 0.05 is a good start")
         if not (np.isfinite(self.sample) and self.sample >= 0):
@@ -84,7 +87,7 @@ class WordState:
 
     @property
     def output(self) -> Floats:
-        """(V, dim) the vectors of words as targets."""
+        """(V, dim) the vectors of words as targets, or of the V - 1 inner nodes of the tree and a row of zeros."""
         return self.tables[1][: self.words, : self.dim]
 
     def extend(self, input: int, output: int) -> None:
@@ -166,6 +169,11 @@ class _Job:
     def flat(self) -> tuple[Floats, Floats]:
         return self.state.tables[0].reshape(-1), self.state.tables[1].reshape(-1)
 
+    @property
+    def slots(self) -> int:
+        """Most targets of a window: a word and its negatives, or the nodes of the longest path."""
+        return self.plan.negative + 1 if self.course.negative else max(self.tables.paths.longest, 1)
+
     def position(self, chunk: int) -> int:
         """Ids of all epochs before a chunk."""
         each = -(-len(self.ids) // self.course.size)
@@ -177,17 +185,17 @@ class _Job:
 
 
 def _job(ids: npt.NDArray[np.int32], counts: npt.NDArray[np.int64], plan: WordPlan, state: WordState) -> _Job:
-    from selfsup.solvers.draws import Course, make_tables
+    from selfsup.solvers.draws import Course, make_tables, path_tables
     from selfsup.solvers.rounds import SIZE, VIRTUAL
 
     size = SIZE if plan.deterministic else CHUNK
     each = -(-len(ids) // size)
-    pitch = state.tables[0].shape[1]
+    pitch, paths = state.tables[0].shape[1], plan.objective == "hierarchical"
     course = Course(
         pitch,
         plan.window,
         plan.fixed_window,
-        plan.negative,
+        0 if paths else plan.negative,
         0.0 if plan.architecture == "skipgram" else 2.0 * plan.window if plan.fixed_window else plan.window + 1.0,
         float(plan.lr),
         len(ids) * plan.epochs,
@@ -196,7 +204,8 @@ def _job(ids: npt.NDArray[np.int32], counts: npt.NDArray[np.int64], plan: WordPl
     )
     epoch, place = divmod(state.done, len(ids))
     begin = epoch * each + place // size
-    job = _Job(ids, state, plan, make_tables(counts, plan.sample, plan.exponent), course, begin, each * plan.epochs)
+    tables = path_tables(counts, plan.sample) if paths else make_tables(counts, plan.sample, plan.exponent)
+    job = _Job(ids, state, plan, tables, course, begin, each * plan.epochs)
     if job.position(begin) != state.done or (plan.deterministic and begin % VIRTUAL and begin != job.last):
         raise DataError(
             f"no training of these ids and settings stops at position {state.done}; start anew, with done 0"
@@ -212,7 +221,7 @@ def _free(job: _Job, number: int) -> None:
     from selfsup.solvers.windows import work
 
     spare = job.state.words + number % SPARE
-    batch = make_batch(job.plan.negative)
+    batch = make_batch(job.slots - 1)
     first = job.state.words + SPARE + 2 * number * job.hot
     own = Own(job.hot, first, first + job.hot, EVERY)
     work(job.ids, *job.flat(), job.tables, batch, spare, job.shared, job.last, job.course, own)
@@ -225,10 +234,10 @@ class _Rounds:
         from selfsup.solvers.draws import make_batch
         from selfsup.solvers.rounds import VIRTUAL, capacity, make_shared
 
-        size, vocabulary, slots = job.state.words + SPARE, job.state.words, job.plan.negative + 1
+        size, vocabulary, slots = job.state.words + SPARE, job.state.words, job.slots
         job.state.extend(*(VIRTUAL * capacity(vocabulary, k) for k in (1, slots)))
         self.shared = make_shared(vocabulary, 1, size), make_shared(vocabulary, slots, size)
-        self.batches = [make_batch(job.plan.negative) for _ in range(VIRTUAL)]
+        self.batches = [make_batch(slots - 1) for _ in range(VIRTUAL)]
         self.counts = [0] * VIRTUAL
         self.threads, self.barrier = threads, threading.Barrier(threads)
 
@@ -306,7 +315,7 @@ def hogwild(
     progress: Report | None = None,
     stop: threading.Event | None = None,
 ) -> WordState:
-    """Train word vectors by negative sampling.
+    """Train word vectors by negative sampling, or by the hierarchical softmax.
 
     Parameters
     ----------
