@@ -190,6 +190,18 @@ def test_training_that_stopped_and_went_on_equals_training_that_never_stopped(mo
     assert same(state, whole)
 
 
+def test_the_tree_is_grown_once_for_a_training_in_slices_and_again_for_other_counts():
+    ids, counts = text(150_000)
+    state = hogwild(ids, counts, WordPlan(**PLAN), stop=After())
+    tree = state.drawn[2].paths.nodes
+    state = hogwild(ids, counts.copy(), WordPlan(**PLAN), state, stop=After())
+    assert state.drawn[2].paths.nodes is tree
+    state = hogwild(ids, counts**2, WordPlan(**PLAN), state, stop=After())
+    assert (np.diff(state.drawn[2].paths.offsets) == np.diff(huffman(counts**2).offsets)).all()
+    state = hogwild(ids, counts, WordPlan(**PLAN | {"objective": "negative"}), state)
+    assert len(state.drawn[2].alias) == len(counts)
+
+
 @pytest.mark.parametrize("more", [{}, {"architecture": "cbow"}, {"deterministic": True}], ids=str)
 def test_one_word_alone_has_nothing_to_decide(more):
     state = hogwild(np.zeros(3000, np.int32), np.array([3000]), WordPlan(**PLAN | more))

@@ -79,6 +79,7 @@ class WordState:
     dim: int
     done: int = 0  # position among the ids of all epochs
     kept: int = 0  # words learned from, after subsampling
+    drawn: tuple[npt.NDArray[np.int64], Any, Tables] | None = None  # counts, settings: the draws of the last call
 
     @property
     def input(self) -> Floats:
@@ -185,17 +186,17 @@ class _Job:
 
 
 def _job(ids: npt.NDArray[np.int32], counts: npt.NDArray[np.int64], plan: WordPlan, state: WordState) -> _Job:
-    from selfsup.solvers.draws import Course, make_tables, path_tables
+    from selfsup.solvers.draws import Course
     from selfsup.solvers.rounds import SIZE, VIRTUAL
 
     size = SIZE if plan.deterministic else CHUNK
     each = -(-len(ids) // size)
-    pitch, paths = state.tables[0].shape[1], plan.objective == "hierarchical"
+    pitch = state.tables[0].shape[1]
     course = Course(
         pitch,
         plan.window,
         plan.fixed_window,
-        0 if paths else plan.negative,
+        plan.negative if plan.objective == "negative" else 0,
         0.0 if plan.architecture == "skipgram" else 2.0 * plan.window if plan.fixed_window else plan.window + 1.0,
         float(plan.lr),
         len(ids) * plan.epochs,
@@ -204,14 +205,25 @@ def _job(ids: npt.NDArray[np.int32], counts: npt.NDArray[np.int64], plan: WordPl
     )
     epoch, place = divmod(state.done, len(ids))
     begin = epoch * each + place // size
-    tables = path_tables(counts, plan.sample) if paths else make_tables(counts, plan.sample, plan.exponent)
-    job = _Job(ids, state, plan, tables, course, begin, each * plan.epochs)
+    job = _Job(ids, state, plan, _tables(counts, plan, state), course, begin, each * plan.epochs)
     if job.position(begin) != state.done or (plan.deterministic and begin % VIRTUAL and begin != job.last):
         raise DataError(
             f"no training of these ids and settings stops at position {state.done}; start anew, with done 0"
         )
     job.shared[0] = begin
     return job
+
+
+def _tables(counts: npt.NDArray[np.int64], plan: WordPlan, state: WordState) -> Tables:
+    """The draws, made once for all calls that go on with a state: a second for a million words."""
+    from selfsup.solvers.draws import make_tables, path_tables
+
+    settings = plan.objective, plan.sample, plan.exponent
+    if state.drawn is None or state.drawn[1] != settings or not np.array_equal(state.drawn[0], counts):
+        paths = plan.objective == "hierarchical"
+        tables = path_tables(counts, plan.sample) if paths else make_tables(counts, plan.sample, plan.exponent)
+        state.drawn = counts.copy(), settings, tables
+    return state.drawn[2]
 
 
 def _free(job: _Job, number: int) -> None:
