@@ -1,7 +1,8 @@
 """Files of word vectors: which format a file has, and the folder of ours.
 
 What a folder holds: ``vectors.safetensors`` with ``vectors`` (n, D) float32, and ``vocabulary.jsonl`` with one
-``["word", count]`` a line in the order of the rows (count is null where nobody knows it).
+``["word", count]`` a line in the order of the rows (count is null where nobody knows it); where the words were learnt with their
+n-grams, also ``ngrams.safetensors`` (`selfsup.words.ngrams`).
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ import numpy as np
 
 from selfsup import store
 from selfsup.errors import DataError, OptionError, RunError, unknown
+from selfsup.words.arrays import mapped, write_arrays
+from selfsup.words.ngrams import NGRAMS, NgramVectors
 from selfsup.words.vectors_binary import binary_blocks, read_binary
-from selfsup.words.vectors_io import HEADER, Part, Table, blocks_of, bytes_of, check_words, write_blocks
+from selfsup.words.vectors_io import HEADER, Part, Table, blocks_of, check_words, write_blocks
 from selfsup.words.vectors_text import NUMBER, read_text, text_blocks
 
 __all__ = ["VECTORS", "VOCABULARY", "Format", "Table", "holds_vectors", "read", "write", "write_folder"]
@@ -29,7 +32,6 @@ VECTORS, VOCABULARY = "vectors.safetensors", "vocabulary.jsonl"
 SUFFIXES: dict[str, Format] = {"": "folder", ".bin": "binary", ".txt": "text", ".vec": "text"}
 HEAD = 1 << 24  # bytes in which the first lines end
 LINES = 1 << 16  # of the vocabulary, written at once
-CHUNK = 1 << 26  # bytes written at once
 PICKLE = (
     "is a pickle, perhaps gensim's: it could run code and is never opened. Where gensim is installed, KeyedVectors.load(FILE) "
     "(or Word2Vec.load(FILE).wv) has save_word2vec_format('vectors.bin', binary=True), which makes a file to load here"
@@ -117,28 +119,12 @@ def _read_folder(folder: Path) -> Table:
     words, counts = _vocabulary(folder)
     if len(words) != len(vectors):
         raise RunError(f"{folder} is damaged: {VOCABULARY} has {len(words)} words, {VECTORS} {len(vectors)} vectors")
-    return Table(words, vectors, counts)
+    return Table(words, vectors, counts, NgramVectors.read(folder, vectors.shape[1]))
 
 
 def _mapped(folder: Path) -> np.ndarray:
     """Vectors (n, D) that stay on disk until they are used."""
-    from safetensors import SafetensorError, safe_open
-
-    path = folder / VECTORS
-    try:
-        with safe_open(path, "np") as file:  # checks that header and size agree
-            if "vectors" not in file.keys():  # noqa: SIM118  it is no dict
-                raise RunError(f"{path} has no array 'vectors'; it has {', '.join(file.keys()) or 'none'}")
-            part = file.get_slice("vectors")
-            shape, kind = part.get_shape(), part.get_dtype()
-    except (SafetensorError, OSError) as error:
-        raise RunError(f"{path} is damaged or truncated: {error}") from error
-    if kind != "F32" or len(shape) != 2 or 0 in shape:
-        raise RunError(f"{path}: vectors must be float32 (n, D), not empty; got {kind} {tuple(shape)}")
-    with path.open("rb") as file:
-        size = int.from_bytes(file.read(8), "little")
-        start = json.loads(file.read(size))["vectors"]["data_offsets"][0]
-    return np.asarray(np.memmap(path, "<f4", "r", 8 + size + start, tuple(shape)))
+    return mapped(folder / VECTORS, {"vectors": ("F32", 2)})[0]["vectors"]
 
 
 def _vocabulary(folder: Path) -> tuple[list[str], np.ndarray | None]:
@@ -219,22 +205,19 @@ def _check_free(path: Path, kind: Format, *, overwrite: bool) -> None:
         raise RunError(f"{path} exists; choose another path, or overwrite it (overwrite=True)")
     if kind != "folder" and path.is_dir():
         raise RunError(f"{path} is a folder and will not be overwritten by a file; choose another path")
-    if kind == "folder" and not (path.is_dir() and {file.name for file in path.iterdir()} <= {VECTORS, VOCABULARY}):
+    if kind == "folder" and not (
+        path.is_dir() and {file.name for file in path.iterdir()} <= {VECTORS, VOCABULARY, NGRAMS}
+    ):
         raise RunError(f"{path} is not a folder of word vectors only and will not be overwritten; choose another path")
 
 
 def write_folder(folder: Path, table: Table) -> None:
-    """Write the two files into a folder, such as that of a run; each whole or not at all."""
+    """Write the two or three files into a folder, such as that of a run; each whole or not at all."""
     check_words((word for word in table.words if word), "", "it has a lone surrogate")
-    content = bytes_of(table.vectors)
-    header = {"vectors": {"dtype": "F32", "shape": list(table.vectors.shape), "data_offsets": [0, len(content)]}}
-    head = json.dumps(header, separators=(",", ":")).encode()
-    head += b" " * (-len(head) % 8)
-    chunks = (content[at : at + CHUNK] for at in range(0, len(content), CHUNK))
-    write_blocks(
-        folder / VECTORS, (block for part in ([len(head).to_bytes(8, "little"), head], chunks) for block in part)
-    )
+    write_arrays(folder / VECTORS, {"vectors": np.asarray(table.vectors, "<f4")})
     write_blocks(folder / VOCABULARY, _vocabulary_blocks(table))
+    if table.ngrams is not None:
+        table.ngrams.write(folder)
 
 
 def _vocabulary_blocks(table: Table) -> Iterator[bytes]:

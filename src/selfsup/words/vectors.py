@@ -11,6 +11,7 @@ import numpy as np
 
 from selfsup.errors import DataError, OptionError
 from selfsup.words import formats
+from selfsup.words.ngrams import NgramVectors
 from selfsup.words.search import Nearest, best, nearest, spellings, unit_rows
 
 Query = str | np.ndarray  # a word, or a vector (D,)
@@ -27,12 +28,20 @@ class WordVectors:
         Array (n, D); becomes float32 in C order, without a copy where it is so already (it may be a memory map).
     counts
         How often each word occurred, (n,), or None where nobody knows.
+    ngrams
+        Vectors of character n-grams, where the words were learnt with theirs: a word that is not among `words` then has the mean
+        of its n-grams' vectors, in ``vectors["word"]``, `vectors_of`, `similarity` and `most_similar`. ``"word" in vectors`` and
+        what counts words (analogies, similarity files) are about `words` only.
     """
 
     def __init__(
-        self, words: Sequence[str], vectors: np.ndarray, counts: np.ndarray | Sequence[int] | None = None
+        self,
+        words: Sequence[str],
+        vectors: np.ndarray,
+        counts: np.ndarray | Sequence[int] | None = None,
+        ngrams: NgramVectors | None = None,
     ) -> None:
-        self.words = list(words)
+        self.words, self.ngrams = list(words), ngrams
         try:
             self.vectors = np.ascontiguousarray(vectors, dtype=np.float32)
             self.counts = None if counts is None else np.asarray(counts).astype(np.int64, casting="safe")
@@ -74,6 +83,8 @@ class WordVectors:
 
     def __getitem__(self, word: str) -> np.ndarray:
         """Vector (D,) of a word."""
+        if self._composed(word):
+            return self.ngrams.vector(word)  # type: ignore[union-attr]
         row: np.ndarray = self.vectors[self._row(word)]
         return row
 
@@ -84,6 +95,9 @@ class WordVectors:
 
     def vectors_of(self, words: Iterable[str]) -> np.ndarray:
         """Vectors (m, D) of m words, a copy."""
+        words = list(words)
+        if any(map(self._composed, words)):
+            return np.stack([self[word] for word in words])
         return self.vectors[np.array([self._row(word) for word in words], np.int64)]
 
     def frequent(self, n: int | None) -> np.ndarray:
@@ -135,7 +149,8 @@ class WordVectors:
             raise OptionError("most_similar needs a word, a vector, or words in positive or negative")
         if k < 1:
             raise OptionError(f"k must be 1 or more; got {k}")
-        given = {self._row(word) for word in [*wanted, *unwanted] if isinstance(word, str)}
+        named = [word for word in [*wanted, *unwanted] if isinstance(word, str) and not self._composed(word)]
+        given = {self._row(word) for word in named}
         total = self._directions(wanted).sum(0) - self._directions(unwanted).sum(0)  # (D,)
         aim = unit_rows(total[None])[0]
         rows = None if restrict is None else self.frequent(restrict)
@@ -196,8 +211,9 @@ class WordVectors:
         path
             Where to.
         format
-            "folder" keeps everything (also counts) and loads fastest; "text" and "binary" are word2vec's, without
-            counts. By default ".bin" is binary, ".txt" and ".vec" are text, ".gz" after them packs; no suffix is a folder.
+            "folder" keeps everything (also counts and n-grams) and loads fastest; "text" and "binary" are word2vec's: the vectors
+            of `words` alone. By default ".bin" is binary, ".txt" and ".vec" are text, ".gz" after them packs; no suffix is a
+            folder.
         overwrite
             Replace a file, or a folder of word vectors; any other folder is never replaced.
 
@@ -209,7 +225,13 @@ class WordVectors:
             If a word cannot be written in this format, or a vector is not finite.
         """
         words = list(self.index)  # no word twice
-        formats.write(Path(path), formats.Table(words, self.vectors, self.counts), format, overwrite=overwrite)
+        formats.write(
+            Path(path), formats.Table(words, self.vectors, self.counts, self.ngrams), format, overwrite=overwrite
+        )
+
+    def _composed(self, word: str) -> bool:
+        """Whether the vector of a word comes from its n-grams, as it has none of its own."""
+        return self.ngrams is not None and isinstance(word, str) and word not in self.index
 
     def _row(self, word: str) -> int:
         row = self.index.get(word)

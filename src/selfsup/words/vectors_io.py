@@ -20,17 +20,20 @@ from selfsup.errors import DataError, RunError
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
+    from selfsup.words.ngrams import NgramVectors
+
 BLOCK = 1 << 21  # bytes read at once
 WIDEST = 1 << 20  # numbers in a vector
 HEADER = re.compile(rb"\s*(\d{1,18})[ \t]+(\d{1,18})[ \t]*\r?\n")  # number of words, dimensions
 
 
 class Table(NamedTuple):
-    """n words, their vectors (n, D) float32, and their counts (n,) int64 or None."""
+    """n words, their vectors (n, D) float32, and their counts (n,) int64 and the vectors of n-grams, or None."""
 
     words: list[str]
     vectors: np.ndarray
     counts: np.ndarray | None = None
+    ngrams: NgramVectors | None = None
 
 
 class Part(NamedTuple):
@@ -139,8 +142,9 @@ def lines_of(source: str | os.PathLike[str] | Iterable[str]) -> tuple[str, list[
 
 
 def bytes_of(array: np.ndarray) -> memoryview:
-    """Bytes of an array in C order, little-endian float32, without a copy where it is that already."""
-    return memoryview(cast("Buffer", np.ascontiguousarray(array, "<f4"))).cast("B")
+    """Bytes of an array in C order, as little-endian numbers, without a copy where they are that already."""
+    array = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+    return memoryview(cast("Buffer", array)).cast("B")
 
 
 def write_blocks(path: Path, blocks: Iterable[bytes | memoryview]) -> None:
