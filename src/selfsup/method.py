@@ -68,6 +68,14 @@ class Field:
         return len(self.values) if self.kind == "category" else 1
 
 
+class Bags(NamedTuple):
+    """Rows of a table that the vectors of words are means of: a word's own row first, then those of its n-grams."""
+
+    offsets: np.ndarray  # (V + 1,) int64: word i has rows[offsets[i] : offsets[i + 1]]
+    rows: np.ndarray  # (n,) int32, each in [0, size)
+    size: int  # rows of the table
+
+
 @dataclass(frozen=True)
 class Spec:
     """What a method may know of the data before it sees a batch: enough to build its networks.
@@ -92,6 +100,7 @@ class Spec:
     fields: tuple[Field, ...] | None = None  # of a table with columns that are not all numbers; their widths sum to d
     missing: bool = False  # whether x may hold NaN
     counts: np.ndarray | None = None  # (V,) how often each word of the vocabulary occurs, in text
+    bags: Bags | None = None  # of the words of the vocabulary, where subwords were asked for
 
     @property
     def size(self) -> int:

@@ -218,7 +218,8 @@ def allowed(annotation: Any) -> str:
         return " or ".join(allowed(part) for part in args)
     if origin in (tuple, list, Sequence):
         inner = args[0] if args else Any
-        return f"a list of values, each {allowed(inner)}"
+        fixed = f"{len(args)} values" if origin is tuple and Ellipsis not in args else "a list of values"
+        return f"{fixed}, each {allowed(inner)}"
     names = {int: "a whole number", float: "a number", bool: "true or false", str: "a word", type(None): "none"}
     return names.get(annotation, getattr(annotation, "__name__", str(annotation)))
 
@@ -259,6 +260,8 @@ def _fit_tuple(args: tuple[Any, ...], value: Any) -> tuple[bool, Any]:
     if isinstance(value, int) and not isinstance(value, bool):
         value = (value,)  # one hidden layer may be written without brackets
     if not isinstance(value, list | tuple):
+        return False, value
+    if Ellipsis not in args and len(value) != len(args):
         return False, value
     parts = [_fit(args[0], part) for part in value]
     return all(fits for fits, _ in parts), tuple(part for _, part in parts)

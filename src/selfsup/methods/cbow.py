@@ -27,6 +27,6 @@ class Cbow(Skipgram):
         return seen, Neighbours(middle[:, None], any_used, self.draw(len(x), rng, x.device))
 
     def predict(self, seen: Neighbours) -> Tensor:  # type: ignore[override]
-        """Mean vectors (B, D) of the words that are seen."""
-        total = torch.einsum("bcd,bc->bd", self.input[seen.words], seen.used)
+        """Mean vectors (B, D) of the words that are seen; of means, where words are bags of n-grams."""
+        total = torch.einsum("bcd,bc->bd", self.vectors(seen.words), seen.used)
         return total / seen.used.sum(1, keepdim=True).clamp(min=1)

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from selfsup.huffman import huffman
+from selfsup.errors import OptionError
 from selfsup.method import Method, Recipe, Spec, Terms, Tree
 from selfsup.options import Range
 
@@ -51,6 +52,12 @@ class Skipgram(Method):
         Of the fast solver; by default one for each core.
     deterministic
         The same vectors with any number of threads.
+    subwords
+        A word's vector is the mean of its own row and those of its character n-grams, so that unseen words have vectors too.
+    ngrams
+        Shortest and longest n-gram, in characters of "<word>".
+    buckets
+        Rows that n-grams are hashed to; fewer take less memory, and more of them share a row.
     phrases
         Passes that join words which belong together: 1 gives pairs, 2 up to four words.
     lower
@@ -73,6 +80,8 @@ class Skipgram(Method):
     path_length: Tensor
     path_nodes: Tensor
     path_signs: Tensor
+    bag_offsets: Tensor
+    bag_rows: Tensor
 
     def __init__(
         self,
@@ -85,22 +94,37 @@ class Skipgram(Method):
         objective: Literal["negative", "hierarchical", "softmax"] = "negative",
         threads: Annotated[int, Range(1)] | None = None,
         deterministic: bool = False,
+        subwords: bool = False,
+        ngrams: tuple[Annotated[int, Range(1, 100)], Annotated[int, Range(1, 100)]] = (3, 6),
+        buckets: Annotated[int, Range(1, 2**24)] = 2**19,
         phrases: Annotated[int, Range(0, 4)] = 0,
         lower: bool = True,
         encoding: str = "utf-8",
         column: str | None = None,
     ) -> None:
         super().__init__()
+        if ngrams[0] > ngrams[1]:
+            raise OptionError(f"option 'ngrams' must be the shortest length, then the longest; got {ngrams}")
         self.dim, self.window, self.negative, self.subsample = dim, window, negative, sample
         self.min_count, self.max_vocab, self.objective = min_count, max_vocab, objective
         self.threads, self.deterministic = threads, deterministic
+        self.subwords, self.ngrams, self.buckets = subwords, ngrams, buckets
         self.phrases, self.lower, self.encoding, self.column = phrases, lower, encoding, column
 
     def build(self, spec: Spec) -> None:
-        """Make a vector for each word as seen, and one as hidden."""
+        """Make a vector for each word as seen, and one as hidden; with subwords, rows that the former are means of."""
         size = spec.shape[0]
+        rows = size
+        if self.subwords:
+            if spec.bags is None:
+                raise OptionError(
+                    "option 'subwords' needs the rows of each word: Spec.bags, which `fit` makes of a text"
+                )
+            rows = spec.bags.size
+            self.register_buffer("bag_offsets", torch.from_numpy(spec.bags.offsets), persistent=False)
+            self.register_buffer("bag_rows", torch.from_numpy(spec.bags.rows).long(), persistent=False)
         counts = np.ones(size) if spec.counts is None else spec.counts.astype(np.float64)
-        self.input = nn.Parameter((torch.rand(size, self.dim) - 0.5) / self.dim)
+        self.input = nn.Parameter((torch.rand(rows, self.dim) - 0.5) / self.dim)
         self.output = nn.Parameter(torch.zeros(size, self.dim))
         share = counts / counts.sum()
         drawn = np.cumsum(share**EXPONENT)
@@ -147,7 +171,7 @@ class Skipgram(Method):
 
     def predict(self, seen: Tensor) -> Tensor:
         """Vectors (B, D) of the words that are seen."""
-        return self.input[seen]
+        return self.vectors(seen)
 
     def loss(self, guess: Tensor, answer: Tree) -> Terms:
         """Minus the log-likelihood of the neighbours (B,), in nats, summed over them."""
@@ -175,4 +199,23 @@ class Skipgram(Method):
 
     def encode(self, x: Tensor) -> Tensor:
         """Vectors (B, D) of the words in the middle of windows (B, 2 w + 1)."""
-        return self.input[x[:, x.shape[1] // 2]]
+        return self.vectors(x[:, x.shape[1] // 2])
+
+    def vectors(self, words: Tensor) -> Tensor:
+        """Vectors (..., D) of words (...): a row of the table, or the mean of the rows of a bag (Bojanowski et al. 2017)."""
+        if not self.subwords:
+            return self.input[words]
+        first = self.bag_offsets[words.flatten()]  # (n,)
+        sizes = self.bag_offsets[words.flatten() + 1] - first
+        starts = sizes.cumsum(0) - sizes
+        within = torch.arange(int(sizes.sum()), device=words.device) - starts.repeat_interleave(sizes)
+        rows = self.bag_rows[first.repeat_interleave(sizes) + within]
+        return F.embedding_bag(rows, self.input, starts, mode="mean").view(*words.shape, self.dim)
+
+    @torch.no_grad()
+    def table(self) -> Tensor:
+        """Vectors (V, D) of all words."""
+        words = torch.arange(len(self.output), device=self.output.device)
+        return (
+            torch.cat([self.vectors(part) for part in words.split(1 << 16)]) if self.subwords else self.input.detach()
+        )
