@@ -53,7 +53,7 @@ def flat(s):
 def learn(s, batch, rate, reach, lift):
     from selfsup.solvers.windows import learn
 
-    learn(*flat(s), s.tables[0].shape[1], batch, 1, rate, reach, lift)
+    learn(*flat(s), s.tables[0].shape[1], batch, 0, 1, rate, reach, lift)
 
 
 def declared(s, contexts, targets, bag):

@@ -80,11 +80,17 @@ def exchange(table: Floats, hot: int, copy: int, before: int, pitch: int) -> Non
 
 
 @compiled()
-def turn(batch: Batch, count: int, hot: int, copy: int) -> None:
-    """Let a block of windows use the copies."""
+def turn_words(batch: Batch, count: int, hot: int, copy: int) -> None:
+    """Let the contexts of a block of windows be the copies."""
     for i in range(count):
         if batch.word[i] < hot:
             batch.word[i] += copy
+
+
+@compiled()
+def turn_targets(batch: Batch, count: int, hot: int, copy: int) -> None:
+    """Let the targets of a block of windows be the copies."""
+    for i in range(count):
         for k in range(batch.groups[i] * 6):
             if batch.target[i, k] < hot:
                 batch.target[i, k] += copy

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from selfsup.errors import DataError, OptionError, TrainingError
 
 if TYPE_CHECKING:
+    from selfsup.method import Bags
     from selfsup.solvers.draws import Course, Tables
 
 Floats = npt.NDArray[np.float32]
@@ -70,21 +71,22 @@ class WordPlan:
 class WordState:
     """The two tables, and how far training has come.
 
-    `tables` are (V + SPARE, pitch) float32 whose rows start on a cache line: `dim` columns, then zeros that stay zero. Rows of
-    threads' own may follow.
+    `tables` are (V + extra + SPARE, pitch) and (V + SPARE, pitch) float32 whose rows start on a cache line: `dim` columns, then
+    zeros that stay zero. Rows of threads' own may follow.
     """
 
     tables: list[Floats]
     words: int
     dim: int
+    extra: int = 0  # rows of the input table after the words': those of n-grams
     done: int = 0  # position among the ids of all epochs
     kept: int = 0  # words learned from, after subsampling
     drawn: tuple[npt.NDArray[np.int64], Any, Tables] | None = None  # counts, settings: the draws of the last call
 
     @property
     def input(self) -> Floats:
-        """(V, dim) the vectors of words."""
-        return self.tables[0][: self.words, : self.dim]
+        """(V + extra, dim) the vectors of words; where words are bags, the rows that theirs are means of."""
+        return self.tables[0][: self.words + self.extra, : self.dim]
 
     @property
     def output(self) -> Floats:
@@ -94,31 +96,37 @@ class WordState:
     def extend(self, input: int, output: int) -> None:
         """Make sure of room for so many rows behind the tables; memory that is never touched is never taken."""
         for k, rows in enumerate((input, output)):
-            if len(self.tables[k]) < self.words + SPARE + rows:
-                large = _aligned(self.words + SPARE + rows, self.dim)
-                large[: self.words + SPARE] = self.tables[k][: self.words + SPARE]
+            used = self.words + SPARE + (self.extra if k == 0 else 0)
+            if len(self.tables[k]) < used + rows:
+                large = _aligned(used + rows, self.dim)
+                large[:used] = self.tables[k][:used]
                 self.tables[k] = large
 
     @classmethod
-    def start(cls, words: int, dim: int, seed: int = 0) -> WordState:
-        """As word2vec starts: words uniform in +-1 / (2 dim), targets 0."""
-        state = cls([_aligned(words + SPARE, dim) for _ in range(2)], words, dim)
+    def start(cls, words: int, dim: int, seed: int = 0, extra: int = 0) -> WordState:
+        """As word2vec starts: words, and extra rows, uniform in +-1 / (2 dim), targets 0."""
+        state = cls._zeros(words, dim, extra)
         rng = np.random.default_rng(seed)
-        for first in range(0, words, 65536):  # a part at a time: the table is not in memory twice
+        for first in range(0, words + extra, 65536):  # a part at a time: the table is not in memory twice
             part = state.input[first : first + 65536]
             part[...] = (rng.random(part.shape, dtype=np.float32) - np.float32(0.5)) / np.float32(dim)
         return state
 
     @classmethod
     def of(cls, input: npt.ArrayLike, output: npt.ArrayLike, done: int = 0, kept: int = 0) -> WordState:
-        """Copy vectors (V, dim) of words and targets: to resume, or to start from earlier ones (`done` 0)."""
+        """Copy vectors of words (V + extra, dim) and targets (V, dim): to resume, or to start from earlier ones (`done` 0)."""
         given = np.asarray(input, np.float32), np.asarray(output, np.float32)
-        if given[0].ndim != 2 or given[0].shape != given[1].shape:
+        if given[0].ndim != 2 or given[0].shape[1:] != given[1].shape[1:] or len(given[0]) < len(given[1]):
             raise DataError(f"input and output must both be (words, dim), not {given[0].shape} and {given[1].shape}")
-        words, dim = given[0].shape
-        state = cls([_aligned(words + SPARE, dim) for _ in range(2)], words, dim, done, kept)
+        words, dim = given[1].shape
+        state = cls._zeros(words, dim, len(given[0]) - words)
+        state.done, state.kept = done, kept
         state.input[...], state.output[...] = given
         return state
+
+    @classmethod
+    def _zeros(cls, words: int, dim: int, extra: int) -> WordState:
+        return cls([_aligned(words + extra + SPARE, dim), _aligned(words + SPARE, dim)], words, dim, extra)
 
 
 def _aligned(rows: int, dim: int) -> Floats:
@@ -152,6 +160,23 @@ def _checked(
         raise DataError(f"the state holds {given}, but the vocabulary has {len(counts)} and dim is {plan.dim}")
 
 
+def _extra(bags: Bags | None, words: int, state: WordState | None) -> int:
+    """How many rows the input table has after the words', once the bags are sure to stay in it."""
+    if bags is None:
+        rows = words
+    else:
+        if bags.offsets.shape != (words + 1,) or bags.offsets[0] != 0 or bags.offsets[-1] != len(bags.rows):
+            raise DataError(f"bags need offsets ({words + 1},) from 0 to their {len(bags.rows)} rows")
+        if np.diff(bags.offsets).min() < 1 or bags.rows.min() < 0 or bags.rows.max() >= bags.size:
+            raise DataError(f"each word needs a bag of at least one row, and rows in 0 to {bags.size - 1}")
+        rows = bags.size
+    if rows < words or (state is not None and len(state.input) != rows):
+        raise DataError(
+            f"the input table needs {rows} rows, of {words} words; it has {len(state.input) if state else 0}"
+        )
+    return rows - words
+
+
 @dataclass
 class _Job:
     """One call of `hogwild`: what threads share."""
@@ -163,6 +188,7 @@ class _Job:
     course: Course
     next: int  # chunk to begin with
     last: int
+    bags: Bags | None
     shared: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(24, np.int64))  # next chunk, stop, kept
     failed: list[BaseException] = field(default_factory=list)
     hot: int = 0  # rows that each thread has copies of
@@ -185,7 +211,13 @@ class _Job:
         self.shared[1] = 1
 
 
-def _job(ids: npt.NDArray[np.int32], counts: npt.NDArray[np.int64], plan: WordPlan, state: WordState) -> _Job:
+def _job(
+    ids: npt.NDArray[np.int32],
+    counts: npt.NDArray[np.int64],
+    plan: WordPlan,
+    state: WordState,
+    bags: Bags | None,
+) -> _Job:
     from selfsup.solvers.draws import Course
     from selfsup.solvers.rounds import SIZE, VIRTUAL
 
@@ -205,7 +237,7 @@ def _job(ids: npt.NDArray[np.int32], counts: npt.NDArray[np.int64], plan: WordPl
     )
     epoch, place = divmod(state.done, len(ids))
     begin = epoch * each + place // size
-    job = _Job(ids, state, plan, _tables(counts, plan, state), course, begin, each * plan.epochs)
+    job = _Job(ids, state, plan, _tables(counts, plan, state), course, begin, each * plan.epochs, bags)
     if job.position(begin) != state.done or (plan.deterministic and begin % VIRTUAL and begin != job.last):
         raise DataError(
             f"no training of these ids and settings stops at position {state.done}; start anew, with done 0"
@@ -236,7 +268,7 @@ def _free(job: _Job, number: int) -> None:
     batch = make_batch(job.slots - 1)
     first = job.state.words + SPARE + 2 * number * job.hot
     own = Own(job.hot, first, first + job.hot, EVERY)
-    work(job.ids, *job.flat(), job.tables, batch, spare, job.shared, job.last, job.course, own)
+    work(job.ids, *job.flat(), job.tables, batch, spare, job.shared, job.last, job.course, own, job.bags)
 
 
 class _Rounds:
@@ -246,10 +278,12 @@ class _Rounds:
         from selfsup.solvers.draws import make_batch
         from selfsup.solvers.rounds import VIRTUAL, capacity, make_shared
 
-        size, vocabulary, slots = job.state.words + SPARE, job.state.words, job.slots
-        job.state.extend(*(VIRTUAL * capacity(vocabulary, k) for k in (1, slots)))
-        self.shared = make_shared(vocabulary, 1, size), make_shared(vocabulary, slots, size)
-        self.batches = [make_batch(slots - 1) for _ in range(VIRTUAL)]
+        slots = 1 if job.bags is None else int(np.diff(job.bags.offsets).max()), job.slots
+        rows = len(job.state.input), len(job.state.output)
+        job.state.extend(*map(lambda n, k: VIRTUAL * capacity(n, k), rows, slots))
+        words, targets = (make_shared(n, k, n + SPARE) for n, k in zip(rows, slots, strict=True))
+        self.shared = words, targets
+        self.batches = [make_batch(job.slots - 1) for _ in range(VIRTUAL)]
         self.counts = [0] * VIRTUAL
         self.threads, self.barrier = threads, threading.Barrier(threads)
 
@@ -273,10 +307,10 @@ class _Rounds:
 
         n, course, tables = len(job.ids), job.course, job.flat()
         for p in mine:
-            self.counts[p] = prepare(first + p, p, job.ids, job.tables, self.batches[p], *self.shared, course)
+            self.counts[p] = prepare(first + p, p, job.ids, job.tables, self.batches[p], *self.shared, course, job.bags)
         self.barrier.wait()
         for p in mine:
-            visit(first + p, p, self.counts[p], n, *tables, self.batches[p], *self.shared, course)
+            visit(first + p, p, self.counts[p], n, *tables, self.batches[p], *self.shared, course, job.bags)
         if number == 0:
             job.shared[3] = job.shared[1]  # all stop after the same round
         self.barrier.wait()
@@ -324,6 +358,7 @@ def hogwild(
     plan: WordPlan,
     state: WordState | None = None,
     *,
+    bags: Bags | None = None,
     progress: Report | None = None,
     stop: threading.Event | None = None,
 ) -> WordState:
@@ -339,6 +374,8 @@ def hogwild(
         The settings. With ``deterministic``, or one thread, they decide the result to the bit.
     state
         Where to go on from; it is changed in place. Without it, training starts anew.
+    bags
+        Rows of the input table that the vectors of words are means of; by default each word is a row.
     progress
         Called about once a second from this thread with ids done, ids in all, and words kept by subsampling.
     stop
@@ -355,14 +392,15 @@ def hogwild(
         The vectors blew up.
     """
     _checked(ids, counts, plan, state)
-    state = state if state is not None else WordState.start(len(counts), plan.dim, plan.seed)
+    extra = _extra(bags, len(counts), state)
+    state = state if state is not None else WordState.start(len(counts), plan.dim, plan.seed, extra)
     ids = ids.view(np.ndarray)
     ids.flags.writeable = False  # of this view: arrays that may be written would compile everything a second time
-    job = _job(np.ascontiguousarray(ids), counts, plan, state)
+    job = _job(np.ascontiguousarray(ids), counts, plan, state, bags)
     threads = min(plan.threads, _most(plan))
     if not plan.deterministic and threads > 1:
         job.hot = min(HOT // (4 * job.course.pitch), len(counts))
-        state.extend(2 * threads * job.hot, 2 * threads * job.hot)
+        state.extend(2 * threads * job.hot if bags is None else 0, 2 * threads * job.hot)
     run: Callable[[_Job, int], None] = _Rounds(job, threads) if plan.deterministic else _free
 
     def body(number: int) -> None:
@@ -385,7 +423,7 @@ def hogwild(
         state.kept += int(job.shared[2])
     if job.failed:
         raise job.failed[0]
-    _sound(job, state.words)
+    _sound(job, len(state.input))
     return state
 
 

@@ -11,11 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from selfsup.method import Bags
 from selfsup.solvers.copies import join
 from selfsup.solvers.draws import BLOCK, Batch, Course, Floats, Ints, Tables, chunk_seed, draw, rate_at, span
 from selfsup.solvers.lanes import LANES, compiled, load, store, sub
 from selfsup.solvers.lanes import add as plus
-from selfsup.solvers.windows import fetch, learn
+from selfsup.solvers.windows import fetch, learn, learn_bags
 
 VIRTUAL = 4  # chunks a round, and so the most threads that help
 SIZE = BLOCK  # ids in a chunk, at most a block: the more, the less often threads wait for one another, and the staler the rows
@@ -50,14 +51,26 @@ def make_shared(words: int, slots: int, first: int) -> Shared:
 
 @compiled(nogil=True)
 def prepare(
-    c: int, p: int, ids: Ints, tables: Tables, batch: Batch, words: Shared, targets: Shared, course: Course
+    c: int,
+    p: int,
+    ids: Ints,
+    tables: Tables,
+    batch: Batch,
+    words: Shared,
+    targets: Shared,
+    course: Course,
+    bags: Bags | None,
 ) -> int:
     """Draw chunk c, the p-th of its round, and note the rows that it meets -> words kept."""
     start, end, _ = span(c, len(ids), course.size)
-    seed, spare, round = chunk_seed(c, course), len(words.met) + p, c // VIRTUAL
+    seed, spare, round = chunk_seed(c, course), len(targets.met) + p, c // VIRTUAL
     _, count, _ = draw(ids, start, end, seed, tables, course.window, course.fixed, course.negative, spare, batch)
     for i in range(count):
-        words.met[batch.word[i], p] = round
+        if bags is None:
+            words.met[batch.word[i], p] = round
+        else:
+            for k in range(bags.offsets[batch.word[i]], bags.offsets[batch.word[i] + 1]):
+                words.met[bags.rows[k], p] = round
         for k in range(batch.groups[i] * 6):
             row = batch.target[i, k]
             if row != spare:
@@ -104,20 +117,30 @@ def visit(
     words: Shared,
     targets: Shared,
     course: Course,
+    bags: Bags | None,
 ) -> None:
     """Learn from chunk c, the p-th of its round, of n ids; rows that others meet are only read."""
-    pitch, round, spare = course.pitch, c // VIRTUAL, len(words.met) + p
+    pitch, round, spare = course.pitch, c // VIRTUAL, len(targets.met) + p
     for i in range(count):
         if i + EARLY < count:
             for k in range(batch.groups[i + EARLY] * 6):
                 fetch(output, batch.target[i + EARLY, k], pitch)
-        batch.word[i] = place(p, np.int64(batch.word[i]), round, input, words, pitch)
+        if bags is None:
+            batch.word[i] = place(p, np.int64(batch.word[i]), round, input, words, pitch)
+        else:
+            for k in range(bags.offsets[batch.word[i]], bags.offsets[batch.word[i] + 1]):
+                place(p, np.int64(bags.rows[k]), round, input, words, pitch)
         for k in range(batch.groups[i] * 6):
             row = np.int64(batch.target[i, k])
             if row != spare:
                 batch.target[i, k] = place(p, row, round, output, targets, pitch)
     start, _, before = span(c, n, course.size)
-    learn(input, output, pitch, batch, count, rate_at(before + start, course), course.window, course.bag)
+    rate = rate_at(before + start, course)
+    if bags is None:
+        learn(input, output, pitch, batch, 0, count, rate, course.window, course.bag)
+    else:
+        slot, base = words.slot[p], words.first + p * words.row.shape[1]
+        learn_bags(input, output, pitch, batch, count, rate, course.window, course.bag, bags, slot, base)
     leave(p, input, words, pitch)
     leave(p, output, targets, pitch)
 

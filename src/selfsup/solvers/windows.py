@@ -17,7 +17,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from selfsup.solvers.copies import Own, borrow, exchange, turn
+from selfsup.method import Bags
+from selfsup.solvers.bags import RUN, compose, hash_table, number, spread, widest
+from selfsup.solvers.copies import Own, borrow, exchange, turn_targets, turn_words
 from selfsup.solvers.draws import Batch, Course, Floats, Ints, Offsets, Tables, chunk_seed, draw, rate_at, span
 from selfsup.solvers.lanes import (
     LANES,
@@ -201,12 +203,14 @@ def move(
 
 
 @compiled()
-def skipgram(input: Floats, output: Floats, pitch: int, batch: Batch, count: int, rate: float, reach: int) -> None:
-    """Learn from `count` windows of up to six targets."""
+def skipgram(
+    input: Floats, output: Floats, pitch: int, batch: Batch, first: int, count: int, rate: float, reach: int
+) -> None:
+    """Learn from windows `first` to `count` of up to six targets."""
     at = np.empty(2 * reach + 2, np.int64)
     gain = np.empty((2 * reach + 2) * 8, np.float32)
     alpha, weight, label = splat16(np.float32(rate)), batch.weight.reshape(-1), batch.label.reshape(-1)
-    for i in range(count):
+    for i in range(first, count):
         n = contexts(i, batch, pitch, at)
         fetch_window(i, count, input, output, pitch, batch, reach)
         if n == 0:
@@ -220,14 +224,14 @@ def skipgram(input: Floats, output: Floats, pitch: int, batch: Batch, count: int
 
 @compiled()
 def skipgram_groups(
-    input: Floats, output: Floats, pitch: int, batch: Batch, count: int, rate: float, reach: int
+    input: Floats, output: Floats, pitch: int, batch: Batch, first: int, count: int, rate: float, reach: int
 ) -> None:
-    """Learn from `count` windows of any number of targets, six at a time, against the contexts as the window found them."""
+    """Learn from windows `first` to `count` of any number of targets, six at a time, against the contexts as they were before."""
     lanes, weight, label = batch.weight.shape[1], batch.weight.reshape(-1), batch.label.reshape(-1)
     at, start = np.empty(2 * reach + 2, np.int64), np.arange(2 * reach + 2) * pitch
     gain, old = np.empty((2 * reach + 2) * 8, np.float32), np.zeros((2 * reach + 2) * pitch, np.float32)
     alpha = splat16(np.float32(rate))
-    for i in range(count):
+    for i in range(first, count):
         n = contexts(i, batch, pitch, at)
         fetch_window(i, count, input, output, pitch, batch, reach)
         for a in range(n):
@@ -244,15 +248,23 @@ def skipgram_groups(
 
 @compiled()
 def cbow(
-    input: Floats, output: Floats, pitch: int, batch: Batch, count: int, rate: float, reach: int, lift: float
+    input: Floats,
+    output: Floats,
+    pitch: int,
+    batch: Batch,
+    first: int,
+    count: int,
+    rate: float,
+    reach: int,
+    lift: float,
 ) -> None:
-    """Learn from `count` windows of any number of targets: one mean of the contexts stands for them all."""
+    """Learn from windows `first` to `count` of any number of targets: one mean of the contexts stands for them all."""
     lanes, weight, label = batch.weight.shape[1], batch.weight.reshape(-1), batch.label.reshape(-1)
     at, gain = np.empty(2 * reach + 2, np.int64), np.empty(16, np.float32)
     mean, change = np.empty(pitch, np.float32), np.empty(pitch, np.float32)
     start = np.zeros(1, np.int64)
     alpha = splat16(np.float32(rate))
-    for i in range(count):
+    for i in range(first, count):
         n = contexts(i, batch, pitch, at)
         fetch_window(i, count, input, output, pitch, batch, reach)
         if n == 0:
@@ -277,15 +289,45 @@ def cbow(
 
 @compiled()
 def learn(
-    input: Floats, output: Floats, pitch: int, batch: Batch, count: int, rate: float, reach: int, bag: float
+    input: Floats, output: Floats, pitch: int, batch: Batch, first: int, count: int, rate: float, reach: int, bag: float
 ) -> None:
-    """Learn from a block of windows."""
+    """Learn from windows `first` to `count` of a block."""
     if bag:
-        cbow(input, output, pitch, batch, count, rate, reach, bag)
+        cbow(input, output, pitch, batch, first, count, rate, reach, bag)
     elif batch.weight.shape[1] == 8:
-        skipgram(input, output, pitch, batch, count, rate, reach)
+        skipgram(input, output, pitch, batch, first, count, rate, reach)
     else:
-        skipgram_groups(input, output, pitch, batch, count, rate, reach)
+        skipgram_groups(input, output, pitch, batch, first, count, rate, reach)
+
+
+@compiled()
+def learn_bags(
+    input: Floats,
+    output: Floats,
+    pitch: int,
+    batch: Batch,
+    count: int,
+    rate: float,
+    reach: int,
+    bag: float,
+    bags: Bags,
+    slot: Ints,
+    base: int,
+) -> None:
+    """Learn from a block of windows whose words are bags of rows: a run of windows at a time; see `solvers/bags.py`."""
+    words = batch.word[:count].copy()  # from here on, batch.word says where a word's vector was composed
+    most = RUN + 2 * reach
+    local, before = np.empty(most * pitch, np.float32), np.empty(most * pitch, np.float32)
+    at, chosen, hashed = np.empty(widest(words, bags), np.int64), np.empty(most, np.int32), hash_table(most)
+    for first in range(0, count, RUN):
+        last = min(first + RUN, count)
+        low, high = first, last
+        for i in range(first, last):
+            low, high = min(low, batch.low[i]), max(high, batch.high[i])
+        n = number(words[low:high], batch.word[low:high], chosen, hashed)
+        compose(chosen[:n], input, pitch, bags, slot, base, local, before, at)
+        learn(local, output, pitch, batch, first, last, rate, reach, bag)
+        spread(chosen[:n], input, pitch, bags, slot, base, local, before, at)
 
 
 @compiled(nogil=True)
@@ -300,11 +342,14 @@ def work(
     last: int,
     course: Course,
     own: Own,
+    bags: Bags | None,
 ) -> int:
     """Learn from chunk after chunk until `last` or a stop -> words kept. shared: [next chunk, stop, kept by all]."""
     kept, since, pitch = 0, 0, course.pitch
-    borrow(input, own.rows, own.copy, own.before, pitch)
+    if bags is None:  # else threads share the rows of the input table, and write them once for a run of windows
+        borrow(input, own.rows, own.copy, own.before, pitch)
     borrow(output, own.rows, own.copy, own.before, pitch)
+    none = np.empty(0, np.int32)  # copies of rows: see `rounds.py`
     while take(shared, 1, 0) == 0:
         c = take(shared, 0, 1)
         if c >= last:
@@ -318,16 +363,23 @@ def work(
                 ids, position, end, seed, tables, course.window, course.fixed, course.negative, spare, batch
             )
             if own.rows:
-                turn(batch, count, own.rows, own.copy)
-            learn(input, output, pitch, batch, count, rate, course.window, course.bag)
+                turn_targets(batch, count, own.rows, own.copy)
+            if bags is None:
+                if own.rows:
+                    turn_words(batch, count, own.rows, own.copy)
+                learn(input, output, pitch, batch, 0, count, rate, course.window, course.bag)
+            else:
+                learn_bags(input, output, pitch, batch, count, rate, course.window, course.bag, bags, none, 0)
             kept_here += count
             since += count
             if since >= own.every:
-                exchange(input, own.rows, own.copy, own.before, pitch)
+                if bags is None:
+                    exchange(input, own.rows, own.copy, own.before, pitch)
                 exchange(output, own.rows, own.copy, own.before, pitch)
                 since = 0
         take(shared, 2, kept_here)
         kept += kept_here
-    exchange(input, own.rows, own.copy, own.before, pitch)
+    if bags is None:
+        exchange(input, own.rows, own.copy, own.before, pitch)
     exchange(output, own.rows, own.copy, own.before, pitch)
     return kept
