@@ -20,7 +20,7 @@ from torch import Tensor
 from selfsup import store, wordevidence
 from selfsup.errors import Interrupted, OptionError
 from selfsup.job import choose_device
-from selfsup.method import Spec
+from selfsup.method import Bags, Spec
 from selfsup.methods.skipgram import Skipgram
 from selfsup.model import build, jsonable
 from selfsup.progress import Progress, duration
@@ -29,6 +29,8 @@ from selfsup.solvers.plan import Plan
 from selfsup.solvers.sgd import measure, sgd, stop_flag
 from selfsup.wordmodel import WordModel
 from selfsup.words.corpus import Corpus, open_corpus
+from selfsup.words.ngrams import NgramVectors
+from selfsup.words.subwords import Subwords
 
 if TYPE_CHECKING:
     from selfsup.solvers.hogwild import WordPlan, WordState
@@ -96,7 +98,8 @@ class WordJob:
     def run(self, folder: Path | None) -> WordModel:
         """Train; nothing is written but the state and the metrics of the run."""
         began, vocabulary = time.perf_counter(), self.corpus.vocabulary
-        spec = Spec((len(vocabulary),), "text", counts=vocabulary.counts)
+        subwords, bags = self._subwords()
+        spec = Spec((len(vocabulary),), "text", counts=vocabulary.counts, bags=bags)
         method = build(self.cls, self.options, spec, self.settings["seed"])
         assert isinstance(method, Skipgram)
         log.info("%s on %s (%s)", self.name, self.corpus.describe(), self.why)
@@ -107,20 +110,31 @@ class WordJob:
             windows, bar = Windows(self.ids, method.window), Progress(self.settings["progress"])
             device = choose_device(self.settings["device"])
             records = sgd(method, windows, self.held, plan, device, bar, checkpoint, keep)
-            vectors = method.input.detach().cpu().numpy()
         else:
             plan = self._word_plan()
-            records, vectors = self._hogwild(
-                method, plan, self._checkpoint(folder, asdict(replace(plan, threads=1))), keep
+            records = self._hogwild(
+                method, bags, plan, self._checkpoint(folder, asdict(replace(plan, threads=1))), keep
             )
+        vectors, ngrams = np.ascontiguousarray(method.table().cpu().numpy()), None
+        if subwords is not None and bags is not None:
+            rows = method.input.detach().cpu().numpy()
+            ngrams = NgramVectors.used(subwords, bags.rows, rows, len(vocabulary))
         config = self._config(asdict(plan), vectors.shape, records)
         config["seconds"] = time.perf_counter() - began
-        model = WordModel(vocabulary.words, vectors, vocabulary.counts, config, records)
+        model = WordModel(vocabulary.words, vectors, vocabulary.counts, config, records, ngrams=ngrams)
         if self.settings["evaluate"]:
             model.evaluation, model.pictures = wordevidence.gather(
                 model, self.ids, method.window, records[0], records[-1], held_out=self.held_out
             )
         return model
+
+    def _subwords(self) -> tuple[Subwords, Bags] | tuple[None, None]:
+        """Which n-grams words have, and the rows of each word, where the option is set."""
+        if not self.options["subwords"]:
+            return None, None
+        shortest, longest = self.options["ngrams"]
+        subwords, words = Subwords(shortest, longest, self.options["buckets"]), self.corpus.vocabulary.words
+        return subwords, Bags(*subwords.bags(words), len(words) + subwords.buckets)
 
     def _word_plan(self) -> WordPlan:
         from selfsup.solvers.hogwild import WordPlan
@@ -150,12 +164,13 @@ class WordJob:
         return Checkpoint(folder / store.RESUME, identity, self.settings["checkpoint_every"])
 
     def _hogwild(
-        self, method: Skipgram, plan: WordPlan, checkpoint: Checkpoint | None, keep: Any
-    ) -> tuple[list[dict[str, Any]], np.ndarray]:
+        self, method: Skipgram, bags: Bags | None, plan: WordPlan, checkpoint: Checkpoint | None, keep: Any
+    ) -> list[dict[str, Any]]:
         """Run the fast solver in slices: after each the state is whole, the declared loss is measured, and it can be saved."""
         from selfsup.solvers.hogwild import WordState, hogwild
 
-        state = WordState.start(len(self.corpus.vocabulary), plan.dim, plan.seed)
+        extra = len(method.input) - len(method.output)
+        state = WordState.start(len(self.corpus.vocabulary), plan.dim, plan.seed, extra)
         probe = self.held[torch.from_numpy(_spread(len(self.held), PROBE))]
         _share(method, state)
         records, spent = [measure(method, probe, 0)], 0.0
@@ -177,7 +192,7 @@ class WordJob:
                     if interrupted.is_set() or seconds > RECORD:
                         pause.set()  # noqa: B023
 
-                state = hogwild(self.ids, counts, plan, state, progress=tick, stop=pause)
+                state = hogwild(self.ids, counts, plan, state, bags=bags, progress=tick, stop=pause)
                 _share(method, state)
                 seconds = time.perf_counter() - began
                 spent += seconds
@@ -194,7 +209,7 @@ class WordJob:
                     raise Interrupted(f"stopped at {state.done / total:.0%} of the training")
         bar.close()
         self.spent = spent
-        return records, np.ascontiguousarray(state.input)
+        return records
 
     def _raw(self, ids: int) -> float:
         """Words of the text that so many ids stand for: rare words have none."""
@@ -211,6 +226,7 @@ class WordJob:
 
     def _config(self, plan: dict[str, Any], shape: tuple[int, ...], records: list[dict[str, Any]]) -> dict[str, Any]:
         corpus, size = self.corpus, int(shape[0])
+        extra = self.options["buckets"] if self.options["subwords"] else 0
         held = len(self.held) if self.held_out else 0
         little = "too little text to hold any out: loss and gap are measured on text that was learnt from"
         return {
@@ -229,8 +245,8 @@ class WordJob:
                 "bad": 0,
             },
             "width": int(shape[1]),
-            "parameters": 2 * size * int(shape[1]),
-            "net": f"two tables of {size:,} words x {shape[1]}",
+            "parameters": (2 * size + extra) * int(shape[1]),
+            "net": f"two tables of {size:,} words x {shape[1]}" + (f", {extra:,} rows of n-grams" if extra else ""),
             "why": self.why,
             "summary": (self.cls.__doc__ or "").strip().split("\n")[0],
             "hides": self.cls.hides,
@@ -255,6 +271,7 @@ def fit_words(
     for word in ("labels", "label_column", "size", "limit", "holdout"):
         if settings[word] is not None:
             raise OptionError(f"option '{word}' means nothing for text; leave it out")
+    cls(**options)  # what is wrong among them is said before the text is read
     chosen = {
         key: options[key] for key in ("column", "lower", "encoding", "min_count", "max_vocab", "phrases", "threads")
     }

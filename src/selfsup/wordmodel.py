@@ -13,6 +13,7 @@ from selfsup.errors import RunError
 from selfsup.report import card, page
 from selfsup.words import WordVectors
 from selfsup.words.formats import Table, holds_vectors, write_folder
+from selfsup.words.ngrams import NgramVectors
 
 
 class WordModel(WordVectors):
@@ -45,15 +46,16 @@ class WordModel(WordVectors):
         config: dict[str, Any],
         records: list[dict[str, Any]],
         folder: Path | None = None,
+        ngrams: NgramVectors | None = None,
     ) -> None:
-        super().__init__(words, vectors, counts)
+        super().__init__(words, vectors, counts, ngrams)
         self.config, self.folder = config, folder
         self.start, self.history = (records[0] if records else {}), records[1:]
         self.pictures: dict[str, np.ndarray] = {}
 
     def write(self, folder: Path) -> None:
         """Write every file of a run folder into a folder that exists."""
-        write_folder(folder, Table(self.words, self.vectors, self.counts))
+        write_folder(folder, Table(self.words, self.vectors, self.counts, self.ngrams))
         store.write_lines(folder / store.METRICS, [self.start, *self.history])
         store.write_json(folder / store.CONFIG, self.config)
         if self.pictures:
@@ -113,7 +115,8 @@ def load_words(folder: Path) -> WordModel:
     config = store.read_json(folder, store.CONFIG)
     if not isinstance(config, dict) or not isinstance(config.get("method"), str):
         raise RunError(f"{folder / store.CONFIG} is not a configuration of selfsup: it names no method")
-    model = WordModel(vectors.words, vectors.vectors, vectors.counts, config, store.read_metrics(folder), folder)
+    records = store.read_metrics(folder)
+    model = WordModel(vectors.words, vectors.vectors, vectors.counts, config, records, folder, vectors.ngrams)
     if (folder / store.EVALUATION).is_file():
         model.evaluation = store.read_json(folder, store.EVALUATION)
         if not isinstance(model.evaluation, dict):
