@@ -255,7 +255,10 @@ USAGE = [
     (["fit", "x.npy", "--seed", "9" * 30], "'--seed' must be a whole number from 0 to 4294967295"),
     (["fit", "x.npy", "--hidden", "8,x"], "'--hidden' must be a list of values, each a whole number at least 1"),
     (["fit", "x.npy", "--hidden", ""], "'--hidden'"),
-    (["fit", "x.npy", "--solver", "exat"], "one of 'sgd', 'exact', 'hogwild'; got 'exat'; did you mean 'exact'?"),
+    (
+        ["fit", "x.npy", "--solver", "exat"],
+        "one of 'sgd', 'exact', 'hogwild', 'batched'; got 'exat'; did you mean 'exact'?",
+    ),
     (["fit", "x.npy", "--on-bad", "ignore"], "'--on-bad' must be one of 'stop', 'skip'"),
     (["fit", "x.npy", "--device", "gpu9"], "there is no 'gpu9' here; use auto"),
     (["fit", "x.npy", "--resume"], "--resume needs the --out"),

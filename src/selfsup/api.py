@@ -37,7 +37,7 @@ def fit(
     warmup: Annotated[float, Range(0, 1, open_high=True)] = 0.05,
     clip: Annotated[float, Positive] | None = None,
     patience: Annotated[int, Range(1)] | None = None,
-    solver: Literal["sgd", "exact", "hogwild"] | None = None,
+    solver: Literal["sgd", "exact", "hogwild", "batched"] | None = None,
     seed: Annotated[int, Range(0, 2**32 - 1)] = 0,
     device: str = "auto",
     precision: Literal["auto", "float32", "bfloat16"] = "auto",
@@ -84,8 +84,8 @@ def fit(
     patience
         Stop after so many epochs without a lower held-out loss, and take the best epoch's weights.
     solver
-        sgd; exact: the closed form, where there is one; hogwild: the threads of the word vectors; by default as the method
-        prefers.
+        sgd; exact: the closed form, where there is one; of word vectors hogwild: threads of the CPU, or batched: blocks of
+        windows on any device; by default as the method prefers, and batched for word vectors on a GPU.
     seed
         Of everything random.
     device

@@ -57,8 +57,8 @@ class Job:
         self.dataset, self.name, self.cls = dataset, name, method
         self.options, self.settings, self.why = options, settings, why
         self.solver: str = settings["solver"] or method.solver
-        if self.solver == "hogwild":
-            raise OptionError(f"option 'solver': hogwild is for word vectors; method '{name}' takes sgd")
+        if self.solver in ("hogwild", "batched"):
+            raise OptionError(f"option 'solver': {self.solver} is for word vectors; method '{name}' takes sgd")
         self.device = choose_device(settings["device"])
         count = self._heldout_rows()
         self.train_rows, self.test_rows = held_out(len(dataset), count, settings["seed"])

@@ -139,7 +139,9 @@ class Recipe(TypedDict, total=False):
 class Method(nn.Module):
     """Base of every method. A constructor takes the options only; what depends on the data is made in `build`."""
 
-    solver: ClassVar[Literal["sgd", "exact", "hogwild"]] = "sgd"  # the preferred way to solve the declared problem
+    solver: ClassVar[Literal["sgd", "exact", "hogwild", "batched"]] = (
+        "sgd"  # the preferred way to solve the declared problem
+    )
     batch_coupled: bool = False  # True if the loss compares samples with each other
     kinds: ClassVar[tuple[str, ...]] = ("image", "vector")  # the data it can learn from
     hides: ClassVar[str] = "part of the sample"  # for people: what is hidden

@@ -7,8 +7,10 @@ import os
 import platform
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,16 +86,26 @@ class WordJob:
             corpus, name, method, options, settings, why,
         )  # fmt: skip
         soft = options["objective"] == "softmax"
-        self.solver = settings["solver"] or ("sgd" if soft else method.solver)
-        if self.solver == "exact" or (soft and self.solver == "hogwild"):
+        self.device = choose_device(settings["device"])
+        self.solver = settings["solver"] or ("sgd" if soft else self._fast())
+        if self.solver == "exact" or (soft and self.solver in ("hogwild", "batched")):
             raise OptionError(
                 f"option 'solver': {name} with objective '{options['objective']}' has no '{self.solver}'; use sgd"
+            )
+        if self.solver == "hogwild" and settings["device"] not in ("auto", "cpu"):
+            other = "leave out deterministic" if options["deterministic"] else "use solver batched"
+            raise OptionError(
+                f"option 'device': hogwild runs on the CPU, not on '{settings['device']}'; leave device out, or {other}"
             )
         cut = len(corpus.ids) - min(int(len(corpus.ids) * HELD_SHARE), HELD_WORDS)
         window = options["window"]
         self.ids, held = corpus.ids[:cut], Windows(corpus.ids[cut:], window)
         self.held_out = len(held) >= PROBE // 10
         self.held = held if self.held_out else Windows(self.ids[: 10 * PROBE], window)
+
+    def _fast(self) -> str:
+        """The method's solver on a CPU; on another device the one that runs there, but where determinism is asked for."""
+        return self.cls.solver if self.device.type == "cpu" or self.options["deterministic"] else "batched"
 
     def run(self, folder: Path | None) -> WordModel:
         """Train; nothing is written but the state and the metrics of the run."""
@@ -106,20 +118,19 @@ class WordJob:
         keep = (lambda records: store.write_lines(folder / store.METRICS, records)) if folder else None
         if self.solver == "sgd":
             plan: Any = self._sgd_plan()
+            more: dict[str, Any] = {}
             checkpoint = self._checkpoint(folder, asdict(plan))
             windows, bar = Windows(self.ids, method.window), Progress(self.settings["progress"])
-            device = choose_device(self.settings["device"])
-            records = sgd(method, windows, self.held, plan, device, bar, checkpoint, keep)
+            records = sgd(method, windows, self.held, plan, self.device, bar, checkpoint, keep)
         else:
-            plan = self._word_plan()
-            records = self._hogwild(
-                method, bags, plan, self._checkpoint(folder, asdict(replace(plan, threads=1))), keep
-            )
+            plan, solve, more = self._word_plan(), *self._in_slices(bags)
+            checkpoint = self._checkpoint(folder, asdict(replace(plan, threads=1)) | more)
+            records = self._sliced(method, plan, solve, checkpoint, keep)
         vectors, ngrams = np.ascontiguousarray(method.table().cpu().numpy()), None
         if subwords is not None and bags is not None:
             rows = method.input.detach().cpu().numpy()
             ngrams = NgramVectors.used(subwords, bags.rows, rows, len(vocabulary))
-        config = self._config(asdict(plan), vectors.shape, records)
+        config = self._config(asdict(plan) | more, vectors.shape, records)
         config["seconds"] = time.perf_counter() - began
         model = WordModel(vocabulary.words, vectors, vocabulary.counts, config, records, ngrams=ngrams)
         if self.settings["evaluate"]:
@@ -163,11 +174,28 @@ class WordJob:
         identity["data"] = self.corpus.fingerprint
         return Checkpoint(folder / store.RESUME, identity, self.settings["checkpoint_every"])
 
-    def _hogwild(
-        self, method: Skipgram, bags: Bags | None, plan: WordPlan, checkpoint: Checkpoint | None, keep: Any
+    def _in_slices(self, bags: Bags | None) -> tuple[Callable[..., WordState], dict[str, Any]]:
+        """The solver that can stop and go on, and what it decides besides the plan."""
+        if self.solver == "hogwild":
+            from selfsup.solvers.hogwild import hogwild
+
+            return partial(hogwild, bags=bags), {}
+        from selfsup.solvers.batched import batched, block_size
+
+        counts, asked = self.corpus.vocabulary.counts, self.settings["batch_size"]
+        block = asked or block_size(counts, self._word_plan(), len(self.ids))
+        return partial(batched, device=self.device, block=block), {"batch_size": block, "device": self.device.type}
+
+    def _sliced(
+        self,
+        method: Skipgram,
+        plan: WordPlan,
+        solve: Callable[..., WordState],
+        checkpoint: Checkpoint | None,
+        keep: Any,
     ) -> list[dict[str, Any]]:
-        """Run the fast solver in slices: after each the state is whole, the declared loss is measured, and it can be saved."""
-        from selfsup.solvers.hogwild import WordState, hogwild
+        """Run a solver in slices: after each the state is whole, the declared loss is measured, and it can be saved."""
+        from selfsup.solvers.hogwild import WordState
 
         extra = len(method.input) - len(method.output)
         state = WordState.start(len(self.corpus.vocabulary), plan.dim, plan.seed, extra)
@@ -192,7 +220,7 @@ class WordJob:
                     if interrupted.is_set() or seconds > RECORD:
                         pause.set()  # noqa: B023
 
-                state = hogwild(self.ids, counts, plan, state, bags=bags, progress=tick, stop=pause)
+                state = solve(self.ids, counts, plan, state, progress=tick, stop=pause)
                 _share(method, state)
                 seconds = time.perf_counter() - began
                 spent += seconds
@@ -210,6 +238,12 @@ class WordJob:
         bar.close()
         self.spent = spent
         return records
+
+    def _hardware(self, plan: dict[str, Any]) -> str:
+        if self.solver != "hogwild" and self.device.type == "cuda":
+            return torch.cuda.get_device_name(self.device)
+        threads = plan["threads"] if self.solver == "hogwild" else torch.get_num_threads()
+        return f"{platform.processor() or platform.machine()}, {threads} threads"
 
     def _raw(self, ids: int) -> float:
         """Words of the text that so many ids stand for: rare words have none."""
@@ -253,7 +287,7 @@ class WordJob:
             "decodes": False,
             "notes": [] if self.held_out else [little],
             "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
-            "hardware": f"{platform.processor() or platform.machine()}, {plan.get('threads', torch.get_num_threads())} threads",
+            "hardware": self._hardware(plan),
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
         }
 

@@ -137,9 +137,7 @@ def _aligned(rows: int, dim: int) -> Floats:
     return memory[start : start + rows * pitch].reshape(rows, pitch)
 
 
-def _checked(
-    ids: npt.NDArray[np.int32], counts: npt.NDArray[np.int64], plan: WordPlan, state: WordState | None
-) -> None:
+def checked(ids: npt.NDArray[np.int32], counts: npt.NDArray[np.int64], plan: WordPlan, state: WordState | None) -> None:
     """What a kernel without bounds checks must be able to rely on."""
     if ids.ndim != 1 or ids.dtype != np.int32:
         raise DataError(f"ids must be (N,) int32, not {ids.shape} {ids.dtype}")
@@ -391,7 +389,7 @@ def hogwild(
     TrainingError
         The vectors blew up.
     """
-    _checked(ids, counts, plan, state)
+    checked(ids, counts, plan, state)
     extra = _extra(bags, len(counts), state)
     state = state if state is not None else WordState.start(len(counts), plan.dim, plan.seed, extra)
     ids = ids.view(np.ndarray)
