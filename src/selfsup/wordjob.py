@@ -92,8 +92,12 @@ class WordJob:
             raise OptionError(
                 f"option 'solver': {name} with objective '{options['objective']}' has no '{self.solver}'; use sgd"
             )
+        if self.solver == "batched" and (options["subwords"] or options["objective"] != "negative"):
+            raise OptionError(
+                "option 'solver': batched has neither subwords nor objective 'hierarchical'; use hogwild, on the CPU"
+            )
         if self.solver == "hogwild" and settings["device"] not in ("auto", "cpu"):
-            other = "leave out deterministic" if options["deterministic"] else "use solver batched"
+            other = "use solver batched, which has no deterministic, subwords or objective hierarchical"
             raise OptionError(
                 f"option 'device': hogwild runs on the CPU, not on '{settings['device']}'; leave device out, or {other}"
             )
@@ -104,8 +108,9 @@ class WordJob:
         self.held = held if self.held_out else Windows(self.ids[: 10 * PROBE], window)
 
     def _fast(self) -> str:
-        """The method's solver on a CPU; on another device the one that runs there, but where determinism is asked for."""
-        return self.cls.solver if self.device.type == "cpu" or self.options["deterministic"] else "batched"
+        """The method's solver; on a device that was named the one that runs there, where it can what is asked for."""
+        able = not (self.options["deterministic"] or self.options["subwords"] or self.options["objective"] == "hierarchical")
+        return "batched" if able and self.device.type != "cpu" and self.settings["device"] != "auto" else self.cls.solver
 
     def run(self, folder: Path | None) -> WordModel:
         """Train; nothing is written but the state and the metrics of the run."""
