@@ -347,8 +347,8 @@ def test_both_solvers_solve_one_problem(corpus):
 @pytest.mark.parametrize("more", [{"threads": 1}, {"deterministic": True, "threads": 2}], ids=str)
 def test_an_interrupted_run_goes_on(corpus, tmp_path, monkeypatch, more):
     from selfsup import wordjob
-    from selfsup.solvers.checkpoint import Checkpoint
     from selfsup.solvers import hogwild as solver
+    from selfsup.solvers.checkpoint import Checkpoint
 
     arguments = SMALL | {"epochs": 200} | more
     whole = selfsup.fit(corpus, "cbow", **arguments)

@@ -85,7 +85,7 @@ def fit(
         Stop after so many epochs without a lower held-out loss, and take the best epoch's weights.
     solver
         sgd; exact: the closed form, where there is one; of word vectors hogwild: threads of the CPU, or batched: blocks of
-        windows on any device; by default as the method prefers, and batched for word vectors on a GPU.
+        windows on any device; by default as the method prefers, and batched for word vectors where a device is named.
     seed
         Of everything random.
     device

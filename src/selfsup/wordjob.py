@@ -109,8 +109,12 @@ class WordJob:
 
     def _fast(self) -> str:
         """The method's solver; on a device that was named the one that runs there, where it can what is asked for."""
-        able = not (self.options["deterministic"] or self.options["subwords"] or self.options["objective"] == "hierarchical")
-        return "batched" if able and self.device.type != "cpu" and self.settings["device"] != "auto" else self.cls.solver
+        able = not (
+            self.options["deterministic"] or self.options["subwords"] or self.options["objective"] == "hierarchical"
+        )
+        return (
+            "batched" if able and self.device.type != "cpu" and self.settings["device"] != "auto" else self.cls.solver
+        )
 
     def run(self, folder: Path | None) -> WordModel:
         """Train; nothing is written but the state and the metrics of the run."""
