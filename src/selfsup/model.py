@@ -287,11 +287,14 @@ def encode_batches(
 def jsonable(options: Mapping[str, Any]) -> dict[str, Any]:
     """Options as they stand in ``config.json``; a module or a function is named, since neither is saved."""
 
+    def module_of(value: Any) -> str:
+        return getattr(value, "__module__", None) or type(value).__module__  # str.split, say, has none
+
     def plain(value: Any) -> Any:
         if isinstance(value, nn.Module):
             return {"module": f"{type(value).__module__}:{type(value).__qualname__}"}
         if callable(value):
-            return {"function": f"{value.__module__}:{getattr(value, '__qualname__', type(value).__qualname__)}"}
+            return {"function": f"{module_of(value)}:{getattr(value, '__qualname__', type(value).__qualname__)}"}
         return list(value) if isinstance(value, tuple) else value
 
     named = {name: plain(value) for name, value in options.items()}

@@ -67,7 +67,8 @@ class Option:
     def metavar(self) -> str:
         """What stands for the value on the command line: N, X, {adamw,sgd}, or the last word of the option's name."""
         found = _kinds(self.annotation)
-        names = [shown for kind, shown in ((int, "N"), (float, "X"), (tuple, "N,N,...")) if kind in found]
+        listing = "WORD,WORD,..." if str in get_args(self.annotation) else "N,N,..."
+        names = [shown for kind, shown in ((int, "N"), (float, "X"), (tuple, listing)) if kind in found]
         listed = [str(value) for value in choices(self.annotation)] if tuple not in found else []
         if not names and not listed:
             return self.name.split("_")[-1].upper()
@@ -220,6 +221,8 @@ def allowed(annotation: Any) -> str:
         inner = args[0] if args else Any
         fixed = f"{len(args)} values" if origin is tuple and Ellipsis not in args else "a list of values"
         return f"{fixed}, each {allowed(inner)}"
+    if origin is Callable:
+        return "a function"
     names = {int: "a whole number", float: "a number", bool: "true or false", str: "a word", type(None): "none"}
     return names.get(annotation, getattr(annotation, "__name__", str(annotation)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import platform
 import threading
@@ -20,7 +21,7 @@ import torch
 from torch import Tensor
 
 from selfsup import store, wordevidence
-from selfsup.errors import Interrupted, OptionError
+from selfsup.errors import Interrupted, OptionError, TrainingError
 from selfsup.job import choose_device
 from selfsup.method import Bags, Spec
 from selfsup.methods.skipgram import Skipgram
@@ -28,9 +29,10 @@ from selfsup.model import build, jsonable
 from selfsup.progress import Progress, duration
 from selfsup.solvers.checkpoint import Checkpoint
 from selfsup.solvers.plan import Plan
-from selfsup.solvers.sgd import measure, sgd, stop_flag
+from selfsup.solvers.sgd import GAP_ROWS, measure, sgd, stop_flag
 from selfsup.wordmodel import WordModel
 from selfsup.words.corpus import Corpus, open_corpus
+from selfsup.words.learnable import check_learnable, check_memory, without_absent
 from selfsup.words.ngrams import NgramVectors
 from selfsup.words.subwords import Subwords
 
@@ -41,6 +43,10 @@ EPOCHS, LR, SGD_LR = 5, 0.05, 5e-3
 HELD_SHARE, HELD_WORDS = 0.01, 20_000  # the end of the text, which is never trained on
 PROBE = 1_000  # windows on which loss and gap are measured
 RECORD = 2.0  # seconds between two records
+ABSURD = 10.0  # times the loss before training: no text is guessed so badly but by vectors that have blown up
+FEW = 0.1  # share of the words that should be left after sub-sampling
+OF_TEXT = ("column", "lower", "encoding", "tokens", "min_count", "max_vocab", "keep", "phrases", "phrase_threshold",
+           "phrase_score", "threads")  # fmt: skip
 log = logging.getLogger("selfsup")
 
 
@@ -106,6 +112,8 @@ class WordJob:
         self.ids, held = corpus.ids[:cut], Windows(corpus.ids[cut:], window)
         self.held_out = len(held) >= PROBE // 10
         self.held = held if self.held_out else Windows(self.ids[: 10 * PROBE], window)
+        self.began = time.perf_counter()
+        check_learnable(corpus, self.ids)
 
     def _fast(self) -> str:
         """The method's solver; on a device that was named the one that runs there, where it can what is asked for."""
@@ -118,13 +126,19 @@ class WordJob:
 
     def run(self, folder: Path | None) -> WordModel:
         """Train; nothing is written but the state and the metrics of the run."""
-        began, vocabulary = time.perf_counter(), self.corpus.vocabulary
+        vocabulary = self.corpus.vocabulary
+        self._check_memory(saved=folder is not None)
         subwords, bags = self._subwords()
         spec = Spec((len(vocabulary),), "text", counts=vocabulary.counts, bags=bags)
         method = build(self.cls, self.options, spec, self.settings["seed"])
         assert isinstance(method, Skipgram)
         log.info("%s on %s (%s)", self.name, self.corpus.describe(), self.why)
-        keep = (lambda records: store.write_lines(folder / store.METRICS, records)) if folder else None
+
+        def keep(records: list[dict[str, Any]]) -> None:
+            self._check_sane(records)
+            if folder is not None:
+                store.write_lines(folder / store.METRICS, records)
+
         if self.solver == "sgd":
             plan: Any = self._sgd_plan()
             more: dict[str, Any] = {}
@@ -140,7 +154,8 @@ class WordJob:
             rows = method.input.detach().cpu().numpy()
             ngrams = NgramVectors.used(subwords, bags.rows, rows, len(vocabulary))
         config = self._config(asdict(plan) | more, vectors.shape, records)
-        config["seconds"] = time.perf_counter() - began
+        config["notes"] += self._remarks(method, records)
+        config["seconds"] = time.perf_counter() - self.began
         model = WordModel(vocabulary.words, vectors, vocabulary.counts, config, records, ngrams=ngrams)
         if self.settings["evaluate"]:
             model.evaluation, model.pictures = wordevidence.gather(
@@ -156,6 +171,43 @@ class WordJob:
         subwords, words = Subwords(shortest, longest, self.options["buckets"]), self.corpus.vocabulary.words
         return subwords, Bags(*subwords.bags(words), len(words) + subwords.buckets)
 
+    def _check_memory(self, saved: bool) -> None:
+        """Say before anything is made that it does not fit in memory."""
+        from selfsup.solvers import footprint
+
+        words, dim, window = len(self.corpus.vocabulary), self.options["dim"], self.options["window"]
+        if self.solver == "sgd":
+            rows, softmax = max(self._sgd_plan().batch_size, GAP_ROWS), self.options["objective"] == "softmax"
+            size = footprint.of_descent(words, dim, rows, softmax=softmax, saved=saved)
+        else:
+            rows, size = _probed(window), footprint.of_hogwild(words, self._word_plan(), saved=saved)
+        check_memory(size + footprint.of_windows(rows, window, dim), words, dim)
+
+    def _check_sane(self, records: list[dict[str, Any]]) -> None:
+        """Raise `TrainingError` where the loss says that the vectors blew up, though they are numbers still."""
+        from selfsup.solvers.hogwild import too_high
+
+        start, now = records[0]["heldout"], records[-1]["heldout"]
+        figures = [value for value in records[-1].values() if isinstance(value, float)]
+        if not all(map(math.isfinite, figures)) or now > ABSURD * start > 0:
+            usual = SGD_LR if self.solver == "sgd" else LR
+            said = too_high(self.settings["lr"] or usual, usual)
+            raise TrainingError(f"the loss went up from {start:.4g} to {now:.4g}: {said}")
+
+    def _remarks(self, method: Skipgram, records: list[dict[str, Any]]) -> list[str]:
+        """What a user should know of a run that ended well."""
+        said, counts = [], torch.from_numpy(self.corpus.vocabulary.counts).double()
+        left = float((counts * method.stays.cpu()).sum() / counts.sum())
+        if left < FEW:
+            said.append(
+                f"of so few words {left:.1%} are left by --sample {self.options['sample']:g}; --sample 0 learns from all"
+            )
+        if records[-1]["heldout"] > records[0]["heldout"]:
+            said.append(
+                "the loss is higher than before training; train at a lower --lr, on more text, or for fewer --epochs"
+            )
+        return said
+
     def _word_plan(self) -> WordPlan:
         from selfsup.solvers.hogwild import WordPlan
 
@@ -164,7 +216,7 @@ class WordJob:
             dim=options["dim"], window=options["window"], negative=options["negative"], sample=options["sample"],
             epochs=settings["epochs"] or EPOCHS, lr=settings["lr"] or LR, threads=options["threads"] or _cores(),
             seed=settings["seed"], deterministic=options["deterministic"], architecture=self.cls.architecture,
-            objective=options["objective"],
+            objective=options["objective"], fixed_window=options["fixed_window"],
         )  # fmt: skip
 
     def _sgd_plan(self) -> Plan:
@@ -208,7 +260,7 @@ class WordJob:
 
         extra = len(method.input) - len(method.output)
         state = WordState.start(len(self.corpus.vocabulary), plan.dim, plan.seed, extra)
-        probe = self.held[torch.from_numpy(_spread(len(self.held), PROBE))]
+        probe = self.held[torch.from_numpy(_spread(len(self.held), _probed(plan.window)))]
         _share(method, state)
         records, spent = [measure(method, probe, 0)], 0.0
         if checkpoint and (saved := checkpoint.load()) is not None:
@@ -236,8 +288,7 @@ class WordJob:
                 record = measure(method, probe, 0) | {"epoch": round(state.done / len(self.ids), 3), "seconds": seconds}
                 record["samples_per_second"] = self._raw(state.done - before) / max(seconds, 1e-9)
                 records.append(record)
-                if keep:
-                    keep(records)
+                keep(records)
                 if checkpoint and (interrupted.is_set() or checkpoint.due()) and state.done < total:
                     facts = {"done": state.done, "kept": state.kept, "records": records, "spent": spent}
                     checkpoint.save({"input": torch.tensor(state.input), "output": torch.tensor(state.output)}, facts)
@@ -315,16 +366,24 @@ def fit_words(
         if settings[word] is not None:
             raise OptionError(f"option '{word}' means nothing for text; leave it out")
     cls(**options)  # what is wrong among them is said before the text is read
-    chosen = {
-        key: options[key] for key in ("column", "lower", "encoding", "min_count", "max_vocab", "phrases", "threads")
-    }
-    return WordJob(open_corpus(data, progress=settings["progress"], **chosen), name, cls, options, settings, why)
+    if settings["epochs"] == 0:
+        raise OptionError("option 'epochs' must be at least 1 for text; got 0")
+    began = time.perf_counter()
+    corpus = open_corpus(data, progress=settings["progress"], **{key: options[key] for key in OF_TEXT})
+    job = WordJob(without_absent(corpus), name, cls, options, settings, why)
+    job.began = began
+    return job
 
 
 def _share(method: Skipgram, state: WordState) -> None:
     """Let the declared problem look at the solver's own tables."""
     method.input.data = torch.from_numpy(state.input)
     method.output.data = torch.from_numpy(state.output)
+
+
+def _probed(window: int) -> int:
+    """On how many windows loss and gap are measured: fewer of large ones, as it is the words in them that count."""
+    return max(PROBE // 20, min(PROBE, 10 * PROBE // window))
 
 
 def _spread(rows: int, most: int) -> np.ndarray:

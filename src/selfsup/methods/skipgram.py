@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import numpy as np
@@ -37,6 +38,8 @@ class Skipgram(Method):
         Width of a word's vector.
     window
         Words to either side that can be neighbours; how many are is drawn anew for each word, from 1 to window.
+    fixed_window
+        All words within the window are neighbours: nearer ones count no more than others.
     negative
         Words drawn at random beside each word, shared by its neighbours; for the objective of that name.
     sample
@@ -60,6 +63,15 @@ class Skipgram(Method):
         Rows that n-grams are hashed to; fewer take less memory, and more of them share a row.
     phrases
         Passes that join words which belong together: 1 gives pairs, 2 up to four words.
+    phrase_threshold
+        Score above which two words are joined; 0.5 of npmi and 100 of original where it is not given.
+    phrase_score
+        npmi: from -1 to 1. original: that of word2vec.
+    tokens
+        What a word is: words (letters, digits, underscores, apostrophes within), space (what stands between white space), a
+        regular expression, or in Python a function from a line to its words.
+    keep
+        Words that are always in, however rare; those that do not occur at all are left out.
     lower
         Lower-case the text.
     encoding
@@ -86,18 +98,23 @@ class Skipgram(Method):
     def __init__(
         self,
         dim: Annotated[int, Range(1)] = 100,
-        window: Annotated[int, Range(1)] = 5,
-        negative: Annotated[int, Range(1)] = 5,
+        window: Annotated[int, Range(1, 1000)] = 5,
+        fixed_window: bool = False,
+        negative: Annotated[int, Range(1, 100)] = 5,
         sample: Annotated[float, Range(0)] = 1e-4,
         min_count: Annotated[int, Range(1)] = 5,
         max_vocab: Annotated[int, Range(2)] | None = None,
         objective: Literal["negative", "hierarchical", "softmax"] = "negative",
-        threads: Annotated[int, Range(1)] | None = None,
+        threads: Annotated[int, Range(1, 1024)] | None = None,
         deterministic: bool = False,
         subwords: bool = False,
         ngrams: tuple[Annotated[int, Range(1, 100)], Annotated[int, Range(1, 100)]] = (3, 6),
         buckets: Annotated[int, Range(1, 2**24)] = 2**19,
         phrases: Annotated[int, Range(0, 4)] = 0,
+        phrase_threshold: float | None = None,
+        phrase_score: Literal["npmi", "original"] = "npmi",
+        tokens: str | Callable[[str], Iterable[str]] = "words",
+        keep: tuple[str, ...] = (),
         lower: bool = True,
         encoding: str = "utf-8",
         column: str | None = None,
@@ -109,6 +126,8 @@ class Skipgram(Method):
         self.min_count, self.max_vocab, self.objective = min_count, max_vocab, objective
         self.threads, self.deterministic = threads, deterministic
         self.subwords, self.ngrams, self.buckets = subwords, ngrams, buckets
+        self.fixed_window, self.tokens, self.keep = fixed_window, tokens, keep
+        self.phrase_threshold, self.phrase_score = phrase_threshold, phrase_score
         self.phrases, self.lower, self.encoding, self.column = phrases, lower, encoding, column
 
     def build(self, spec: Spec) -> None:
@@ -153,10 +172,11 @@ class Skipgram(Method):
         return middle, Neighbours(words, used, self.draw(len(x), rng, x.device))
 
     def around(self, x: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """The middle (B,), the neighbours (B, 2 w), and which of them are used: within a random window, and kept."""
+        """The middle (B,), the neighbours (B, 2 w), and which of them are used: in a window of random reach, and kept."""
         half = x.shape[1] // 2
         middle, words = x[:, half], torch.cat([x[:, :half], x[:, half + 1 :]], 1)
-        reach = torch.randint(1, half + 1, (len(x), 1), generator=rng, device=x.device)
+        nearest = half if self.fixed_window else 1
+        reach = torch.randint(nearest, half + 1, (len(x), 1), generator=rng, device=x.device)
         far = torch.cat([torch.arange(half, 0, -1), torch.arange(1, half + 1)]).to(x.device)
         there = words >= 0
         words = words.clamp(min=0)

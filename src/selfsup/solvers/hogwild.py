@@ -344,10 +344,13 @@ def _sound(job: _Job, rows: int) -> None:
         for first in range(0, min(rows, len(table)), 65536):
             part = table[first : min(first + 65536, rows)]
             if not float(np.abs(part).max()) < HUGE:
-                lr = job.plan.lr
-                raise TrainingError(
-                    f"the vectors blew up: the learning rate is too high; try lr {lr / 4:.2g} instead of {lr:g}"
-                )
+                raise TrainingError(f"the vectors blew up: {too_high(job.plan.lr)}")
+
+
+def too_high(lr: float, usual: float = 0.05) -> str:
+    """Say that a learning rate is too high, and which one to try: the usual one, or where that was too high, a fourth."""
+    calmer = usual if lr > usual else lr / 4
+    return f"the learning rate is too high; try lr {calmer:.2g} instead of {lr:g}"
 
 
 def hogwild(

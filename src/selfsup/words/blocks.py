@@ -121,8 +121,9 @@ def _place(path: Path, offset: int) -> Callable[[int], str]:
 def _reader(text: IO[bytes], path: Path, encoding: str) -> Callable[[int], bytes]:
     """A function that gives the next bytes as UTF-8."""
     try:
+        io.TextIOWrapper(io.BytesIO(), encoding=encoding)  # also an error where it is a coding of bytes, such as hex
         name = codecs.lookup(encoding).name
-    except LookupError as error:
+    except (LookupError, ValueError) as error:
         raise OptionError(
             f"option 'encoding': there is none called '{encoding}'; e.g. utf-8, latin-1, utf-16"
         ) from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -66,13 +66,32 @@ def of_hub(given: Any, column: str | None) -> tuple[str, Callable[[int], Iterato
 
 
 def of_frame(frame: Any, column: str | None) -> Any:
-    """The column of a pandas or polars frame that holds text."""
-    if column is not None:
-        if column not in list(frame.columns):
-            raise DataError(unknown("column", column, [str(name) for name in frame.columns]))
-        return frame[column]
-    found = [name for name in frame.columns if len(frame) and isinstance(next(iter(frame[name])), str)]
-    return frame[_only(found, list(frame.columns), "the data frame")]
+    """The column of a pandas or polars frame that holds text or lists of tokens, without the rows where it is missing."""
+    if column is not None and column not in list(frame.columns):
+        raise DataError(unknown("column", column, [str(name) for name in frame.columns]))
+    present = {name: _present(frame[name]) for name in ([column] if column is not None else frame.columns)}
+    if column is None:
+        found = [name for name, values in present.items() if _holds_text(values)]
+        return present[_only(found, list(frame.columns), "the data frame")]
+    if len(present[column]) and not _holds_text(present[column]):
+        kind = type(next(iter(present[column]))).__name__
+        raise DataError(
+            f"the data frame: column '{column}' holds values of type {kind}, neither text nor lists of tokens"
+        )
+    return present[column]
+
+
+def _present(values: Any) -> Any:
+    """A column of pandas or polars without what is missing."""
+    return values.drop_nulls() if hasattr(values, "drop_nulls") else values.dropna()
+
+
+def _holds_text(values: Any) -> bool:
+    """Whether the first value is a text, or a list of tokens."""
+    first = next(iter(values), None)
+    if isinstance(first, str) or not isinstance(first, Iterable) or isinstance(first, bytes | dict):
+        return isinstance(first, str)
+    return all(isinstance(one, str) for one in first)
 
 
 def _choose(schema: Any, column: str | None, name: str) -> str:

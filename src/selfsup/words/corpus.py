@@ -92,8 +92,8 @@ def open_corpus(
     lower
         Bring words to lower case (tokens of lists too).
     tokens
-        What a word is: "words" (letters, digits, underscores, apostrophes within), None (what stands between white space:
-        for text that is cut already, as word2vec and gensim's LineSentence do), a regular expression, or a function from a
+        What a word is: "words" (letters, digits, underscores, apostrophes within), "space" or None (what stands between white
+        space: for text that is cut already, as word2vec and gensim's LineSentence do), a regular expression, or a function from a
         line to its words. The first two are the fast ones.
     encoding
         Of text files.
@@ -164,7 +164,9 @@ def _options(
         raise OptionError("option 'keep' has an empty word or a NUL character in a word")
     if threshold is None:
         threshold = 0.5 if score == "npmi" else 100.0
-    return Choice(lower, tokens_, min_count, max_vocab, always, phrases, float(threshold), score)
+    return Choice(
+        lower, None if tokens_ == "space" else tokens_, min_count, max_vocab, always, phrases, float(threshold), score
+    )
 
 
 def _corpus(ids: np.ndarray, about: dict[str, Any], fingerprint: str, name: str) -> Corpus:

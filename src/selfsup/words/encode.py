@@ -112,7 +112,7 @@ class _Worker:
             at, made, why = count.scan(data, at, rule.fold, self.table.arrays, self.wide.arrays, self.out, made)
             if why == count.FOUND_NUL:
                 raise DataError(f"{block.where(at)}: a NUL byte, so this is no text in UTF-8; if it is UTF-16, say "
-                                "encoding='utf-16', else leave the file out")  # fmt: skip
+                                "encoding='utf-16' (--encoding utf-16), else leave the file out")  # fmt: skip
             if why != count.DONE:
                 (self.table if why == count.FULL else self.wide).grow()
         if block.ends:
@@ -156,7 +156,7 @@ def _decoded(run: bytes, block: Block, first: int) -> str:
     except UnicodeDecodeError as error:
         name = "utf-16" if run[:2] in (b"\xff\xfe", b"\xfe\xff") else "latin-1"
         raise DataError(f"{block.where(first + error.start)}: not UTF-8 (byte 0x{run[error.start]:02x}); name the encoding, "
-                        f"e.g. encoding='{name}', or leave the file out") from error  # fmt: skip
+                        f"e.g. encoding='{name}' (--encoding {name}), or leave the file out") from error  # fmt: skip
 
 
 def _cut(block: Block, rule: Rule) -> Block:

@@ -64,7 +64,7 @@ def find(source: Any, column: str | None, encoding: str) -> Source:
         )
     if type(source).__module__.split(".")[0] == "datasets":
         return Source(*columns.of_hub(source, column))
-    if hasattr(source, "columns") and hasattr(source, "to_numpy"):
+    if hasattr(source, "to_numpy") and hasattr(source, "columns"):
         source = columns.of_frame(source, column)
     elif column is not None:
         raise DataError(f"column='{column}' is for parquet files, data frames and Hugging Face data sets")

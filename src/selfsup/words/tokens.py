@@ -37,14 +37,14 @@ class Rule(NamedTuple):
 
 
 def rule(tokens: Tokens, lower: bool) -> Rule:
-    """The rule for lines of text: "words", None (white space), a regular expression, or a function of a line.
+    """The rule for lines of text: "words", "space" (or None), a regular expression, or a function of a line.
 
     Raises
     ------
     OptionError
         If it is none of these.
     """
-    if tokens is None:
+    if tokens is None or tokens == "space":
         return Rule(_fold(_space_kinds(), lower), lambda run: [_final(one, lower) for one in _nfc(run).split()])
     if tokens == "words":
         return Rule(_fold(_word_kinds(), lower), lambda run: _words(run, lower))
@@ -160,7 +160,7 @@ def _own(tokens: Tokens) -> Callable[[str], Sequence[str]]:
         return lambda line: _listed(function(line))
     if not isinstance(tokens, str) or not tokens:
         raise OptionError(
-            f"option 'tokens' must be \"words\", None (white space), a regular expression or a function; got {tokens!r}"
+            f'option \'tokens\' must be "words", "space", a regular expression or a function; got {tokens!r}'
         )
     try:
         compiled = re.compile(tokens)
@@ -172,6 +172,7 @@ def _own(tokens: Tokens) -> Callable[[str], Sequence[str]]:
 
 
 def _listed(given: Iterable[str]) -> Sequence[str]:
-    if isinstance(given, str):
-        raise DataError("the function in tokens= must return a list of words; it returned one string")
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        got = "one string" if isinstance(given, str) else f"a {type(given).__name__}"
+        raise DataError(f"the function in tokens= must return a list of words; it returned {got}")
     return given if isinstance(given, list | tuple) else list(given)
