@@ -366,6 +366,9 @@ def fit_words(
         if settings[word] is not None:
             raise OptionError(f"option '{word}' means nothing for text; leave it out")
     cls(**options)  # what is wrong among them is said before the text is read
+    if settings["stream"] or settings["on_bad"] != "stop":
+        word = "stream" if settings["stream"] else "on_bad"
+        raise OptionError(f"option '{word}' means nothing for text, which is read in parts anyway, every file or none")
     if settings["epochs"] == 0:
         raise OptionError("option 'epochs' must be at least 1 for text; got 0")
     began = time.perf_counter()

@@ -20,7 +20,7 @@ def of_hogwild(words: int, plan: WordPlan, *, saved: bool) -> int:
     plan
         The settings.
     saved
-        Whether the state is saved on the way: then both tables are copied, and copied again as the bytes of a file.
+        Whether the state is saved on the way: then both tables are copied, and twice again as the bytes of a file.
     """
     from selfsup.solvers.hogwild import HOT, SPARE
 
@@ -33,11 +33,11 @@ def of_hogwild(words: int, plan: WordPlan, *, saved: bool) -> int:
     elif plan.threads > 1:
         own = 4 * plan.threads * min(HOT // (FLOAT * pitch), words)
     tables = 2 * (words + SPARE) + own
-    return FLOAT * (tables * pitch + (4 if saved else 2) * words * plan.dim)
+    return FLOAT * (tables * pitch + (6 if saved else 2) * words * plan.dim)
 
 
 def of_descent(words: int, dim: int, batch_size: int, *, softmax: bool, saved: bool) -> int:
-    """Bytes that gradient descent takes: weights, gradients, two averages of them, and what is saved of these.
+    """Bytes that gradient descent takes: weights, gradients, two averages of them, a step's work, and what is saved.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def of_descent(words: int, dim: int, batch_size: int, *, softmax: bool, saved: b
         Whether the state is saved on the way: weights and averages are copied, and copied again as the bytes of a file.
     """
     tables = 2 * words * dim
-    return FLOAT * (tables * (10 if saved else 4) + (3 * batch_size * words if softmax else 0))
+    return FLOAT * (tables * (14 if saved else 6) + (3 * batch_size * words if softmax else 0))
 
 
 def of_windows(windows: int, window: int, dim: int) -> int:

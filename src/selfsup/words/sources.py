@@ -115,10 +115,18 @@ def _paths(words: str) -> list[Path]:
     path = Path(words).expanduser()
     if not words.strip():
         raise DataError(f"the path is empty; give {KINDS}")
-    if path.is_dir():
+    try:
+        is_folder, is_file, is_there = path.is_dir(), path.is_file(), path.exists()
+    except OSError as error:
+        raise DataError(f"cannot read '{words}': {error.strerror or error}") from error
+    if is_folder:
         return _in_folder(path)
-    if path.exists():
+    if is_file:
         return [path]
+    if is_there:
+        raise DataError(
+            f"{words} is a pipe or a device, not a file: it cannot be read a second time; write it to a file first"
+        )
     if glob.has_magic(words):
         found = sorted(Path(one) for one in glob.glob(str(path), recursive=True))
         found = [one for one in found if one.is_file()]
@@ -147,6 +155,8 @@ def _bare(path: Path) -> Path:
 
 def _missing(words: str, path: Path) -> str:
     """Say that there is no such file, and which name is nearest."""
+    if path.is_symlink():
+        return f"'{words}' is a link to '{os.readlink(path)}', which leads to no file; mend the link"
     parent = path.parent
     while not parent.is_dir() and parent != parent.parent:
         path, parent = parent, parent.parent
