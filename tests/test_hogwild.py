@@ -300,7 +300,7 @@ def test_a_failing_callback_leaves_a_state_that_can_go_on(monkeypatch):
 
 def test_vectors_that_blow_up_are_noticed():
     ids, counts = text()
-    with pytest.raises(TrainingError, match="lr 50 instead of 200"):
+    with pytest.raises(TrainingError, match="lr 0.05 instead of 200"):
         hogwild(ids, counts, WordPlan(20, lr=200.0, sample=0, epochs=5))
 
 
