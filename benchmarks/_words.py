@@ -59,7 +59,8 @@ def missing(module):
 
 def train_ours(path, words, settings, threads, epochs, plan=None):
     """One run of ours -> (figures, words, vectors)."""
-    from selfsup.solvers.hogwild import WordPlan, hogwild
+    from selfsup.solvers.hogwild import hogwild
+    from selfsup.solvers.wordstate import WordPlan
 
     ids, counts, vocabulary = encode(path)
     plan = WordPlan(epochs=epochs, threads=threads, **{**settings, **(plan or {})})

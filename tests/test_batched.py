@@ -14,9 +14,10 @@ from selfsup.errors import DataError, OptionError, RunError, TrainingError
 from selfsup.solvers import batched as solver
 from selfsup.solvers.batched import batched, block_size, pairs
 from selfsup.solvers.blocks import Room, Rows, contexts, diagonal_sums, learn
-from selfsup.solvers.hogwild import WordPlan, WordState, hogwild
+from selfsup.solvers.hogwild import hogwild
 from selfsup.solvers.pieces import draw_negatives, draw_piece, generator, make_odds
 from selfsup.solvers.saturation import curvature, phi, saturated, second_moment
+from selfsup.solvers.wordstate import WordPlan, WordState
 
 WORDS, CPU = 50, torch.device("cpu")
 

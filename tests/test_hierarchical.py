@@ -17,7 +17,8 @@ from selfsup.methods import find
 from selfsup.methods.skipgram import Neighbours
 from selfsup.model import build
 from selfsup.solvers.draws import make_batch, path_targets
-from selfsup.solvers.hogwild import SPARE, WordPlan, WordState, hogwild
+from selfsup.solvers.hogwild import hogwild
+from selfsup.solvers.wordstate import SPARE, WordPlan, WordState
 from test_hogwild import After, same, text
 from test_hogwild import learn as learn_window
 

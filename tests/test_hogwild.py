@@ -13,7 +13,8 @@ from scipy import stats
 from selfsup.errors import DataError, OptionError, TrainingError
 from selfsup.solvers.copies import borrow, exchange
 from selfsup.solvers.draws import alias_table, draw, keep_share, make_batch, make_tables
-from selfsup.solvers.hogwild import SPARE, WordPlan, WordState, hogwild
+from selfsup.solvers.hogwild import hogwild
+from selfsup.solvers.wordstate import SPARE, WordPlan, WordState
 
 WORDS = 50
 

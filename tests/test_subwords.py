@@ -18,7 +18,8 @@ from selfsup.methods.skipgram import Neighbours
 from selfsup.model import build
 from selfsup.options import options_of, parse
 from selfsup.solvers.draws import make_batch
-from selfsup.solvers.hogwild import WordPlan, WordState, hogwild
+from selfsup.solvers.hogwild import hogwild
+from selfsup.solvers.wordstate import WordPlan, WordState
 from selfsup.words.ngrams import NGRAMS, NgramVectors
 from selfsup.words.subwords import Subwords
 

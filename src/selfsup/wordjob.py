@@ -37,7 +37,7 @@ from selfsup.words.ngrams import NgramVectors
 from selfsup.words.subwords import Subwords
 
 if TYPE_CHECKING:
-    from selfsup.solvers.hogwild import WordPlan, WordState
+    from selfsup.solvers.wordstate import WordPlan, WordState
 
 EPOCHS, LR, SGD_LR = 5, 0.05, 5e-3
 HELD_SHARE, HELD_WORDS = 0.01, 20_000  # the end of the text, which is never trained on
@@ -209,7 +209,7 @@ class WordJob:
         return said
 
     def _word_plan(self) -> WordPlan:
-        from selfsup.solvers.hogwild import WordPlan
+        from selfsup.solvers.wordstate import WordPlan
 
         options, settings = self.options, self.settings
         return WordPlan(
@@ -256,7 +256,7 @@ class WordJob:
         keep: Any,
     ) -> list[dict[str, Any]]:
         """Run a solver in slices: after each the state is whole, the declared loss is measured, and it can be saved."""
-        from selfsup.solvers.hogwild import WordState
+        from selfsup.solvers.wordstate import WordState
 
         extra = len(method.input) - len(method.output)
         state = WordState.start(len(self.corpus.vocabulary), plan.dim, plan.seed, extra)

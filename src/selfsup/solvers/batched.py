@@ -20,8 +20,9 @@ from torch import Tensor
 from selfsup.errors import DataError, OptionError, TrainingError
 from selfsup.solvers.blocks import Room, Rows, learn
 from selfsup.solvers.draws import FLOOR, keep_share
-from selfsup.solvers.hogwild import HUGE, Report, WordPlan, WordState, checked
+from selfsup.solvers.hogwild import Report
 from selfsup.solvers.pieces import Odds, draw_piece, generator, make_odds
+from selfsup.solvers.wordstate import HUGE, WordPlan, WordState, checked
 
 BLOCK = 32_768  # windows in a block, at most: fills a GPU, and learns as well as small ones do (docs/log.md)
 LEAST = 256  # windows in a block, at least, unless asked otherwise

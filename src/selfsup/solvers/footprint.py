@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from selfsup.solvers.hogwild import WordPlan
+    from selfsup.solvers.wordstate import WordPlan
 
 FLOAT = 4  # bytes
 
@@ -22,7 +22,7 @@ def of_hogwild(words: int, plan: WordPlan, *, saved: bool) -> int:
     saved
         Whether the state is saved on the way: then both tables are copied, and twice again as the bytes of a file.
     """
-    from selfsup.solvers.hogwild import HOT, SPARE
+    from selfsup.solvers.wordstate import HOT, SPARE
 
     pitch = -(-plan.dim // 16) * 16
     own = 0
