@@ -27,9 +27,9 @@ FIT = ["fit", "text.txt", "--dim", "64", "--sample", "0", "--epochs", "60", "--t
 FIT += ["--seed", "3", "--out", "run", "--no-progress", "--checkpoint-every", "0"]
 SLICES = """
 import sys
-from selfsup import cli, wordjob
+from selfsup import cli, wordjob, wordwindows
 from selfsup.solvers import hogwild
-wordjob.RECORD, wordjob.PROBE, hogwild.TICK = 0.2, 100, 0.05  # a state five times a second
+wordjob.RECORD, wordjob.PROBE, wordwindows.PROBE, hogwild.TICK = 0.2, 100, 100, 0.05  # a state five times a second
 sys.exit(cli.main())
 """
 SMALL = {"dim": 8, "min_count": 1, "sample": 0.0, "epochs": 1, "threads": 1, "progress": False}

@@ -11,7 +11,7 @@ import selfsup
 from selfsup.cli import main
 from selfsup.errors import DataError, OptionError, TrainingError
 from selfsup.method import shuffle_gap
-from selfsup.wordjob import Windows
+from selfsup.wordwindows import Windows
 
 SMALL = {"dim": 16, "min_count": 1, "sample": 0.0, "progress": False}
 

@@ -16,7 +16,7 @@ from selfsup.method import Spec
 from selfsup.methods import find
 from selfsup.model import build
 from selfsup.options import options_of, parse
-from selfsup.wordjob import Windows
+from selfsup.wordwindows import Windows
 
 SMALL = {"dim": 8, "min_count": 1, "sample": 0.0, "epochs": 1, "threads": 1, "progress": False}
 LINES = ["The cat's ship-wreck sails", "a Cat sails the sea", "the sea is wide"] * 30

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from selfsup import store, wordevidence
+from selfsup.data import hashing
 from selfsup.errors import Interrupted, OptionError, TrainingError
 from selfsup.job import choose_device
 from selfsup.method import Bags, Spec
@@ -31,49 +31,24 @@ from selfsup.solvers.checkpoint import Checkpoint
 from selfsup.solvers.plan import Plan
 from selfsup.solvers.sgd import GAP_ROWS, measure, sgd, stop_flag
 from selfsup.wordmodel import WordModel
+from selfsup.words.before import Before
 from selfsup.words.corpus import Corpus, open_corpus
 from selfsup.words.learnable import check_learnable, check_memory, without_absent
 from selfsup.words.ngrams import NgramVectors
 from selfsup.words.subwords import Subwords
+from selfsup.wordwindows import PROBE, Windows, probed, spread
 
 if TYPE_CHECKING:
     from selfsup.solvers.wordstate import WordPlan, WordState
 
 EPOCHS, LR, SGD_LR = 5, 0.05, 5e-3
 HELD_SHARE, HELD_WORDS = 0.01, 20_000  # the end of the text, which is never trained on
-PROBE = 1_000  # windows on which loss and gap are measured
 RECORD = 2.0  # seconds between two records
 ABSURD = 10.0  # times the loss before training: no text is guessed so badly but by vectors that have blown up
 FEW = 0.1  # share of the words that should be left after sub-sampling
 OF_TEXT = ("column", "lower", "encoding", "tokens", "min_count", "max_vocab", "keep", "phrases", "phrase_threshold",
            "phrase_score", "threads")  # fmt: skip
 log = logging.getLogger("selfsup")
-
-
-class Windows:
-    """Windows (B, 2 w + 1) of word numbers around every word, -1 beyond its sentence (`selfsup.method.Samples`)."""
-
-    def __init__(self, ids: np.ndarray, window: int) -> None:
-        self.ids, self.window = ids, window
-        self.places = np.flatnonzero(ids >= 0)
-
-    def __len__(self) -> int:
-        return len(self.places)
-
-    def __getitem__(self, rows: Tensor | slice) -> Tensor:
-        """Windows of the rows (B,)."""
-        middle = self.places[rows.cpu().numpy() if isinstance(rows, Tensor) else rows]
-        at = middle[:, None] + np.arange(-self.window, self.window + 1)
-        found = np.where((at >= 0) & (at < len(self.ids)), self.ids[at.clip(0, len(self.ids) - 1)], -1)
-        inside = found >= 0
-        left = np.logical_and.accumulate(inside[:, self.window :: -1], 1)[:, ::-1]  # up to the sentence's border
-        right = np.logical_and.accumulate(inside[:, self.window :], 1)
-        found[~np.hstack([left[:, :-1], right])] = -1
-        return torch.from_numpy(found.astype(np.int64))
-
-    def to(self, device: torch.device) -> Windows:
-        """The same: look-ups stay where the text is."""
-        return self
 
 
 class WordJob:
@@ -87,7 +62,9 @@ class WordJob:
         options: dict[str, Any],
         settings: dict[str, Any],
         why: str,
+        before: Before | None = None,
     ) -> None:
+        self.before = before
         self.corpus, self.name, self.cls, self.options, self.settings, self.why = (
             corpus, name, method, options, settings, why,
         )  # fmt: skip
@@ -140,6 +117,7 @@ class WordJob:
                 store.write_lines(folder / store.METRICS, records)
 
         if self.solver == "sgd":
+            self._warm(method.input.detach().numpy(), method.output.detach().numpy())
             plan: Any = self._sgd_plan()
             more: dict[str, Any] = {}
             checkpoint = self._checkpoint(folder, asdict(plan))
@@ -153,10 +131,16 @@ class WordJob:
         if subwords is not None and bags is not None:
             rows = method.input.detach().cpu().numpy()
             ngrams = NgramVectors.used(subwords, bags.rows, rows, len(vocabulary))
+        words, counts, targets = vocabulary.words, vocabulary.counts, None
+        if self.options["objective"] != "hierarchical":
+            targets = np.array(method.output.detach().cpu().numpy())
+        if self.before is not None:
+            words, vectors, counts, targets = self.before.joined(words, vectors, counts, targets)
         config = self._config(asdict(plan) | more, vectors.shape, records)
         config["notes"] += self._remarks(method, records)
         config["seconds"] = time.perf_counter() - self.began
-        model = WordModel(vocabulary.words, vectors, vocabulary.counts, config, records, ngrams=ngrams)
+        model = WordModel(words, vectors, counts, config, records, ngrams=ngrams)
+        model.targets = targets
         if self.settings["evaluate"]:
             model.evaluation, model.pictures = wordevidence.gather(
                 model, self.ids, method.window, records[0], records[-1], held_out=self.held_out
@@ -171,6 +155,13 @@ class WordJob:
         subwords, words = Subwords(shortest, longest, self.options["buckets"]), self.corpus.vocabulary.words
         return subwords, Bags(*subwords.bags(words), len(words) + subwords.buckets)
 
+    def _warm(self, input: np.ndarray, output: np.ndarray) -> None:
+        """Begin with the vectors of an earlier training; targets that are nodes of a tree begin anew, with the tree."""
+        if self.before is not None:
+            nodes = self.options["objective"] == "hierarchical"
+            known = self.before.fill(self.corpus.vocabulary.words, input, None if nodes else output)
+            log.info("%d of %d words begin with the vectors of %s", known, len(output), self.options["warm_start"])
+
     def _check_memory(self, saved: bool) -> None:
         """Say before anything is made that it does not fit in memory."""
         from selfsup.solvers import footprint
@@ -180,7 +171,7 @@ class WordJob:
             rows, softmax = max(self._sgd_plan().batch_size, GAP_ROWS), self.options["objective"] == "softmax"
             size = footprint.of_descent(words, dim, rows, softmax=softmax, saved=saved)
         else:
-            rows, size = _probed(window), footprint.of_hogwild(words, self._word_plan(), saved=saved)
+            rows, size = probed(window), footprint.of_hogwild(words, self._word_plan(), saved=saved)
         check_memory(size + footprint.of_windows(rows, window, dim), words, dim)
 
     def _check_sane(self, records: list[dict[str, Any]]) -> None:
@@ -233,6 +224,8 @@ class WordJob:
             return None
         identity = {"method": self.name, "options": jsonable({**self.options, "threads": None}), **plan}
         identity["data"] = self.corpus.fingerprint
+        if self.before is not None:
+            identity["warm_start"] = hashing.of_array(self.before.vectors.vectors)
         return Checkpoint(folder / store.RESUME, identity, self.settings["checkpoint_every"])
 
     def _in_slices(self, bags: Bags | None) -> tuple[Callable[..., WordState], dict[str, Any]]:
@@ -260,7 +253,8 @@ class WordJob:
 
         extra = len(method.input) - len(method.output)
         state = WordState.start(len(self.corpus.vocabulary), plan.dim, plan.seed, extra)
-        probe = self.held[torch.from_numpy(_spread(len(self.held), _probed(plan.window)))]
+        self._warm(state.input, state.output)
+        probe = self.held[torch.from_numpy(spread(len(self.held), probed(plan.window)))]
         _share(method, state)
         records, spent = [measure(method, probe, 0)], 0.0
         if checkpoint and (saved := checkpoint.load()) is not None:
@@ -372,8 +366,14 @@ def fit_words(
     if settings["epochs"] == 0:
         raise OptionError("option 'epochs' must be at least 1 for text; got 0")
     began = time.perf_counter()
-    corpus = open_corpus(data, progress=settings["progress"], **{key: options[key] for key in OF_TEXT})
-    job = WordJob(without_absent(corpus), name, cls, options, settings, why)
+    chosen = {key: options[key] for key in OF_TEXT}
+    before = None
+    if options["warm_start"] is not None:
+        before = Before.load(options["warm_start"], options["dim"])
+        chosen["keep"] = (*chosen["keep"], *before.vectors.words)
+    corpus = open_corpus(data, progress=settings["progress"], **chosen)
+    corpus = without_absent(corpus, before.vectors.index if before else ())
+    job = WordJob(corpus, name, cls, options, settings, why, before)
     job.began = began
     return job
 
@@ -382,16 +382,6 @@ def _share(method: Skipgram, state: WordState) -> None:
     """Let the declared problem look at the solver's own tables."""
     method.input.data = torch.from_numpy(state.input)
     method.output.data = torch.from_numpy(state.output)
-
-
-def _probed(window: int) -> int:
-    """On how many windows loss and gap are measured: fewer of large ones, as it is the words in them that count."""
-    return max(PROBE // 20, min(PROBE, 10 * PROBE // window))
-
-
-def _spread(rows: int, most: int) -> np.ndarray:
-    """At most so many row numbers, evenly spread."""
-    return np.unique(np.linspace(0, rows - 1, min(rows, most)).astype(np.int64))
 
 
 def _cores() -> int:

@@ -12,6 +12,7 @@ from selfsup import store
 from selfsup.errors import RunError
 from selfsup.report import card, page
 from selfsup.words import WordVectors
+from selfsup.words.before import read_targets, write_targets
 from selfsup.words.formats import Table, holds_vectors, write_folder
 from selfsup.words.ngrams import NgramVectors
 
@@ -34,9 +35,13 @@ class WordModel(WordVectors):
         where analogies or similarity were measured, ``scores``. None where nothing was gathered.
     pictures : dict
         Arrays of the report: ``map`` (m, 2), the places of ``evaluation["map_words"]``.
+    targets : ndarray or None
+        The words' vectors as targets (n, D) float32: what a later training goes on from. None of a hierarchical softmax, whose
+        targets are no words.
     """
 
     evaluation: dict[str, Any] | None = None
+    targets: np.ndarray | None = None
 
     def __init__(
         self,
@@ -56,6 +61,8 @@ class WordModel(WordVectors):
     def write(self, folder: Path) -> None:
         """Write every file of a run folder into a folder that exists."""
         write_folder(folder, Table(self.words, self.vectors, self.counts, self.ngrams))
+        if self.targets is not None:
+            write_targets(folder, self.targets)
         store.write_lines(folder / store.METRICS, [self.start, *self.history])
         store.write_json(folder / store.CONFIG, self.config)
         if self.pictures:
@@ -117,6 +124,7 @@ def load_words(folder: Path) -> WordModel:
         raise RunError(f"{folder / store.CONFIG} is not a configuration of selfsup: it names no method")
     records = store.read_metrics(folder)
     model = WordModel(vectors.words, vectors.vectors, vectors.counts, config, records, folder, vectors.ngrams)
+    model.targets = read_targets(folder, vectors.vectors.shape)
     if (folder / store.EVALUATION).is_file():
         model.evaluation = store.read_json(folder, store.EVALUATION)
         if not isinstance(model.evaluation, dict):

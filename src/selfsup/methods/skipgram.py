@@ -61,6 +61,8 @@ class Skipgram(Method):
         Shortest and longest n-gram, in characters of "<word>".
     buckets
         Rows that n-grams are hashed to; fewer take less memory, and more of them share a row.
+    warm_start
+        Run folder, or file of word vectors, to go on from: its words keep their vectors, and those of a new text join them.
     phrases
         Passes that join words which belong together: 1 gives pairs, 2 up to four words.
     phrase_threshold
@@ -110,6 +112,7 @@ class Skipgram(Method):
         subwords: bool = False,
         ngrams: tuple[Annotated[int, Range(1, 100)], Annotated[int, Range(1, 100)]] = (3, 6),
         buckets: Annotated[int, Range(1, 2**24)] = 2**19,
+        warm_start: str | None = None,
         phrases: Annotated[int, Range(0, 4)] = 0,
         phrase_threshold: float | None = None,
         phrase_score: Literal["npmi", "original"] = "npmi",
@@ -120,12 +123,15 @@ class Skipgram(Method):
         column: str | None = None,
     ) -> None:
         super().__init__()
+        if warm_start is not None and subwords:
+            raise OptionError("option 'warm_start' goes on from vectors of words, not of n-grams; leave subwords out")
         if ngrams[0] > ngrams[1]:
             raise OptionError(f"option 'ngrams' must be the shortest length, then the longest; got {ngrams}")
         self.dim, self.window, self.negative, self.subsample = dim, window, negative, sample
         self.min_count, self.max_vocab, self.objective = min_count, max_vocab, objective
         self.threads, self.deterministic = threads, deterministic
         self.subwords, self.ngrams, self.buckets = subwords, ngrams, buckets
+        self.warm_start = warm_start
         self.fixed_window, self.tokens, self.keep = fixed_window, tokens, keep
         self.phrase_threshold, self.phrase_score = phrase_threshold, phrase_score
         self.phrases, self.lower, self.encoding, self.column = phrases, lower, encoding, column

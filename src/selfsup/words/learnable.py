@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Container
 from dataclasses import replace
 
 import numpy as np
@@ -58,16 +59,20 @@ def check_memory(size: int, words: int, dim: int) -> None:
     )
 
 
-def without_absent(corpus: Corpus) -> Corpus:
-    """The text without words that never occur in it: `keep` may name some, but nothing can be learnt of them."""
+def without_absent(corpus: Corpus, known: Container[str] = ()) -> Corpus:
+    """The text without words that never occur in it: `keep` may name some, but nothing can be learnt of them.
+
+    Those that are not `known` from before are named in a warning.
+    """
     vocabulary = corpus.vocabulary
     size = int((vocabulary.counts > 0).sum())  # the most frequent come first, so these are the last
     if size == len(vocabulary):
         return corpus
-    absent = vocabulary.words[size:]
+    absent = [word for word in vocabulary.words[size:] if word not in known]
     more = f" and {len(absent) - NAMED:,} more" if len(absent) > NAMED else ""
-    log.warning(
-        "%s does not hold %s%s, which option 'keep' names; they get no vector",
-        corpus.source, ", ".join(f"'{word}'" for word in absent[:NAMED]), more,
-    )  # fmt: skip
+    if absent:
+        log.warning(
+            "%s does not hold %s%s, which option 'keep' names; they get no vector",
+            corpus.source, ", ".join(f"'{word}'" for word in absent[:NAMED]), more,
+        )  # fmt: skip
     return replace(corpus, vocabulary=Vocabulary(vocabulary.words[:size], vocabulary.counts[:size], vocabulary.total))
