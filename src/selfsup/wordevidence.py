@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from selfsup import evaluation
+from selfsup.data import memory
 from selfsup.words import WordVectors
 from selfsup.words.cooccurrence import counted_vectors
 from selfsup.words.search import nearest
@@ -16,8 +17,8 @@ from selfsup.words.telling import over_frequencies, telling
 
 ASKED, NEIGHBOURS = 24, 8  # words whose neighbours are listed, and how many
 MAPPED = 400  # words on the map: more cannot be read
-COUNTED, CONTEXTS, WIDTH = 5_000, 1_500, 100  # words that are counted, words around them, and singular vectors kept
-IDS = 4_000_000  # of the text that are counted: half a second, and enough for the first five thousand words
+COUNTED, CONTEXTS, WIDTH = 4_000, 1_000, 100  # words that are counted, words around them, and singular vectors kept
+IDS = 4_000_000  # of the text that are counted: half a second, and enough for the first four thousand words
 RANK_ROWS = 2_000
 PART = 1 << 20  # ids counted at once
 
@@ -55,6 +56,7 @@ def gather(
     for first in range(0, len(ids), PART):  # a part at a time: the text may be larger than memory
         part = ids[first : first + PART]
         learnt += np.bincount(part[part >= 0], minlength=len(vectors))
+    memory.let_go(ids)
     sampled = vectors.vectors[np.unique(np.linspace(0, len(vectors) - 1, RANK_ROWS).astype(np.int64))]
     found = evaluation.health(sampled, start, end)
     measured = space(vectors.vectors, vectors.counts, learnt)

@@ -110,6 +110,26 @@ class WordJob:
         method = build(self.cls, self.options, spec, self.settings["seed"])
         assert isinstance(method, Skipgram)
         log.info("%s on %s (%s)", self.name, self.corpus.describe(), self.why)
+        records, plan = self._train(method, bags, folder)
+        remarks, words, counts = self._remarks(method, records), vocabulary.words, vocabulary.counts
+        vectors, targets, ngrams = self._taken(method, subwords, bags)
+        if self.before is not None:
+            words, vectors, counts, targets = self.before.joined(words, vectors, counts, targets)
+        config = self._config(plan, vectors.shape, records)
+        config["notes"] += remarks
+        config["seconds"] = time.perf_counter() - self.began
+        model = WordModel(words, vectors, counts, config, records, ngrams=ngrams)
+        model.targets = targets
+        if self.settings["evaluate"]:
+            model.evaluation, model.pictures = wordevidence.gather(
+                model, self.ids, self.options["window"], records[0], records[-1], held_out=self.held_out
+            )
+        return model
+
+    def _train(
+        self, method: Skipgram, bags: Bags | None, folder: Path | None
+    ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        """Solve; gives the records and the settings."""
 
         def keep(records: list[dict[str, Any]]) -> None:
             self._check_sane(records)
@@ -127,25 +147,20 @@ class WordJob:
             plan, solve, more = self._word_plan(), *self._in_slices(bags)
             checkpoint = self._checkpoint(folder, asdict(replace(plan, threads=1)) | more)
             records = self._sliced(method, plan, solve, checkpoint, keep)
+        return records, asdict(plan) | more
+
+    def _taken(
+        self, method: Skipgram, subwords: Subwords | None, bags: Bags | None
+    ) -> tuple[np.ndarray, np.ndarray | None, NgramVectors | None]:
+        """Vectors of the words (V, D), as targets too, and of n-grams; the method's tables are given back as each is taken."""
         vectors, ngrams = np.ascontiguousarray(method.table().cpu().numpy()), None
         if subwords is not None and bags is not None:
-            rows = method.input.detach().cpu().numpy()
-            ngrams = NgramVectors.used(subwords, bags.rows, rows, len(vocabulary))
-        words, counts, targets = vocabulary.words, vocabulary.counts, None
-        if self.options["objective"] != "hierarchical":
-            targets = np.array(method.output.detach().cpu().numpy())
-        if self.before is not None:
-            words, vectors, counts, targets = self.before.joined(words, vectors, counts, targets)
-        config = self._config(asdict(plan) | more, vectors.shape, records)
-        config["notes"] += self._remarks(method, records)
-        config["seconds"] = time.perf_counter() - self.began
-        model = WordModel(words, vectors, counts, config, records, ngrams=ngrams)
-        model.targets = targets
-        if self.settings["evaluate"]:
-            model.evaluation, model.pictures = wordevidence.gather(
-                model, self.ids, method.window, records[0], records[-1], held_out=self.held_out
-            )
-        return model
+            ngrams = NgramVectors.used(subwords, bags.rows, method.input.detach().cpu().numpy(), len(vectors))
+        method.input.data = torch.empty(0)
+        nodes = self.options["objective"] == "hierarchical"
+        targets = None if nodes else np.ascontiguousarray(method.output.detach().cpu().numpy())
+        method.output.data = torch.empty(0)
+        return vectors, targets, ngrams
 
     def _subwords(self) -> tuple[Subwords, Bags] | tuple[None, None]:
         """Which n-grams words have, and the rows of each word, where the option is set."""

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
+import mmap
+import sys
+from typing import Any
+
+import numpy as np
+
 from selfsup.errors import DataError
 
 
@@ -17,6 +24,22 @@ def check(size: int, what: str, advice: str) -> None:
     free = available()
     if size > free:
         raise DataError(f"{what} need {_words(size)} of memory and {_words(free)} are available; {advice}")
+
+
+def give_back() -> None:
+    """Return freed memory to the system: glibc keeps what threads have freed, some 30 MB of a text of 100 MB."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(0)
+
+
+def let_go(array: np.ndarray) -> None:
+    """Let the pages of an array that lies in a file leave memory; they are read again when they are asked for."""
+    owner: Any = array
+    while owner is not None and not isinstance(owner, mmap.mmap):
+        owner = getattr(owner, "base", None)
+    if owner is not None and hasattr(mmap, "MADV_DONTNEED"):
+        owner.madvise(mmap.MADV_DONTNEED)
 
 
 def _words(size: float) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from selfsup.data import hashing
+from selfsup.data import hashing, memory
 from selfsup.errors import DataError, OptionError
 from selfsup.progress import Progress
 from selfsup.words import sources, stored, tokens
@@ -196,6 +196,7 @@ def _built(
     finally:
         for file in made.files:
             file.close()
+        memory.give_back()
     about = {"words": done.words, "counts": done.counts.tolist(), "raw_words": made.raw, "skipped": made.skipped}
     about["sentences"] = int(done.state[2])
     if is_kept:
