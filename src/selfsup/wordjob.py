@@ -124,6 +124,7 @@ class WordJob:
             model.evaluation, model.pictures = wordevidence.gather(
                 model, self.ids, self.options["window"], records[0], records[-1], held_out=self.held_out
             )
+            del model.unit  # a table more: made anew when it is asked for
         return model
 
     def _train(
