@@ -385,7 +385,7 @@ def test_fit_learns_topics_with_it(tmp_path, method):
 
 def test_an_interrupted_run_goes_on(tmp_path, monkeypatch):
     from selfsup import wordjob
-    from selfsup.solvers import Checkpoint
+    from selfsup.solvers.checkpoint import Checkpoint
 
     path = corpus(tmp_path)
     whole = selfsup.fit(path, "skipgram", epochs=6, **SMALL)
@@ -421,13 +421,15 @@ def test_the_command_line_and_the_choice_of_the_solver(tmp_path, monkeypatch, ca
     more = {"min_count": 1, "progress": False}
     assert selfsup.fit(path, "skipgram", **more) == "hogwild"
     assert selfsup.fit(path, "cbow", device="meta", **more) == "batched"
-    with pytest.raises(OptionError, match="leave out deterministic"):
-        selfsup.fit(path, "skipgram", device="meta", deterministic=True, **more)
+    for what in ({"deterministic": True}, {"subwords": True}, {"objective": "hierarchical"}):
+        with pytest.raises(OptionError, match="which has no deterministic, subwords or objective hierarchical"):
+            selfsup.fit(path, "skipgram", device="meta", **what, **more)
+    with pytest.raises(OptionError, match="batched has neither subwords nor objective 'hierarchical'"):
+        selfsup.fit(path, "skipgram", solver="batched", subwords=True, **more)
     monkeypatch.setattr(
         "selfsup.wordjob.choose_device", lambda asked: torch.device("meta")
     )  # a GPU that was not asked for
-    assert selfsup.fit(path, "skipgram", **more) == "batched"
-    assert selfsup.fit(path, "skipgram", deterministic=True, **more) == "hogwild"
+    assert selfsup.fit(path, "skipgram", **more) == "hogwild"
     assert selfsup.fit(path, "skipgram", device="meta", objective="softmax", **more) == "sgd"
 
 

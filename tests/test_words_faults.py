@@ -248,14 +248,13 @@ def test_a_loss_above_its_start_is_noted(whole):
 
 
 def _resolved(folder):
-    from selfsup.api import _checked
     from selfsup.methods import find
-    from selfsup.options import options_of, resolve
+    from selfsup.options import checked, options_of, resolve
 
     name, cls = find("skipgram")
     options = resolve(cls, {k: SMALL[k] for k in ("dim", "min_count", "sample", "threads")}, name)
     settings = {name: option.default for name, option in options_of(selfsup.fit).items() if name in SETTINGS}
-    return cls, options, _checked(settings | {"progress": False}), "as asked"
+    return cls, options, checked(selfsup.fit, settings | {"progress": False}), "as asked"
 
 
 SETTINGS = (
