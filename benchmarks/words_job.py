@@ -23,6 +23,14 @@ from pathlib import Path
 import _words
 from _timing import table
 
+# A process begins with the peak memory of the one that started it: so it is started by a small one.
+LAUNCH = """
+import os, subprocess, sys
+process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
+_, status, usage = os.wait4(process.pid, 0)
+print(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+sys.exit(1 if status else 0)
+"""
 GENSIM = """
 import sys
 from gensim.models import Word2Vec
@@ -50,13 +58,12 @@ def ours(path: str, out: str, dim: int, epochs: int, threads: int) -> list[str]:
 def watched(command: list[str], environment: dict[str, str], words: int) -> dict[str, float]:
     """Run a process to its end: its wall and CPU seconds and its peak memory."""
     began = time.perf_counter()
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
+    done = subprocess.run([sys.executable, "-c", LAUNCH, *command], env=environment, capture_output=True, text=True)
     wall = time.perf_counter() - began
-    if status:
-        raise SystemExit(f"{command[:4]} failed: status {status}")
-    cpu = usage.ru_utime + usage.ru_stime
-    return {"wall s": wall, "CPU s": cpu, "peak MB": usage.ru_maxrss / 1024, "M words/s": words / wall / 1e6}
+    if done.returncode:
+        raise SystemExit(f"{command[:4]} failed: {done.stderr}")
+    cpu, peak = map(float, done.stdout.split())
+    return {"wall s": wall, "CPU s": cpu, "peak MB": peak, "M words/s": words / wall / 1e6}
 
 
 def main() -> None:

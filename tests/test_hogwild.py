@@ -390,7 +390,7 @@ def test_large_moves_that_agree_are_averaged_and_those_that_do_not_are_summed():
 
 
 def test_threads_with_copies_of_a_few_words_learn_as_one_does(monkeypatch):
-    monkeypatch.setattr("selfsup.solvers.hogwild.HOT", 10 * 32 * 4)  # 10 of 50 words
+    monkeypatch.setattr("selfsup.solvers.wordstate.HOT", 10 * 32 * 4)  # 10 of 50 words
     monkeypatch.setattr("selfsup.solvers.hogwild.EVERY", 500)
     ids, counts = text(60_000)
     one, two = (loss(hogwild(ids, counts, WordPlan(**PLAN, threads=t)), ids) for t in (1, 2))

@@ -22,7 +22,7 @@ def of_hogwild(words: int, plan: WordPlan, *, saved: bool) -> int:
     saved
         Whether the state is saved on the way: then both tables are copied, and twice again as the bytes of a file.
     """
-    from selfsup.solvers.wordstate import HOT, SPARE
+    from selfsup.solvers.wordstate import SPARE, hot_rows
 
     pitch = -(-plan.dim // 16) * 16
     own = 0
@@ -31,7 +31,7 @@ def of_hogwild(words: int, plan: WordPlan, *, saved: bool) -> int:
 
         own = VIRTUAL * (capacity(words, 1) + capacity(words, plan.negative + 1))
     elif plan.threads > 1:
-        own = 4 * plan.threads * min(HOT // (FLOAT * pitch), words)
+        own = 4 * plan.threads * min(hot_rows(plan.threads, pitch), words)
     tables = 2 * (words + SPARE) + own
     return FLOAT * (tables * pitch + (6 if saved else 2) * words * plan.dim)
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from selfsup.errors import DataError, TrainingError
-from selfsup.solvers.wordstate import HOT, HUGE, SPARE, Floats, WordPlan, WordState, checked
+from selfsup.solvers.wordstate import HUGE, SPARE, Floats, WordPlan, WordState, checked, hot_rows
 
 if TYPE_CHECKING:
     from selfsup.method import Bags
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Report = Callable[[int, int, int], None]
 
 CHUNK = 10_000  # ids that a thread takes at a time
-EVERY = 50_000  # kept words from one exchange of threads' copies to the next (`solvers/copies.py`)
+EVERY = 100_000  # kept words from one exchange of threads' copies to the next (`solvers/copies.py`)
 TICK = 1.0  # seconds between reports
 
 
@@ -270,7 +270,7 @@ def hogwild(
     job = _job(np.ascontiguousarray(ids), counts, plan, state, bags)
     threads = min(plan.threads, _most(plan))
     if not plan.deterministic and threads > 1:
-        job.hot = min(HOT // (4 * job.course.pitch), len(counts))
+        job.hot = min(hot_rows(threads, job.course.pitch), len(counts))
         state.extend(2 * threads * job.hot if bags is None else 0, 2 * threads * job.hot)
     run: Callable[[_Job, int], None] = _Rounds(job, threads) if plan.deterministic else _free
 

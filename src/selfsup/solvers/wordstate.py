@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float32]
 
 SPARE = 16  # rows after the last word's that take the writes meant for nobody; they stay zero
-HOT = 2 << 20  # bytes of each table, its most frequent words, that a thread has copies of (`solvers/copies.py`)
-ROOM = 2 * HOT  # for the copies of one thread, as they are and as they were; not taken before it is touched
+HOT, HOT_IN_ALL = (
+    8 << 20,
+    64 << 20,
+)  # bytes of a table, its most frequent words, that a thread has copies of; and all threads
 HUGE = 1e6  # no vector of a training that goes well comes near
 
 
@@ -116,9 +118,15 @@ class WordState:
     @classmethod
     def _zeros(cls, words: int, dim: int, extra: int) -> WordState:
         """Tables with room for the copies of every core's thread: to move them later takes a second table of memory."""
-        room = ROOM * (os.cpu_count() or 1) // (4 * _pitch(dim))
+        threads = os.cpu_count() or 1
+        room = 2 * threads * hot_rows(threads, _pitch(dim))
         rows = words + extra + SPARE, words + SPARE
         return cls([_aligned(most + room, dim) for most in rows], words, dim, extra)
+
+
+def hot_rows(threads: int, pitch: int) -> int:
+    """How many of the most frequent words each of so many threads has copies of (`solvers/copies.py`)."""
+    return min(HOT, HOT_IN_ALL // threads) // (4 * pitch)
 
 
 def _pitch(dim: int) -> int:
