@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Report = Callable[[int, int, int], None]
 
 CHUNK = 10_000  # ids that a thread takes at a time
-EVERY = 100_000  # kept words from one exchange of threads' copies to the next (`solvers/copies.py`)
+EVERY = 200_000  # kept words from one exchange of threads' copies to the next (`solvers/copies.py`)
 TICK = 1.0  # seconds between reports
 
 
