@@ -40,13 +40,13 @@ def counted_vectors(
     Returns
     -------
     tuple
-        Vectors (min(rows, size), D) float32, zeros for a word without telling contexts; and how many ids were counted.
+        Vectors (min(rows, size), D) float32, zeros for a word without telling contexts; and how many words were counted.
     """
     table = np.zeros((min(rows, size), min(contexts, size)), np.float32)
     parts = spread_parts(ids, most)
     for part in parts:
         _count(part, window, table)
-    return _factored(table, dim), sum(map(len, parts))
+    return _factored(table, dim), sum(int((part >= 0).sum()) for part in parts)
 
 
 def spread_parts(ids: np.ndarray, most: int) -> list[np.ndarray]:
