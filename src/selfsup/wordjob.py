@@ -43,7 +43,8 @@ if TYPE_CHECKING:
 
 EPOCHS, LR, SGD_LR = 5, 0.05, 5e-3
 HELD_SHARE, HELD_WORDS = 0.01, 20_000  # the end of the text, which is never trained on
-RECORD = 2.0  # seconds between two records
+RECORD = 2.0  # seconds between two records; the first ones come sooner, so that a run of seconds has a curve too
+FIRST = 0.25
 ABSURD = 10.0  # times the loss before training: no text is guessed so badly but by vectors that have blown up
 FEW = 0.1  # share of the words that should be left after sub-sampling
 OF_TEXT = ("column", "lower", "encoding", "tokens", "min_count", "max_vocab", "keep", "phrases", "phrase_threshold",
@@ -288,7 +289,7 @@ class WordJob:
                     seconds = time.perf_counter() - began  # noqa: B023
                     if bar.due():
                         bar.show(self._line(done, all_of, (done - before) / max(seconds, 1e-9), records))  # noqa: B023
-                    if interrupted.is_set() or seconds > RECORD:
+                    if interrupted.is_set() or seconds > min(RECORD, FIRST * 2 ** len(records[1:])):
                         pause.set()  # noqa: B023
 
                 state = solve(self.ids, counts, plan, state, progress=tick, stop=pause)

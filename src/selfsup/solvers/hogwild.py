@@ -25,7 +25,7 @@ Report = Callable[[int, int, int], None]
 
 CHUNK = 10_000  # ids that a thread takes at a time
 EVERY = 200_000  # kept words from one exchange of threads' copies to the next (`solvers/copies.py`)
-TICK = 1.0  # seconds between reports
+TICK = 0.25  # seconds between reports
 
 
 def _extra(bags: Bags | None, words: int, state: WordState | None) -> int:
@@ -248,7 +248,7 @@ def hogwild(
     bags
         Rows of the input table that the vectors of words are means of; by default each word is a row.
     progress
-        Called about once a second from this thread with ids done, ids in all, and words kept by subsampling.
+        Called a few times a second from this thread with ids done, ids in all, and words kept by subsampling.
     stop
         When it is set, threads end their chunks and the state is returned as it is: ``state.done < N * epochs``.
 
