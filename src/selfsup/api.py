@@ -22,6 +22,8 @@ __all__ = ["fit", "load"]
 
 log = logging.getLogger("selfsup")
 Positive = Range(0, open_low=True)
+TEXTS = (".txt", ".txt.gz", ".txt.zst")
+CHOICES = ("denoising", "rotation")  # what `learning.choose_method` can give
 
 
 def fit(
@@ -207,12 +209,6 @@ def load(path: str | Path, **how: Any) -> Model | WordModel:
     from selfsup.loading import load as load_model
 
     return load_model(path, **how)
-
-
-TEXTS = (".txt", ".txt.gz", ".txt.zst")
-
-
-CHOICES = ("denoising", "rotation")  # what `learning.choose_method` can give
 
 
 def method_options(name: str, cls: type[Any]) -> Mapping[str, Option]:

@@ -273,11 +273,11 @@ class WordJob:
         self._warm(state.input, state.output)
         probe = self.held[torch.from_numpy(spread(len(self.held), probed(plan.window)))]
         _share(method, state)
-        records, spent = [measure(method, probe, 0)], 0.0
+        records = [measure(method, probe, 0)]
         if checkpoint and (saved := checkpoint.load()) is not None:
             tensors, facts = saved
             state = WordState.of(tensors["input"], tensors["output"], facts["done"], facts["kept"])
-            records, spent = facts["records"], facts["spent"]
+            records = facts["records"]
             _share(method, state)
         total, bar = plan.epochs * len(self.ids), Progress(self.settings["progress"])
         counts = self.corpus.vocabulary.counts
@@ -295,19 +295,17 @@ class WordJob:
                 state = solve(self.ids, counts, plan, state, progress=tick, stop=pause)
                 _share(method, state)
                 seconds = time.perf_counter() - began
-                spent += seconds
                 record = measure(method, probe, 0) | {"epoch": round(state.done / len(self.ids), 3), "seconds": seconds}
                 record["samples_per_second"] = self._raw(state.done - before) / max(seconds, 1e-9)
                 records.append(record)
                 keep(records)
                 if checkpoint and (interrupted.is_set() or checkpoint.due()) and state.done < total:
-                    facts = {"done": state.done, "kept": state.kept, "records": records, "spent": spent}
+                    facts = {"done": state.done, "kept": state.kept, "records": records}
                     checkpoint.save({"input": torch.tensor(state.input), "output": torch.tensor(state.output)}, facts)
                 if interrupted.is_set() and state.done < total:
                     bar.close()
                     raise Interrupted(f"stopped at {state.done / total:.0%} of the training")
         bar.close()
-        self.spent = spent
         return records
 
     def _hardware(self, plan: dict[str, Any]) -> str:

@@ -60,21 +60,11 @@ def exchange(table: Floats, hot: int, copy: int, before: int, pitch: int) -> Non
         own, old, common = (copy + row) * pitch, (before + row) * pitch, row * pitch
         for d in range(0, pitch, LANES):  # both as moves since the last exchange
             store(table, own + d, sub(load(table, own + d), load(table, old + d)))
-        others = np.float32(0)
+            store(table, common + d, sub(load(table, common + d), load(table, old + d)))
+        join(table, common, table, own, table, old, pitch)
         for d in range(0, pitch, LANES):
-            move = sub(load(table, common + d), load(table, old + d))
-            others += total(mul(move, move))
-        if others > 0:
-            for d in range(0, pitch, LANES):
-                store(table, common + d, sub(load(table, common + d), load(table, old + d)))
-            join(table, common, table, own, table, old, pitch)
-            for d in range(0, pitch, LANES):
-                store(table, common + d, plus(load(table, old + d), load(table, common + d)))
-        else:
-            for d in range(0, pitch, LANES):
-                store(table, common + d, plus(load(table, old + d), load(table, own + d)))
-        for d in range(0, pitch, LANES):
-            now = load(table, common + d)
+            now = plus(load(table, old + d), load(table, common + d))
+            store(table, common + d, now)
             store(table, own + d, now)
             store(table, old + d, now)
 
