@@ -60,7 +60,7 @@ def missing(module):
 def train_ours(path, words, settings, threads, epochs, plan=None):
     """One run of ours -> (figures, words, vectors)."""
     from selfsup.solvers.hogwild import hogwild
-    from selfsup.solvers.wordstate import WordPlan
+    from selfsup.solvers.words import WordPlan
 
     ids, counts, vocabulary = encode(path)
     plan = WordPlan(epochs=epochs, threads=threads, **{**settings, **(plan or {})})
@@ -140,8 +140,8 @@ def figures(clock, words, epochs):
 
 def quality(words, vectors):
     """Share of analogies answered (3CosAdd among RESTRICT words) and Spearman's correlation with WordSim-353."""
-    from selfsup.words.analogies import analogies
-    from selfsup.words.similarity import similarity
+    from selfsup.measures.words.analogies import analogies
+    from selfsup.measures.words.similarity import similarity
     from selfsup.words.vectors import WordVectors
 
     folder, model = data_folder() / "words", WordVectors(words, vectors)

@@ -59,7 +59,7 @@ def write_text(path: Path) -> None:
 def ours(path: str, options: dict[str, Any]) -> dict[str, float]:
     """One corpus, opened without a cache entry; the kernels are loaded before."""
     begin = time.process_time()
-    from selfsup.words.corpus import open_corpus
+    from selfsup.data.text.corpus import open_corpus
 
     with tempfile.TemporaryDirectory() as folder:
         os.environ["SELFSUP_CACHE"] = folder
@@ -97,7 +97,7 @@ def documentation() -> None:
     import io
     import tokenize
 
-    from selfsup.words import docstrings
+    from selfsup.data.text import docstrings
 
     sources = [path.read_text("utf-8", "replace") for path in docstrings.files(docstrings.roots())[::40]]
     print(f"{len(sources)} Python files, {sum(map(len, sources)) / 1e6:.1f} MB")

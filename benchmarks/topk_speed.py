@@ -84,7 +84,7 @@ def loop(x, rebuild, parameters):
 
 
 def ours(x):
-    from selfsup.autoencoder.sparse_step import topk_step
+    from selfsup.methods.autoencoder.sparse_step import topk_step
 
     parts = weights()
     return loop(x, lambda batch: topk_step(batch, *parts, K).reconstruction, parts)
@@ -92,14 +92,14 @@ def ours(x):
 
 def ours_float32(x):
     """Without the bfloat16 search: what a CPU that lacks it does."""
-    from selfsup.autoencoder import sparse_step
+    from selfsup.methods.autoencoder import sparse_step
 
     sparse_step._has_fast_bfloat16 = lambda device: False
     return ours(x)
 
 
 def batch_topk(x):
-    from selfsup.autoencoder.sparse_step import batch_topk_step
+    from selfsup.methods.autoencoder.sparse_step import batch_topk_step
 
     parts = weights()
     return loop(x, lambda batch: batch_topk_step(batch, *parts, K).reconstruction, parts)
@@ -241,7 +241,7 @@ def gradients() -> str:
     """How far our gradients are from dense autograd at full size, one line."""
     import torch
 
-    from selfsup.autoencoder.sparse_step import topk_step
+    from selfsup.methods.autoencoder.sparse_step import topk_step
 
     x = load(0)[1].requires_grad_()
     parts = [x, *weights()]

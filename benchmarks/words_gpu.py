@@ -25,7 +25,7 @@ SETTINGS = {"window": 5, "negative": 5, "sample": 1e-4, "lr": 0.05}
 
 def timed(train, ids, counts, plan):
     """Train after a warm-up on the first ids -> (wall seconds, vectors)."""
-    from selfsup.solvers.wordstate import WordPlan
+    from selfsup.solvers.words import WordPlan
 
     train(np.array(ids[:50_000]), counts, WordPlan(**{**plan.__dict__, "epochs": 1}))
     with Clock() as clock:  # the vectors are on the CPU at the end: nothing is still under way
@@ -63,7 +63,7 @@ def main():
         print("no CUDA here: nothing was run; --device cpu --words 200000 --epochs 1 is a check without a GPU")
         return
     from selfsup.errors import TrainingError
-    from selfsup.solvers.wordstate import WordPlan
+    from selfsup.solvers.words import WordPlan
 
     device = torch.device(arguments.device or "cuda")
     print(torch.cuda.get_device_name(device) if device.type == "cuda" else device.type, f"torch {torch.__version__}")

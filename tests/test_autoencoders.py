@@ -11,13 +11,13 @@ from sklearn.decomposition import PCA
 
 import selfsup
 from conftest import pictures, table
-from selfsup.autoencoder.jacobian import _by_units, estimated_norm, squared_norm
-from selfsup.autoencoder.likelihood import Bernoulli, Columns, Gaussian, SquaredError
-from selfsup.autoencoder.omega import OMEGAS, mmd
 from selfsup.errors import OptionError, TrainingError
 from selfsup.method import Field, Moments, Spec, total
 from selfsup.methods import find
-from selfsup.model import build
+from selfsup.methods.autoencoder.jacobian import _by_units, estimated_norm, squared_norm
+from selfsup.methods.autoencoder.likelihood import Bernoulli, Columns, Gaussian, SquaredError
+from selfsup.methods.autoencoder.omega import OMEGAS, mmd
+from selfsup.model.model import build
 from test_contract import generator, make
 
 
@@ -145,7 +145,7 @@ def test_the_start_is_pca_for_a_convolutional_net_and_ends_no_worse():
 
 
 def test_the_untrained_baseline_is_a_random_net():
-    from selfsup.evaluating import _untrained
+    from selfsup.training.evaluate import _untrained
 
     x = table(80)
     model = fitted(x, "undercomplete", n_components=2, epochs=0, holdout=0.0)

@@ -13,11 +13,11 @@ import selfsup
 from selfsup.errors import DataError, OptionError, RunError, TrainingError
 from selfsup.solvers import batched as solver
 from selfsup.solvers.batched import batched, block_size, pairs
-from selfsup.solvers.blocks import Room, Rows, contexts, diagonal_sums, learn
+from selfsup.solvers.blocks.pieces import draw_negatives, draw_piece, generator, make_odds
+from selfsup.solvers.blocks.saturation import curvature, phi, saturated, second_moment
+from selfsup.solvers.blocks.step import Room, Rows, contexts, diagonal_sums, learn
 from selfsup.solvers.hogwild import hogwild
-from selfsup.solvers.pieces import draw_negatives, draw_piece, generator, make_odds
-from selfsup.solvers.saturation import curvature, phi, saturated, second_moment
-from selfsup.solvers.wordstate import WordPlan, WordState
+from selfsup.solvers.words import WordPlan, WordState
 
 WORDS, CPU = 50, torch.device("cpu")
 
@@ -384,8 +384,8 @@ def test_fit_learns_topics_with_it(tmp_path, method):
 
 
 def test_an_interrupted_run_goes_on(tmp_path, monkeypatch):
-    from selfsup import wordjob
-    from selfsup.solvers.checkpoint import Checkpoint
+    from selfsup.store.checkpoint import Checkpoint
+    from selfsup.training import wordjob
 
     path = corpus(tmp_path)
     whole = selfsup.fit(path, "skipgram", epochs=6, **SMALL)
@@ -409,7 +409,7 @@ def test_an_interrupted_run_goes_on(tmp_path, monkeypatch):
 
 
 def test_the_command_line_and_the_choice_of_the_solver(tmp_path, monkeypatch, capsys):
-    from selfsup.cli import main
+    from selfsup.cli.main import main
 
     path = corpus(tmp_path)
     arguments = ["fit", str(path), "--solver", "batched", "--dim", "8", "--min-count", "1", "--epochs", "1"]
@@ -417,7 +417,7 @@ def test_the_command_line_and_the_choice_of_the_solver(tmp_path, monkeypatch, ca
     assert selfsup.load(tmp_path / "run").config["training"]["solver"] == "batched"
     assert main([*arguments[:2], "--solver", "hogwild", "--device", "meta", "--method", "skipgram"]) == 2
     assert "hogwild runs on the CPU, not on 'meta'" in capsys.readouterr().err
-    monkeypatch.setattr("selfsup.wordjob.WordJob.run", lambda job, folder: job.solver)
+    monkeypatch.setattr("selfsup.training.wordjob.WordJob.run", lambda job, folder: job.solver)
     more = {"min_count": 1, "progress": False}
     assert selfsup.fit(path, "skipgram", **more) == "hogwild"
     assert selfsup.fit(path, "cbow", device="meta", **more) == "batched"
@@ -427,7 +427,7 @@ def test_the_command_line_and_the_choice_of_the_solver(tmp_path, monkeypatch, ca
     with pytest.raises(OptionError, match="batched has neither subwords nor objective 'hierarchical'"):
         selfsup.fit(path, "skipgram", solver="batched", subwords=True, **more)
     monkeypatch.setattr(
-        "selfsup.wordjob.choose_device", lambda asked: torch.device("meta")
+        "selfsup.training.wordjob.choose_device", lambda asked: torch.device("meta")
     )  # a GPU that was not asked for
     assert selfsup.fit(path, "skipgram", **more) == "hogwild"
     assert selfsup.fit(path, "skipgram", device="meta", objective="softmax", **more) == "sgd"

@@ -14,9 +14,9 @@ import pytest
 from PIL import Image
 
 from conftest import pictures, table
-from selfsup import cli
+from selfsup.cli import main as cli
 from selfsup.methods import REGISTERED
-from selfsup.progress import Progress, duration
+from selfsup.system.progress import Progress, duration
 
 QUICK = ["--epochs", "1", "--no-progress"]
 
@@ -134,7 +134,7 @@ def test_methods_lists_each_in_one_line(run):
 
 
 def test_a_reader_that_leaves_is_no_error():
-    command = f"{sys.executable} -m selfsup.cli methods | head -c 1; echo ${{PIPESTATUS[0]}}"
+    command = f"{sys.executable} -m selfsup.cli.main methods | head -c 1; echo ${{PIPESTATUS[0]}}"
     found = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert found.stdout == f"{min(REGISTERED)[0]}0\n"
     assert found.stderr == ""
@@ -320,9 +320,9 @@ def test_debug_shows_the_traceback(run):
 
 
 def test_what_nobody_foresaw_is_still_a_sentence(run, monkeypatch):
-    monkeypatch.setattr("selfsup.learning.open_data", lambda data, **options: 1 / 0)
+    monkeypatch.setattr("selfsup.training.learning.open_data", lambda data, **options: 1 / 0)
     sentence(run("fit", "x.npy"), 1, "unexpected ZeroDivisionError: division by zero; repeat with --debug")
-    monkeypatch.setattr("selfsup.learning.open_data", lambda data, **options: np.empty(10**15))
+    monkeypatch.setattr("selfsup.training.learning.open_data", lambda data, **options: np.empty(10**15))
     sentence(run("fit", "x.npy"), 1, "not enough memory", "--limit")
 
 

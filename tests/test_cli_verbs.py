@@ -10,7 +10,7 @@ from PIL import Image
 
 import selfsup
 from conftest import pictures, table
-from selfsup import cli
+from selfsup.cli import main as cli
 
 QUICK = ["--epochs", "1", "--no-progress", "--no-evaluate"]
 

@@ -8,16 +8,16 @@ import torch
 
 import selfsup
 from conftest import pictures, table
-from selfsup.loading import load
 from selfsup.method import Moments, Spec, permute, shuffle_gap, step, total
 from selfsup.methods import REGISTERED, find
-from selfsup.model import Model, build
+from selfsup.model.load import load
+from selfsup.model.model import Model, build
 from selfsup.options import options_of
-from selfsup.progress import Progress
-from selfsup.solvers.checkpoint import Checkpoint
 from selfsup.solvers.exact import exact
 from selfsup.solvers.plan import Plan
 from selfsup.solvers.sgd import sgd
+from selfsup.store.checkpoint import Checkpoint
+from selfsup.system.progress import Progress
 
 CPU = torch.device("cpu")
 DATA = {

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selfsup.data import Intake, open_data
-from selfsup.data.arrays import channels_last
+from selfsup.data.arrays.arrays import channels_last
 from selfsup.data.labels import encode
 from selfsup.errors import DataError, OptionError
 
@@ -258,7 +258,7 @@ def test_npy(tmp_path):
 def test_a_large_npy_is_memory_mapped(tmp_path, monkeypatch):
     x = RNG.random((20, 4), np.float32)
     np.save(tmp_path / "x.npy", x)
-    monkeypatch.setattr("selfsup.data.memory.available", lambda: 400)
+    monkeypatch.setattr("selfsup.system.memory.available", lambda: 400)
     made = open_data(tmp_path / "x.npy")
     assert isinstance(made.x.base, np.memmap)
     np.testing.assert_array_equal(made.x, x)

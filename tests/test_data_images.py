@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from selfsup.data import BadFile, Intake, cache, decode, images, open_data
-from selfsup.data.decode import Form
+from selfsup.data import BadFile, Intake, open_data
+from selfsup.data.images import cache, decode, images
+from selfsup.data.images.decode import Form
 from selfsup.errors import DataError
 
 RNG = np.random.default_rng(2)
@@ -328,7 +329,7 @@ def test_empty_folders(tmp_path):
 
 def test_too_little_memory(tmp_path, monkeypatch):
     fill(tmp_path, ["a.png"])
-    monkeypatch.setattr("selfsup.data.memory.available", lambda: 500)
+    monkeypatch.setattr("selfsup.system.memory.available", lambda: 500)
     with pytest.raises(DataError, match=r"1 images of 16x16 need 768 bytes .* 500 bytes .*--size, or --limit"):
         opened(tmp_path)
 
@@ -418,7 +419,7 @@ def test_an_interrupt_leaves_nothing_behind(tmp_path, monkeypatch):
 
 def test_progress_is_one_line(tmp_path, monkeypatch, capsys):
     fill(tmp_path, [f"{place}.png" for place in range(8)])
-    monkeypatch.setattr("selfsup.progress.Progress.due", lambda self: self.enabled)
+    monkeypatch.setattr("selfsup.system.progress.Progress.due", lambda self: self.enabled)
     open_data(tmp_path, cache=False)
     told = capsys.readouterr().err
     assert "decoding 8 of 8 images, " in told

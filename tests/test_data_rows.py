@@ -11,9 +11,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selfsup.data import Dataset, Intake, Rows, hashing, memory, open_data
+from selfsup.data import Dataset, Intake, Rows, open_data
 from selfsup.errors import DataError
 from selfsup.method import Field
+from selfsup.system import hashing, memory
 
 RNG = np.random.default_rng(1)
 
@@ -69,7 +70,7 @@ def test_rows_on_a_gpu(monkeypatch):
     samples = made.samples(np.arange(0, 900, 2))
     rows = torch.tensor([3, 1])
     for share in (0.5, 0.0):  # moved whole, or batch by batch
-        monkeypatch.setattr("selfsup.data.rows.SHARE", share)
+        monkeypatch.setattr("selfsup.data.arrays.rows.SHARE", share)
         moved = samples.to(torch.device("cuda"))
         assert moved.data.is_cuda == (share > 0)
         for index in (rows, rows.cuda()):
@@ -105,7 +106,7 @@ def test_moments_leave_missing_values_out(seed, share, chunk):
     x[rng.integers(60), :] = [1e4, 0.5, -5]  # no column is without a value
     before = x.copy()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("selfsup.data.moments.CHUNK", chunk)
+        patch.setattr("selfsup.data.arrays.moments.CHUNK", chunk)
         moments = open_data(x).spec().moments
     np.testing.assert_allclose(moments.mean, np.nanmean(x.astype(np.float64), 0), rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(moments.std, np.nanstd(x.astype(np.float64), 0), rtol=1e-5, atol=1e-5)
@@ -122,7 +123,7 @@ def test_moments_of_units_with_missing_values():
 
 
 def test_moments_over_many_chunks_with_a_large_mean(monkeypatch):
-    monkeypatch.setattr("selfsup.data.moments.CHUNK", 100)
+    monkeypatch.setattr("selfsup.data.arrays.moments.CHUNK", 100)
     x = (RNG.normal(0, 1, (5000, 3)) + [1e4, 0, -1e4]).astype(np.float32)
     moments = open_data(x).spec().moments
     np.testing.assert_allclose(moments.std, x.astype(np.float64).std(0), rtol=1e-6)
@@ -147,7 +148,7 @@ def test_fingerprint_sees_every_value(monkeypatch):
     first = open_data(x).fingerprint
     assert first == open_data(x.copy()).fingerprint
     assert first == open_data(x, labels=np.arange(3000)).fingerprint
-    monkeypatch.setattr("selfsup.data.hashing.BLOCK", 64)
+    monkeypatch.setattr("selfsup.system.hashing.BLOCK", 64)
     sampled = hashing.of_array(x, most=640)
     for place in (0, 1234, 3000 * 17 - 1):
         y = x.copy()

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from conftest import pictures
-from selfsup.cli import main
+from selfsup.cli.main import main
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -11,11 +11,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from selfsup.errors import DataError, OptionError
-from selfsup.evaluation import Features, compare, flat_map, pca_features
-from selfsup.evaluation import compare as compare_function
-from selfsup.evaluation.compare import at_random, per_class, plan
-from selfsup.evaluation.knn import knn_predict, nearest
-from selfsup.evaluation.probe import SQUARED_NORM, probe, scale_features, split
+from selfsup.measures import Features, flat_map, pca_features
+from selfsup.measures.samples import compare
+from selfsup.measures.samples import compare as compare_function
+from selfsup.measures.samples.compare import at_random, per_class, plan
+from selfsup.measures.samples.knn import knn_predict, nearest
+from selfsup.measures.samples.probe import SQUARED_NORM, probe, scale_features, split
 
 
 def blobs(n, classes=4, width=8, apart=4.0, seed=0):
@@ -54,7 +55,7 @@ def test_knn_in_chunks_is_knn_at_once(monkeypatch):
     train, labels = blobs(300, apart=0.7)
     test, _ = blobs(100, apart=0.7, seed=1)
     whole = knn_predict(train, labels, test)
-    monkeypatch.setattr("selfsup.evaluation.knn.CHUNK", 300 * 7)
+    monkeypatch.setattr("selfsup.measures.samples.knn.CHUNK", 300 * 7)
     assert (knn_predict(train, labels, test) == whole).all()
 
 
@@ -93,7 +94,7 @@ def test_split_takes_a_fifth_of_every_class_that_has_five():
 
 def test_probe_is_the_scikit_learn_pipeline(data, monkeypatch):
     features, y_train, y_test = data
-    monkeypatch.setattr("selfsup.evaluation.probe.STRENGTHS", (1.0,))
+    monkeypatch.setattr("selfsup.measures.samples.probe.STRENGTHS", (1.0,))
     train, test = scale_features(features.train, features.train, features.test)
     found = probe(train, y_train, test)
     scaler = FunctionTransformer(lambda x: scale_features(features.train, x)[0])
@@ -134,7 +135,7 @@ def test_rows_are_as_documented(data):
 
 @pytest.mark.filterwarnings("error")
 def test_hard_data_give_no_warnings(monkeypatch):
-    monkeypatch.setattr("selfsup.evaluation.probe.ITERATIONS", 11)
+    monkeypatch.setattr("selfsup.measures.samples.probe.ITERATIONS", 11)
     train, y_train = blobs(300, classes=30, width=3, apart=0.1)
     test, y_test = blobs(50, classes=30, width=3, apart=0.1, seed=1)
     probe_rows, knn_rows = compare({("model", "code"): Features(train, test)}, y_train, y_test)

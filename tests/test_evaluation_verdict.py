@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selfsup.errors import DataError, RunError
-from selfsup.evaluation import Evaluation, best_layer, effective_rank, health, verdict
+from selfsup.measures import Evaluation, best_layer, effective_rank, health, verdict
 
 CODES = np.random.default_rng(0).standard_normal((300, 16)).astype(np.float32)
 START = {"loss": 1.0, "shuffled": 1.01, "gap": 0.01, "gap_sd": 0.005}

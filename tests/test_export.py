@@ -15,9 +15,11 @@ from torch import nn
 
 import selfsup
 from conftest import pictures, table
-from selfsup import export, sharing, store
+from selfsup import store
 from selfsup.errors import OptionError, RunError
 from selfsup.methods import REGISTERED, find
+from selfsup.model import hub as sharing
+from selfsup.model import onnx as export
 
 needs_onnx = pytest.mark.skipif(
     any(importlib.util.find_spec(name) is None for name in export.NEEDED),

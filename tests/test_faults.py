@@ -20,7 +20,7 @@ from PIL import Image
 from safetensors import safe_open
 
 from conftest import pictures, table
-from selfsup import cli
+from selfsup.cli import main as cli
 
 STATE = "run.partial/resume/state.safetensors"
 FIT = ["fit", "x.npy", "--method", "denoising", "--hidden", "64", "--epochs", "12", "--batch-size", "8", "--seed", "3"]
@@ -31,7 +31,7 @@ OFTEN = ["--checkpoint-every", "0"]
 def start(folder, *words, code=None, limit=None):
     """Start a command as a user does, in a process of its own."""
     environment = dict(os.environ, OMP_NUM_THREADS="1", SELFSUP_CACHE=str(folder / "cache"), COLUMNS="100")
-    program = ["-m", "selfsup.cli"] if code is None else ["-c", code]
+    program = ["-m", "selfsup.cli.main"] if code is None else ["-c", code]
     return subprocess.Popen(
         [sys.executable, *program, *words],
         cwd=folder,
@@ -182,7 +182,7 @@ def test_ctrl_c_while_decoding_leaves_nothing_behind(tmp_path):
 def test_sigterm_outside_training_is_as_clean_as_ctrl_c(command, tmp_path, monkeypatch):
     np.save(tmp_path / "x.npy", table(30))
     before = signal.getsignal(signal.SIGTERM)
-    monkeypatch.setattr("selfsup.evidence.gather", lambda *_, **__: os.kill(os.getpid(), signal.SIGTERM))
+    monkeypatch.setattr("selfsup.training.evidence.gather", lambda *_, **__: os.kill(os.getpid(), signal.SIGTERM))
     assert command("fit", "x.npy", "--epochs", "1", "--out", "run") == (130, "", "selfsup: terminated\n")
     assert not list(tmp_path.glob("run*"))  # there was no state yet to go on from
     code, _, err = command("fit", "x.npy", "--epochs", "1", "--checkpoint-every", "0", "--out", "run")

@@ -170,8 +170,8 @@ def test_early_stopping_takes_the_best_epochs_weights(digits):
     losses = [record["heldout"] for record in model.history]
     assert len(losses) < 60
     assert min(losses) == losses[-3]
-    from selfsup.job import held_out
     from selfsup.method import shuffle_gap
+    from selfsup.training.job import held_out
 
     rows = model.open(digits[0][:200]).samples()[torch.from_numpy(held_out(200, 40, 0)[1])]
     assert shuffle_gap(model.method, rows, draws=1)["loss"] == pytest.approx(min(losses), rel=1e-5)
@@ -300,7 +300,7 @@ def test_a_foreign_or_tampered_folder_runs_no_code(run, tmp_path):
 
 
 def test_a_full_disk_leaves_nothing_half_written(digits, tmp_path, monkeypatch):
-    from selfsup import files
+    from selfsup.system import files
 
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -317,7 +317,7 @@ def test_a_full_disk_leaves_nothing_half_written(digits, tmp_path, monkeypatch):
 
 
 def test_resume_refuses_other_settings(digits, tmp_path, monkeypatch):
-    from selfsup.solvers.checkpoint import Checkpoint
+    from selfsup.store.checkpoint import Checkpoint
 
     monkeypatch.setattr(Checkpoint, "due", lambda self: True)
     partial = tmp_path / "run"

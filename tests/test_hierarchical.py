@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 import selfsup
+from selfsup.data.text.huffman import huffman
 from selfsup.errors import OptionError
-from selfsup.huffman import huffman
 from selfsup.method import Spec
 from selfsup.methods import find
 from selfsup.methods.skipgram import Neighbours
-from selfsup.model import build
-from selfsup.solvers.draws import make_batch, path_targets
+from selfsup.model.model import build
 from selfsup.solvers.hogwild import hogwild
-from selfsup.solvers.wordstate import SPARE, WordPlan, WordState
+from selfsup.solvers.kernels.draws import make_batch, path_targets
+from selfsup.solvers.words import SPARE, WordPlan, WordState
 from test_hogwild import After, same, text
 from test_hogwild import learn as learn_window
 

@@ -11,10 +11,10 @@ import torch
 from scipy import stats
 
 from selfsup.errors import DataError, OptionError, TrainingError
-from selfsup.solvers.copies import borrow, exchange
-from selfsup.solvers.draws import alias_table, draw, keep_share, make_batch, make_tables
 from selfsup.solvers.hogwild import hogwild
-from selfsup.solvers.wordstate import SPARE, WordPlan, WordState
+from selfsup.solvers.kernels.copies import borrow, exchange
+from selfsup.solvers.kernels.draws import alias_table, draw, keep_share, make_batch, make_tables
+from selfsup.solvers.words import SPARE, WordPlan, WordState
 
 WORDS = 50
 
@@ -52,7 +52,7 @@ def flat(s):
 
 
 def learn(s, batch, rate, reach, lift):
-    from selfsup.solvers.windows import learn
+    from selfsup.solvers.kernels.windows import learn
 
     learn(*flat(s), s.tables[0].shape[1], batch, 0, 1, rate, reach, lift)
 
@@ -390,7 +390,7 @@ def test_large_moves_that_agree_are_averaged_and_those_that_do_not_are_summed():
 
 
 def test_threads_with_copies_of_a_few_words_learn_as_one_does(monkeypatch):
-    monkeypatch.setattr("selfsup.solvers.wordstate.HOT", 10 * 32 * 4)  # 10 of 50 words
+    monkeypatch.setattr("selfsup.solvers.words.HOT", 10 * 32 * 4)  # 10 of 50 words
     monkeypatch.setattr("selfsup.solvers.hogwild.EVERY", 500)
     ids, counts = text(60_000)
     one, two = (loss(hogwild(ids, counts, WordPlan(**PLAN, threads=t)), ids) for t in (1, 2))
@@ -400,7 +400,7 @@ def test_threads_with_copies_of_a_few_words_learn_as_one_does(monkeypatch):
 def test_a_cache_of_an_earlier_version_is_forgotten(tmp_path):
     """numba unpickles types by name: a name that is no more made every call fail."""
     module = tmp_path / "kernel.py"
-    code = "from typing import NamedTuple\nfrom selfsup.solvers.lanes import compiled\n\nclass {0}(NamedTuple):\n    a: int\n\n"
+    code = "from typing import NamedTuple\nfrom selfsup.solvers.kernels.lanes import compiled\n\nclass {0}(NamedTuple):\n    a: int\n\n"
     code += "@compiled()\ndef first(x):\n    return x.a\n\nprint(first({0}(3)))\n"
     for name in ("Old", "New"):
         module.write_text(code.format(name))

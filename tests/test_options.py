@@ -11,11 +11,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfsup import api
 from selfsup.errors import OptionError, unknown
-from selfsup.evaluating import evaluate
 from selfsup.methods import REGISTERED, find
 from selfsup.options import Option, Range, allowed, check, choices, limits, options_of, parse, resolve, summary
+from selfsup.training import fit as api
+from selfsup.training.evaluate import evaluate
 
 
 def option(annotation: Any, name: str = "thing", default: Any = None) -> Option:

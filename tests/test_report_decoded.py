@@ -7,9 +7,10 @@ import pytest
 
 import selfsup
 from conftest import pictures, table
-from selfsup import evidence, store
+from selfsup import store
+from selfsup.cli.summary import summary
 from selfsup.report import decoded, page
-from selfsup.summary import summary
+from selfsup.training import evidence
 from test_report_runs import EVIL, Reader, config, evaluation, history, write
 
 RNG = np.random.default_rng(0)
@@ -71,7 +72,7 @@ def test_scores_are_sorted_and_are_those_of_the_samples(sparse):
 
 
 def test_the_units_of_the_largest_deviations_are_walked_along(sparse):
-    from selfsup.codes import deviations
+    from selfsup.model.latent import deviations
 
     spread = deviations(sparse.codes)
     units = sparse.pictures["traversal_units"]

@@ -10,10 +10,10 @@ import pytest
 
 import selfsup
 from selfsup import store
-from selfsup.cli import main
+from selfsup.cli.main import main
 from selfsup.errors import RunError
 from selfsup.report import card, page, wordmap
-from selfsup.report.words import word
+from selfsup.report.say import word
 from test_report_runs import EVIL, Reader, write
 
 HOSTILE = [

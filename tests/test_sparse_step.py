@@ -7,9 +7,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selfsup.autoencoder import sparse_step
-from selfsup.autoencoder.sparse_step import batch_topk_step, decode_sparse, sparse_codes, topk_step
 from selfsup.errors import SelfsupError
+from selfsup.methods.autoencoder import sparse_step
+from selfsup.methods.autoencoder.sparse_step import batch_topk_step, decode_sparse, sparse_codes, topk_step
 
 NAMES = ("x", "encoder_weight", "encoder_bias", "decoder_weight", "decoder_bias")
 

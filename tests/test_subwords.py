@@ -10,18 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import selfsup
-from selfsup.cli import main
+from selfsup.cli.main import main
+from selfsup.data.text.subwords import Subwords
 from selfsup.errors import DataError, OptionError, RunError
 from selfsup.method import Bags, Spec, shuffle_gap, step, total
 from selfsup.methods import find
 from selfsup.methods.skipgram import Neighbours
-from selfsup.model import build
+from selfsup.model.model import build
 from selfsup.options import options_of, parse
-from selfsup.solvers.draws import make_batch
 from selfsup.solvers.hogwild import hogwild
-from selfsup.solvers.wordstate import WordPlan, WordState
+from selfsup.solvers.kernels.draws import make_batch
+from selfsup.solvers.words import WordPlan, WordState
 from selfsup.words.ngrams import NGRAMS, NgramVectors
-from selfsup.words.subwords import Subwords
 
 FASTTEXT = {  # `get_subwords` of the package fasttext 0.9, minn 3, maxn 6, bucket 2**19: rows less the size of its vocabulary
     "über": {"<üb": 259258, "<übe": 162573, "<über": 26861, "<über>": 328745, "übe": 460071, "über": 353487,
@@ -120,7 +120,7 @@ def test_the_declared_loss_reaches_all_rows_that_are_used(name):
 @pytest.mark.parametrize("words", [WORDS, EVEN], ids=["bags of any size", "bags of one size"])
 @pytest.mark.parametrize("name", ["skipgram", "cbow"])
 def test_a_window_moves_by_the_gradient_of_the_declared_loss(name, words):
-    from selfsup.solvers.windows import learn_bags
+    from selfsup.solvers.kernels.windows import learn_bags
 
     dim, rate, lift = 20, 0.05, 6.0 if name == "cbow" else 0.0
     method, bags = declared(name, words, dim), bags_of(words)
@@ -347,9 +347,9 @@ def test_both_solvers_solve_one_problem(corpus):
 
 @pytest.mark.parametrize("more", [{"threads": 1}, {"deterministic": True, "threads": 2}], ids=str)
 def test_an_interrupted_run_goes_on(corpus, tmp_path, monkeypatch, more):
-    from selfsup import wordjob
     from selfsup.solvers import hogwild as solver
-    from selfsup.solvers.checkpoint import Checkpoint
+    from selfsup.store.checkpoint import Checkpoint
+    from selfsup.training import wordjob
 
     arguments = SMALL | {"epochs": 200} | more
     whole = selfsup.fit(corpus, "cbow", **arguments)

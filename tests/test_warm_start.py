@@ -5,7 +5,7 @@ import pytest
 
 import selfsup
 from selfsup import SelfsupError, WordVectors
-from selfsup.cli import main
+from selfsup.cli.main import main
 from selfsup.errors import OptionError, RunError
 from selfsup.words.before import TARGETS, Before
 

@@ -15,10 +15,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from selfsup.data.text import blocks, corpus, docstrings, numbering
+from selfsup.data.text import kept as stored
+from selfsup.data.text.corpus import open_corpus
+from selfsup.data.text.tokens import pattern
 from selfsup.errors import DataError, OptionError
-from selfsup.words import blocks, corpus, docstrings, numbering, stored
-from selfsup.words.corpus import open_corpus
-from selfsup.words.tokens import pattern
 
 ENGLISH = "The cat sat on the mat.\nThe dog, the cat's friend, sat too!\n\nA cat; a dog... the end\n"
 
@@ -323,7 +324,7 @@ def test_two_processes_at_once(tmp_path, monkeypatch):
     monkeypatch.setenv("SELFSUP_CACHE", str(cache))
     path = text_file(tmp_path, "\n".join(" ".join(line) for line in big_text()))
     code = (
-        "import sys; from selfsup.words.corpus import open_corpus; "
+        "import sys; from selfsup.data.text.corpus import open_corpus; "
         "made = open_corpus(sys.argv[1], progress=False); print(made.ids.astype('int64').sum(), len(made))"
     )
     running = [
@@ -351,7 +352,7 @@ def test_interrupted_while_reading(tmp_path, monkeypatch):
 
 
 def test_wide_runs_are_forgotten_when_they_are_many(monkeypatch):
-    from selfsup.words import encode
+    from selfsup.data.text import scan as encode
 
     lines = [[f"w\u00f6rt{number % 700}" for number in range(start, start + 9)] for start in range(0, 9000, 7)]
     monkeypatch.setattr(corpus, "SIZE", 3000)
@@ -360,7 +361,7 @@ def test_wide_runs_are_forgotten_when_they_are_many(monkeypatch):
 
 
 def test_a_vocabulary_that_does_not_fit(monkeypatch):
-    from selfsup.data import memory
+    from selfsup.system import memory
 
     monkeypatch.setattr(memory, "available", lambda: 2 << 20)
     with pytest.raises(DataError, match=r"different words need .* are available; read less text"):

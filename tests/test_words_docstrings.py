@@ -3,7 +3,7 @@
 import re
 
 import selfsup
-from selfsup.cli import main
+from selfsup.cli.main import main
 
 KIN = {
     "true": {"false", "bool", "boolean"},

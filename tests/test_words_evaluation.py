@@ -7,7 +7,8 @@ import pytest
 import scipy.stats
 
 from selfsup.errors import DataError, OptionError
-from selfsup.words import WordVectors, analogies, similarity
+from selfsup.measures.words import analogies, similarity
+from selfsup.words import WordVectors
 
 EPSILON = 1e-3
 

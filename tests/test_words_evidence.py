@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from selfsup import wordevidence
+from selfsup.measures.words.counting import SMOOTHING, counted_vectors, ppmi, spread_parts
+from selfsup.measures.words.space import cautions, mean_cosine, space
+from selfsup.measures.words.telling import over_frequencies, telling
+from selfsup.training import wordevidence
 from selfsup.words import WordVectors
-from selfsup.words.cooccurrence import SMOOTHING, counted_vectors, ppmi, spread_parts
-from selfsup.words.space import cautions, mean_cosine, space
-from selfsup.words.telling import over_frequencies, telling
 
 KNOBS = {"rows": 100, "contexts": 100, "most": 10**6}
 

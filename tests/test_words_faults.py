@@ -18,9 +18,9 @@ import pytest
 from safetensors import safe_open
 
 import selfsup
-from selfsup import wordjob
-from selfsup.cli import main
+from selfsup.cli.main import main
 from selfsup.errors import DataError, OptionError, RunError, TrainingError
+from selfsup.training import wordjob
 
 STATE = "run.partial/resume/state.safetensors"
 FIT = ["fit", "text.txt", "--dim", "64", "--sample", "0", "--epochs", "60", "--threads", "1", "--min-count", "1"]
@@ -294,13 +294,13 @@ def test_what_cannot_be_learnt_is_said_before_training(tmp_path, name):
 def test_memory_is_asked_for_before_it_is_taken(whole, monkeypatch, options):
     """The estimate is at least what must be there: the tables, and for descent gradients and averages."""
     asked = []
-    monkeypatch.setattr("selfsup.words.learnable.memory.check", lambda size, *_: asked.append(size))
+    monkeypatch.setattr("selfsup.data.text.learnable.memory.check", lambda size, *_: asked.append(size))
     selfsup.fit(whole / "text.txt", "skipgram", **(SMALL | {"dim": 512} | options))
     tables = 2 * 300 * 512 * 4
     assert asked[-1] >= (4 if "solver" in options else 2) * tables
     assert asked[-1] < 100e6
     monkeypatch.undo()
-    monkeypatch.setattr("selfsup.data.memory.available", lambda: asked[-1] - 1)
+    monkeypatch.setattr("selfsup.system.memory.available", lambda: asked[-1] - 1)
     with pytest.raises(
         DataError, match="300 words x 512 dimensions.* are available; use a smaller dim, or fewer words"
     ):

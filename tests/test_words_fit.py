@@ -8,10 +8,10 @@ import pytest
 import torch
 
 import selfsup
-from selfsup.cli import main
+from selfsup.cli.main import main
+from selfsup.data.text.windows import Windows
 from selfsup.errors import DataError, OptionError, TrainingError
 from selfsup.method import shuffle_gap
-from selfsup.wordwindows import Windows
 
 SMALL = {"dim": 16, "min_count": 1, "sample": 0.0, "progress": False}
 
@@ -73,7 +73,7 @@ def test_both_solvers_solve_one_problem(text):
 def test_the_full_softmax_is_a_log_likelihood():
     from selfsup.method import Spec, step
     from selfsup.methods import find
-    from selfsup.model import build
+    from selfsup.model.model import build
 
     counts = np.full(9, 10)
     method = build(
@@ -156,11 +156,11 @@ def test_what_is_wrong_is_said_and_nothing_is_left(text, tmp_path, options, erro
 
 
 def test_an_interrupted_run_goes_on(text, tmp_path, monkeypatch):
-    from selfsup import wordjob
+    from selfsup.training import wordjob
 
     whole = selfsup.fit(text, "skipgram", epochs=400, deterministic=True, threads=1, **SMALL)
     monkeypatch.setattr(wordjob, "RECORD", 0.0)  # a state after every tick
-    from selfsup.solvers.checkpoint import Checkpoint
+    from selfsup.store.checkpoint import Checkpoint
 
     def cut(self, tensors, facts):
         save(self, tensors, facts)

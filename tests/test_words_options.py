@@ -11,12 +11,12 @@ import pytest
 import torch
 
 import selfsup
+from selfsup.data.text.windows import Windows
 from selfsup.errors import DataError, OptionError
 from selfsup.method import Spec
 from selfsup.methods import find
-from selfsup.model import build
+from selfsup.model.model import build
 from selfsup.options import options_of, parse
-from selfsup.wordwindows import Windows
 
 SMALL = {"dim": 8, "min_count": 1, "sample": 0.0, "epochs": 1, "threads": 1, "progress": False}
 LINES = ["The cat's ship-wreck sails", "a Cat sails the sea", "the sea is wide"] * 30

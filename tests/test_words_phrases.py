@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from selfsup.data.text import corpus, phrases
+from selfsup.data.text.corpus import open_corpus
 from selfsup.errors import OptionError
-from selfsup.progress import Progress
-from selfsup.words import corpus, phrases
-from selfsup.words.corpus import open_corpus
+from selfsup.system.progress import Progress
 
 
 def original(a, b, both, words, min_count):

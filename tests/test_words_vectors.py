@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 
 from selfsup.errors import DataError, OptionError, RunError
 from selfsup.words import WordVectors
-from selfsup.words import formats as formats_module
+from selfsup.words.formats import folder as formats_module
 from selfsup.words.search import best, spellings
 
 RUN = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -82,7 +82,8 @@ def test_binary_keeps_words_and_every_bit(tmp_path, table, name):
 @pytest.mark.parametrize("name", ["words", "words.txt", "words.bin", "words.vec.gz", "words.bin.gz"])
 def test_many_blocks(tmp_path, monkeypatch, name):
     """Rows that lie across the borders of blocks."""
-    from selfsup.words import vectors_binary, vectors_io
+    from selfsup.words.formats import binary as vectors_binary
+    from selfsup.words.formats import io as vectors_io
 
     monkeypatch.setattr(vectors_io.blocks_of, "__defaults__", (1000,))
     monkeypatch.setattr(vectors_binary, "BLOCK", 1000)

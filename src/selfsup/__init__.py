@@ -12,26 +12,26 @@ __all__ = [
 
 if TYPE_CHECKING:
     from selfsup import methods
-    from selfsup.api import fit, load
     from selfsup.errors import SelfsupError
-    from selfsup.evaluating import evaluate
-    from selfsup.evaluation import Evaluation
-    from selfsup.export import export_onnx
+    from selfsup.measures import Evaluation
     from selfsup.method import Method
-    from selfsup.model import Model
-    from selfsup.sharing import from_pretrained, push_to_hub
+    from selfsup.model.hub import from_pretrained, push_to_hub
+    from selfsup.model.model import Model
+    from selfsup.model.onnx import export_onnx
+    from selfsup.training.evaluate import evaluate
+    from selfsup.training.fit import fit, load
     from selfsup.words import WordVectors
 
 _HOMES = {
-    "fit": "selfsup.api",
-    "evaluate": "selfsup.evaluating",
-    "load": "selfsup.api",
-    "export_onnx": "selfsup.export",
-    "from_pretrained": "selfsup.sharing",
-    "push_to_hub": "selfsup.sharing",
+    "fit": "selfsup.training.fit",
+    "evaluate": "selfsup.training.evaluate",
+    "load": "selfsup.training.fit",
+    "export_onnx": "selfsup.model.onnx",
+    "from_pretrained": "selfsup.model.hub",
+    "push_to_hub": "selfsup.model.hub",
     "Method": "selfsup.method",
-    "Model": "selfsup.model",
-    "Evaluation": "selfsup.evaluation",
+    "Model": "selfsup.model.model",
+    "Evaluation": "selfsup.measures",
     "WordVectors": "selfsup.words",
     "SelfsupError": "selfsup.errors",
 }

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 import sys
 
-from selfsup.cli import main
+from selfsup.cli.main import main
 
 sys.exit(main())

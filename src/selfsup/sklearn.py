@@ -12,12 +12,12 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from selfsup import api
 from selfsup.errors import OptionError
 from selfsup.method import shuffle_gap
 from selfsup.methods import find
-from selfsup.model import Model
+from selfsup.model.model import Model
 from selfsup.options import options_of
+from selfsup.training import fit as api
 
 SCORED = 4096  # rows in a batch when a loss is measured
 

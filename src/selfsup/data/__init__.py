@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 __all__ = ["BadFile", "Dataset", "Intake", "Rows", "Stream", "fill", "open_data", "to_frame"]
 
 if TYPE_CHECKING:
+    from selfsup.data.arrays.rows import Rows
+    from selfsup.data.arrays.stream import Stream
     from selfsup.data.dataset import Dataset
-    from selfsup.data.frames import fill, to_frame
-    from selfsup.data.intake import BadFile, Intake
+    from selfsup.data.form import BadFile, Intake
     from selfsup.data.open import open_data
-    from selfsup.data.rows import Rows
-    from selfsup.data.stream import Stream
+    from selfsup.data.tables.frames import fill, to_frame
 
 _HOMES = {
-    "Dataset": "dataset", "fill": "frames", "to_frame": "frames", "BadFile": "intake", "Intake": "intake", "open_data": "open",
-    "Rows": "rows", "Stream": "stream",
+    "Dataset": "dataset", "fill": "tables.frames", "to_frame": "tables.frames", "BadFile": "form", "Intake": "form",
+    "open_data": "open", "Rows": "arrays.rows", "Stream": "arrays.stream",
 }  # fmt: skip
 
 

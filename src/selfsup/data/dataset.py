@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from selfsup.data.intake import BadFile, Intake
-from selfsup.data.missing import say
-from selfsup.data.moments import measure
-from selfsup.data.rows import Rows, as_tensor
+from selfsup.data.arrays.moments import measure
+from selfsup.data.arrays.rows import Rows, as_tensor
+from selfsup.data.form import BadFile, Intake
+from selfsup.data.tables.missing import say
 from selfsup.errors import DataError
 from selfsup.method import Spec
 

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from selfsup.data.columnar import Part, Table, from_parts
 from selfsup.data.dataset import Dataset
 from selfsup.data.request import Request
+from selfsup.data.tables.columnar import Part, Table, from_parts
 from selfsup.errors import DataError
 
 TEST = ("test", "validation", "valid", "val", "dev")

@@ -10,11 +10,14 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from selfsup.data import arrays, folder, hub, npy, stored, tables
+from selfsup.data import hub
+from selfsup.data.arrays import arrays, npy
 from selfsup.data.dataset import Dataset
-from selfsup.data.frames import to_frame
-from selfsup.data.intake import Intake
+from selfsup.data.form import Intake
+from selfsup.data.images import folder
 from selfsup.data.request import Request
+from selfsup.data.tables import stored, tables
+from selfsup.data.tables.frames import to_frame
 from selfsup.errors import DataError, OptionError, unknown
 
 WORDS = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from selfsup.data.intake import Intake
+from selfsup.data.form import Intake
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from typing import Annotated, Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from selfsup.autoencoder import AutoEncoder, Guess, Omega
-from selfsup.autoencoder.jacobian import estimated_norm
 from selfsup.errors import OptionError
 from selfsup.method import Recipe, Spec, Terms, Tree
+from selfsup.methods.autoencoder import AutoEncoder, Guess, Omega
+from selfsup.methods.autoencoder.jacobian import estimated_norm
 from selfsup.nets import Trunk, make_trunk, mirrored
 from selfsup.nets.mlp import ACTIVATIONS, Activation
 from selfsup.options import Range

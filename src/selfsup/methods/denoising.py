@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from selfsup.autoencoder import AutoEncoder, Guess
 from selfsup.errors import OptionError
 from selfsup.hide import corrupt_places, shifted
 from selfsup.method import Recipe, Spec, Terms, Tree
+from selfsup.methods.autoencoder import AutoEncoder, Guess
 from selfsup.nets import Trunk, make_trunk, mirrored
 from selfsup.nets.mlp import ACTIVATIONS, Activation
 from selfsup.options import Range

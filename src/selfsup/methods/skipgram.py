@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from selfsup.data.text.huffman import huffman
 from selfsup.errors import OptionError
-from selfsup.huffman import huffman
 from selfsup.method import Method, Recipe, Spec, Terms, Tree
 from selfsup.options import Range
 

@@ -11,11 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from selfsup.autoencoder import AutoEncoder, Omega
-from selfsup.autoencoder.jumprelu import Active, JumpReLU
-from selfsup.autoencoder.sparse_step import batch_topk_step, sparse_codes, topk_step
 from selfsup.errors import OptionError
 from selfsup.method import Recipe, Spec, Terms, Tree
+from selfsup.methods.autoencoder import AutoEncoder, Omega
+from selfsup.methods.autoencoder.jumprelu import Active, JumpReLU
+from selfsup.methods.autoencoder.sparse_step import batch_topk_step, sparse_codes, topk_step
 from selfsup.nets import Standardize, Trunk, make_trunk
 from selfsup.options import Range
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from selfsup.autoencoder import AutoEncoder
+from selfsup.methods.autoencoder import AutoEncoder
 
 
 class Undercomplete(AutoEncoder):

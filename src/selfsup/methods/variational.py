@@ -9,9 +9,9 @@ from typing import Annotated, Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from selfsup.autoencoder import AutoEncoder
 from selfsup.errors import OptionError
 from selfsup.method import Recipe, Terms, Tree
+from selfsup.methods.autoencoder import AutoEncoder
 from selfsup.options import Range
 
 ACTIVE = (

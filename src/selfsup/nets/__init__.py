@@ -1,9 +1,9 @@
 """Networks that know nothing of methods: trunks of blocks, and decoders that mirror them."""
 
+from selfsup.nets.backbone import NetName, Trunk, make_trunk, pooled
 from selfsup.nets.decoder import ConvDecoder, mirrored
 from selfsup.nets.mlp import Activation, mlp
 from selfsup.nets.scale import Standardize
-from selfsup.nets.trunk import NetName, Trunk, make_trunk, pooled
 
 __all__ = [
     "Activation",

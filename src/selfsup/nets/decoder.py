@@ -10,9 +10,9 @@ from typing import cast
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from selfsup.nets.backbone import Trunk
 from selfsup.nets.conv import channels_last, unit
 from selfsup.nets.mlp import Activation, mlp
-from selfsup.nets.trunk import Trunk
 
 
 def mirrored(

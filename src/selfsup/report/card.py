@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from selfsup.report import tables, text, wordcard, words
+from selfsup.report import say as words
+from selfsup.report import tables, text, wordcard
 from selfsup.report.markdown import code as _code
 from selfsup.report.markdown import md as _md
 

@@ -15,7 +15,7 @@ import numpy as np
 from markupsafe import Markup
 
 from selfsup.report import render
-from selfsup.report.words import mapping, plain, short
+from selfsup.report.say import mapping, plain, short
 
 SAMPLES = {
     "variational": "Decoded from codes that were drawn from the prior.",

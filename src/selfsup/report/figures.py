@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from selfsup.report.say import mapping, number
 from selfsup.report.tables import Table
-from selfsup.report.words import mapping, number
 
 Figure = dict[str, Any]
 

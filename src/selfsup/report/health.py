@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from selfsup.report.words import number, percent, plain, short
+from selfsup.report.say import number, percent, plain, short
 
 # name in evaluation.json -> title and what it says; a key that is not here is shown under its own name
 KNOWN = {

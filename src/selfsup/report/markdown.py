@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from selfsup.report import words
+from selfsup.report import say as words
 
 
 def md(value: Any) -> str:

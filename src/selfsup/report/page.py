@@ -22,7 +22,8 @@ from markupsafe import Markup
 
 from selfsup import store
 from selfsup.errors import RunError
-from selfsup.report import decoded, figures, health, pictures, tables, text, words
+from selfsup.report import decoded, figures, health, pictures, tables, text
+from selfsup.report import say as words
 
 
 def page(folder: Path) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from selfsup.report.words import mapping, number, percent, plain, short
+from selfsup.report.say import mapping, number, percent, plain, short
 
 ORDER = ("model", "random init", "PCA", "raw input")
 

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from selfsup.report import wordmap
 from selfsup.report.health import Fact
-from selfsup.report.words import mapping, number, percent, plain, records, short, word
+from selfsup.report.say import mapping, number, percent, plain, records, short, word
 
 # name in evaluation.json -> title, whether it is a share, and what it says and what is normal
 HEALTH = {

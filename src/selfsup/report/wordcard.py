@@ -7,7 +7,7 @@ from typing import Any
 
 from selfsup.report import text
 from selfsup.report.markdown import md
-from selfsup.report.words import mapping
+from selfsup.report.say import mapping
 
 SHOWN, NEAR = 12, 5  # words of the table, and neighbours of each: the report has more
 

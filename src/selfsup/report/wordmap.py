@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
-from selfsup.report.words import word
+from selfsup.report.say import word
 
 WIDE, HIGH, EDGE = 1060.0, 700.0, 12.0
 SIZE = 13.0  # of the letters

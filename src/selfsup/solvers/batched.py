@@ -18,11 +18,11 @@ import torch
 from torch import Tensor
 
 from selfsup.errors import DataError, OptionError, TrainingError
-from selfsup.solvers.blocks import Room, Rows, learn
-from selfsup.solvers.draws import FLOOR, keep_share
+from selfsup.solvers.blocks.pieces import Odds, draw_piece, generator, make_odds
+from selfsup.solvers.blocks.step import Room, Rows, learn
 from selfsup.solvers.hogwild import Report
-from selfsup.solvers.pieces import Odds, draw_piece, generator, make_odds
-from selfsup.solvers.wordstate import HUGE, WordPlan, WordState, checked
+from selfsup.solvers.kernels.draws import FLOOR, keep_share
+from selfsup.solvers.words import HUGE, WordPlan, WordState, checked
 
 BLOCK = 32_768  # windows in a block, at most: fills a GPU, and learns as well as small ones do (docs/log.md)
 LEAST = 256  # windows in a block, at least, unless asked otherwise
@@ -144,7 +144,7 @@ def batched(
     """Train word vectors by negative sampling, in blocks of windows, on any device of torch.
 
     The problem, the draws' distributions and the course of the rate are those of `selfsup.solvers.hogwild.hogwild`. All moves of
-    a block are taken at once; rows that meet many windows in it go as far as `selfsup.solvers.saturation` says.
+    a block are taken at once; rows that meet many windows in it go as far as `selfsup.solvers.blocks.saturation` says.
 
     Parameters
     ----------

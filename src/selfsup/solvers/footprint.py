@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from selfsup.solvers.wordstate import WordPlan
+    from selfsup.solvers.words import WordPlan
 
 FLOAT = 4  # bytes
 
@@ -22,12 +22,12 @@ def of_hogwild(words: int, plan: WordPlan, *, saved: bool) -> int:
     saved
         Whether the state is saved on the way: then both tables are copied, and twice again as the bytes of a file.
     """
-    from selfsup.solvers.wordstate import SPARE, hot_rows
+    from selfsup.solvers.words import SPARE, hot_rows
 
     pitch = -(-plan.dim // 16) * 16
     own = 0
     if plan.deterministic:
-        from selfsup.solvers.rounds import VIRTUAL, capacity
+        from selfsup.solvers.kernels.rounds import VIRTUAL, capacity
 
         own = VIRTUAL * (capacity(words, 1) + capacity(words, plan.negative + 1))
     elif plan.threads > 1:

@@ -15,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from selfsup.errors import DataError, TrainingError
-from selfsup.solvers.wordstate import HUGE, SPARE, Floats, WordPlan, WordState, checked, hot_rows
+from selfsup.solvers.words import HUGE, SPARE, Floats, WordPlan, WordState, checked, hot_rows
 
 if TYPE_CHECKING:
     from selfsup.method import Bags
-    from selfsup.solvers.draws import Course, Tables
+    from selfsup.solvers.kernels.draws import Course, Tables
 
 Report = Callable[[int, int, int], None]
 
@@ -86,8 +86,8 @@ def _job(
     state: WordState,
     bags: Bags | None,
 ) -> _Job:
-    from selfsup.solvers.draws import Course
-    from selfsup.solvers.rounds import SIZE, VIRTUAL
+    from selfsup.solvers.kernels.draws import Course
+    from selfsup.solvers.kernels.rounds import SIZE, VIRTUAL
 
     size = SIZE if plan.deterministic else CHUNK
     each = -(-len(ids) // size)
@@ -116,7 +116,7 @@ def _job(
 
 def _tables(counts: npt.NDArray[np.int64], plan: WordPlan, state: WordState) -> Tables:
     """The draws, made once for all calls that go on with a state: a second for a million words."""
-    from selfsup.solvers.draws import make_tables, path_tables
+    from selfsup.solvers.kernels.draws import make_tables, path_tables
 
     settings = plan.objective, plan.sample, plan.exponent
     if state.drawn is None or state.drawn[1] != settings or not np.array_equal(state.drawn[0], counts):
@@ -128,9 +128,9 @@ def _tables(counts: npt.NDArray[np.int64], plan: WordPlan, state: WordState) -> 
 
 def _free(job: _Job, number: int) -> None:
     """A thread that takes the next chunk whenever it is free."""
-    from selfsup.solvers.copies import Own
-    from selfsup.solvers.draws import make_batch
-    from selfsup.solvers.windows import work
+    from selfsup.solvers.kernels.copies import Own
+    from selfsup.solvers.kernels.draws import make_batch
+    from selfsup.solvers.kernels.windows import work
 
     spare = job.state.words + number % SPARE
     batch = make_batch(job.slots - 1)
@@ -143,8 +143,8 @@ class _Rounds:
     """Threads that do rounds of chunks together; every step of a round ends for all before the next begins."""
 
     def __init__(self, job: _Job, threads: int) -> None:
-        from selfsup.solvers.draws import make_batch
-        from selfsup.solvers.rounds import VIRTUAL, capacity, make_shared
+        from selfsup.solvers.kernels.draws import make_batch
+        from selfsup.solvers.kernels.rounds import VIRTUAL, capacity, make_shared
 
         slots = 1 if job.bags is None else int(np.diff(job.bags.offsets).max()), job.slots
         rows = len(job.state.input), len(job.state.output)
@@ -156,7 +156,7 @@ class _Rounds:
         self.threads, self.barrier = threads, threading.Barrier(threads)
 
     def __call__(self, job: _Job, number: int) -> None:
-        from selfsup.solvers.rounds import VIRTUAL
+        from selfsup.solvers.kernels.rounds import VIRTUAL
 
         try:
             for first in range(job.next, job.last, VIRTUAL):
@@ -171,7 +171,7 @@ class _Rounds:
             raise
 
     def _round(self, job: _Job, first: int, mine: range, number: int) -> None:
-        from selfsup.solvers.rounds import VIRTUAL, forget, merge, prepare, visit
+        from selfsup.solvers.kernels.rounds import VIRTUAL, forget, merge, prepare, visit
 
         n, course, tables = len(job.ids), job.course, job.flat()
         for p in mine:
@@ -300,6 +300,6 @@ def hogwild(
 
 def _most(plan: WordPlan) -> int:
     """How many threads can be of use."""
-    from selfsup.solvers.rounds import VIRTUAL
+    from selfsup.solvers.kernels.rounds import VIRTUAL
 
     return VIRTUAL if plan.deterministic else plan.threads

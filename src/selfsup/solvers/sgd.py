@@ -21,10 +21,10 @@ from torch import Tensor, nn
 
 from selfsup.errors import Interrupted, OptionError, TrainingError
 from selfsup.method import Method, Samples, Terms, Tree, shuffle_gap, step
-from selfsup.progress import Progress, duration
-from selfsup.solvers.checkpoint import Checkpoint, pack, unpack
 from selfsup.solvers.plan import Plan
-from selfsup.weights import named_tensors, set_tensors
+from selfsup.store.checkpoint import Checkpoint, pack, unpack
+from selfsup.store.weights import named_tensors, set_tensors
+from selfsup.system.progress import Progress, duration
 
 if TYPE_CHECKING:
     from accelerate import Accelerator

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from selfsup.errors import DataError, OptionError, RunError
-from selfsup.words.arrays import mapped, write_arrays
+from selfsup.store.arrays import mapped, write_arrays
 from selfsup.words.vectors import WordVectors
 
 TARGETS = "targets.safetensors"

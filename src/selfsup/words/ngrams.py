@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from selfsup.data.text.subwords import Subwords
 from selfsup.errors import DataError, RunError
-from selfsup.words.arrays import mapped, write_arrays
-from selfsup.words.subwords import Subwords
+from selfsup.store.arrays import mapped, write_arrays
 
 NGRAMS = "ngrams.safetensors"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from selfsup.errors import DataError, OptionError
-from selfsup.words import formats
+from selfsup.words.formats import folder as formats
 from selfsup.words.ngrams import NgramVectors
 from selfsup.words.search import Nearest, best, nearest, spellings, unit_rows
 

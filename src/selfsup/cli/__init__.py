@@ -1,0 +1,1 @@
+"""The command line: its entry, its words, and one file a verb."""

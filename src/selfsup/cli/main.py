@@ -1,0 +1,171 @@
+"""The command line: verbs with the words of Python; every flag comes from a signature and its docstring."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import NoReturn
+
+from selfsup.cli import decode, learn
+from selfsup.cli.common import importable
+from selfsup.cli.parser import Groups, Parser, UsageError, say
+from selfsup.errors import OptionError, SelfsupError, unknown
+
+USAGE = """\
+selfsup: learn a representation from unlabelled data, and show whether it helped.
+
+  selfsup fit DATA [--method NAME] [--out RUN]     learn; DATA: folder of images, .parquet, .npy, .npz, .csv, hub:NAME, digits
+  selfsup encode RUN DATA --out codes.npy          codes of data (.npy, or .parquet with file names)
+  selfsup evaluate RUN --data LABELLED             kNN and linear probe beside raw input, PCA and the untrained network
+  selfsup evaluate RUN --analogies FILE            word vectors: analogies, and --similarity FILE
+  selfsup report RUN                               write the run's report.html anew
+  selfsup methods                                  every method, one line each
+
+With an auto-encoder (files: .npy; .png for images, .csv or .parquet for tables):
+  selfsup reconstruct RUN DATA --out x.npy         decode the codes of data; --fill: only what is missing in a table
+  selfsup score RUN DATA --out scores.csv          how normal each sample is (.npy, or .csv with names)
+  selfsup sample RUN --n 16 --out samples.png      new samples
+  selfsup traverse RUN --unit 3 --out unit.png     what one unit of the code does
+  selfsup interpolate RUN DATA --rows 0,1 --out i.png   the way from one sample to another
+  selfsup export RUN --out model.onnx              encoder (or --part decode) as one ONNX file, of any method
+
+  selfsup VERB --help                              what a verb takes; `selfsup fit DATA --method NAME --help`: a method's options
+  selfsup --version
+
+Add --debug to any command to see a traceback. Exit codes: 0 done, 1 an error, 2 wrong usage, 130 interrupted."""
+TOP = ("--help", "--version", "--debug")
+DONE, ERROR, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
+    _warn_on_stderr()
+    try:
+        with _terminate_as_interrupt():
+            return dispatch(words)
+    except KeyboardInterrupt as error:
+        return _fail(str(error) or "interrupted", INTERRUPTED, debug)
+    except (UsageError, OptionError) as error:
+        return _fail(str(error), WRONG_USAGE, debug)
+    except SelfsupError as error:
+        return _fail(str(error), ERROR, debug)
+    except BrokenPipeError:  # the reader of our output has gone: `selfsup methods | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except MemoryError as error:
+        return _fail(f"not enough memory ({error}); use --limit, a smaller --size or --batch-size", ERROR, debug)
+    except Exception as error:  # the last line of defence: a sentence rather than a traceback
+        return _fail(f"unexpected {type(error).__name__}: {error}; repeat with --debug for the traceback", ERROR, debug)
+
+
+def dispatch(words: list[str]) -> int:
+    """Find the verb and run it."""
+    if not words:
+        raise UsageError(f"no verb was given\n\n{USAGE}")
+    word = words[0]
+    if word in ("-h", "--help", "help", "--version"):
+        from importlib.metadata import version
+
+        say(f"selfsup {version('selfsup')}" if word == "--version" else USAGE)
+        return DONE
+    if word not in VERBS:
+        raise UsageError(unknown(*(("option", word, TOP) if word.startswith("-") else ("verb", word, VERBS))))
+    verb, more = VERBS[word]
+    parser = Parser(word, verb, more(words[1:]))
+    verb(**parser.values(words[1:]))
+    return DONE
+
+
+def _options_of_fit(words: list[str]) -> Groups:
+    """Options of `fit`, and of the method that is named; else those of every method that can be chosen."""
+    from selfsup.methods import find
+    from selfsup.options import options_of, summary
+    from selfsup.training import fit as api
+
+    own = {name: o for name, o in options_of(api.fit).items() if name not in ("data", "method", "labels")}
+    group = ("training and data", own)
+    peek = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    peek.add_argument("--method", nargs="?")
+    asked = peek.parse_known_args(words)[0].method
+    if asked is None and words and (text := api.of_text(words[0], None)) is not None:
+        asked = text[0]
+    if asked is None:
+        some = [options_of(find(name)[1]) for name in api.CHOICES]
+        return [group, ("", {name: option for each in reversed(some) for name, option in each.items()})]
+    name, cls = find(importable(asked))
+    return [group, (f"method {name}: {summary(cls)}", api.method_options(name, cls))]
+
+
+def _options_of_evaluate(words: list[str]) -> Groups:
+    from selfsup.options import options_of
+    from selfsup.training.evaluate import evaluate as function
+
+    own = {name: o for name, o in options_of(function).items() if name not in ("model", "labelled", "labels")}
+    return [("evaluation", own)]
+
+
+def _none(words: list[str]) -> Groups:
+    """No options but those of the verb's own signature."""
+    return []
+
+
+VERBS: dict[str, tuple[Callable[..., None], Callable[[list[str]], Groups]]] = {
+    "fit": (learn.fit, _options_of_fit),
+    "encode": (learn.encode, _none),
+    "evaluate": (learn.evaluate, _options_of_evaluate),
+    "report": (learn.report, _none),
+    "methods": (learn.methods, _none),
+    "reconstruct": (decode.reconstruct, _none),
+    "score": (decode.score, _none),
+    "sample": (decode.sample, _none),
+    "traverse": (decode.traverse, _none),
+    "interpolate": (decode.interpolate, _none),
+    "export": (decode.export, _none),
+}
+
+
+@contextlib.contextmanager
+def _terminate_as_interrupt() -> Iterator[None]:
+    """SIGTERM ends a command as Ctrl-C does: cleanly."""
+
+    def interrupt(number: int, frame: object) -> NoReturn:
+        raise KeyboardInterrupt("terminated")
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _warn_on_stderr() -> None:
+    """Warnings go to standard error; what a run logs below that goes to its ``log.txt`` only."""
+    logger, handler = logging.getLogger("selfsup"), logging.StreamHandler()
+    handler.setLevel(logging.WARNING)
+    handler.setFormatter(logging.Formatter("selfsup: %(message)s"))
+    logger.handlers, logger.propagate = [handler], False
+
+
+def _fail(sentence: str, code: int, debug: bool) -> int:
+    if debug:
+        import traceback
+
+        traceback.print_exc()
+    sys.stderr.write(f"selfsup: {sentence}\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,112 @@
+"""Samples as a file: an array, a table with the columns' names, or a contact sheet of images."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from selfsup.cli.common import free_file
+from selfsup.cli.parser import UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from selfsup.data import Intake
+
+TABLES: tuple[str, ...] = (".npy", ".csv", ".parquet")
+SHEETS: tuple[str, ...] = (".npy", ".png")
+GAP, LEAST = 4, 64  # pixels between the images of a sheet; smaller images are enlarged to about so many
+
+
+def output(out: str, overwrite: bool, allowed: tuple[str, ...] = tuple(dict.fromkeys(TABLES + SHEETS))) -> Path:
+    """File to write, of a known suffix and free."""
+    file = free_file(out, overwrite)
+    if file.suffix not in allowed:
+        raise UsageError(f"--out must end in {_either(allowed)}; got '{out}'")
+    return file
+
+
+def check_kind(file: Path, intake: Intake) -> None:
+    """Refuse a file that cannot hold data of the kind."""
+    allowed, what = TABLES, "vectors"
+    if intake.kind == "image":
+        allowed, what = (SHEETS, "images") if intake.shape[0] in (1, 3) else ((".npy",), "images of such channels")
+    if file.suffix not in allowed:
+        raise UsageError(f"--out must end in {_either(allowed)} for {what}; got '{file}'")
+
+
+def write_samples(file: Path, intake: Intake, x: np.ndarray, *, columns: int | None = None) -> None:
+    """Write samples (n, ...) in the data's units, atomically.
+
+    Parameters
+    ----------
+    columns
+        Of a contact sheet; by default it is about a square.
+    """
+    from selfsup.system.files import write_bytes
+
+    content = {".npy": _array, ".png": _sheet, ".csv": _table, ".parquet": _table}[file.suffix]
+    write_bytes(file, content(file, intake, x, columns))
+
+
+def write_scores(file: Path, scores: np.ndarray, names: Sequence[str]) -> None:
+    """Write scores (n,) as an array, or as a table with the name of each row, atomically."""
+    import pandas as pd
+
+    from selfsup.system.files import write_bytes
+
+    table = pd.DataFrame({"name": list(names), "score": scores})
+    write_bytes(file, _npy(scores) if file.suffix == ".npy" else table.to_csv(index=False).encode())
+
+
+def _npy(x: np.ndarray) -> bytes:
+    import numpy as np
+
+    buffer = io.BytesIO()
+    np.save(buffer, x, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _either(words: tuple[str, ...]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+def _array(file: Path, intake: Intake, x: np.ndarray, columns: int | None) -> bytes:
+    return _npy(x)
+
+
+def _table(file: Path, intake: Intake, x: np.ndarray, columns: int | None) -> bytes:
+    from selfsup.data import to_frame
+
+    frame = to_frame(intake, x)
+    frame.columns = [str(name) for name in frame.columns]
+    if file.suffix == ".csv":
+        text: str = frame.to_csv(index=False)
+        return text.encode()
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer, index=False)
+    return buffer.getvalue()
+
+
+def _sheet(file: Path, intake: Intake, x: np.ndarray, columns: int | None) -> bytes:
+    """Images (n, C, H, W) side by side as a PNG."""
+    import numpy as np
+    from PIL import Image
+
+    unit = (x - intake.low) / (intake.high - intake.low)
+    pixels = np.rint(np.clip(np.nan_to_num(unit), 0, 1) * 255).astype(np.uint8)
+    count, channels, height, width = pixels.shape
+    scale = max(1, round(LEAST / max(height, width)))
+    pixels = pixels.repeat(scale, 2).repeat(scale, 3).transpose(0, 2, 3, 1)  # (n, H, W, C)
+    height, width = scale * height, scale * width
+    across = columns or int(np.ceil(np.sqrt(count)))
+    down = -(-count // across)
+    sheet = np.full((down * (height + GAP) - GAP, across * (width + GAP) - GAP, channels), 255, np.uint8)
+    for place, image in enumerate(pixels):
+        top, left = (place // across) * (height + GAP), (place % across) * (width + GAP)
+        sheet[top : top + height, left : left + width] = image
+    buffer = io.BytesIO()
+    Image.fromarray(sheet[..., 0] if channels == 1 else sheet).save(buffer, "PNG")
+    return buffer.getvalue()

@@ -1,0 +1,1 @@
+"""Arrays in memory or in files, rows of them, and their statistics."""

@@ -1,0 +1,1 @@
+"""Images: folders and files, decoded once, and their cache."""

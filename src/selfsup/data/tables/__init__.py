@@ -1,0 +1,1 @@
+"""Tables: files and frames to vectors, and back to the columns they are known by."""

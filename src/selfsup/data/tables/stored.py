@@ -1,0 +1,143 @@
+"""Files of columns: parquet (one, or a folder with splits), Arrow, JSON. Hugging Face's own cache is left alone."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from selfsup.data.dataset import Dataset
+from selfsup.data.request import Request
+from selfsup.data.tables.columnar import Part, Table, class_names, from_parts
+from selfsup.errors import DataError
+
+TEST = ("test", "val", "valid", "validation", "dev")
+
+
+def from_parquet(path: Path, request: Request) -> Dataset:
+    """Make a `Dataset` of a parquet file."""
+    return from_parts(_part([path], path.name, path.parent), None, request)
+
+
+def parquet_files(folder: Path) -> list[Path]:
+    """Parquet files in a folder, or in its sub-folder ``data`` (as the Hugging Face hub lays them out)."""
+    for place in (folder, folder / "data"):
+        if place.is_dir():
+            found = sorted(path for path in place.glob("*.parquet") if not path.name.startswith("."))
+            if found:
+                return found
+    return []
+
+
+def from_parquet_folder(folder: Path, files: Sequence[Path], request: Request) -> Dataset:
+    """Make a `Dataset` of a folder of parquet files.
+
+    Files whose names begin with ``train`` are learnt from, and the first of ``test``, ``val``, ``valid``,
+    ``validation``, ``dev`` there is becomes the test part. Without either, all files are learnt from.
+    """
+    split: dict[str, list[Path]] = {}
+    for path in files:
+        split.setdefault(re.split(r"[-_.\d]", path.name.lower(), maxsplit=1)[0], []).append(path)
+    tests = next((split[word] for word in TEST if word in split), None)
+    if "train" not in split:
+        return from_parts(_part(files, str(folder), folder), None, request)
+    train = _part(split["train"], str(folder), folder)
+    return from_parts(train, None if tests is None else _part(tests, str(folder), folder), request)
+
+
+class Parquet:
+    """Parquet files as one table (`columnar.Columns`); a column is read when it is asked for."""
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        self._files = []
+        for path in files:
+            try:
+                self._files.append((path, pq.ParquetFile(path, memory_map=True)))
+            except (OSError, pa.ArrowException) as error:
+                raise DataError(f"cannot read {path} as parquet: {_line(error)}") from error
+        self.schema = self._files[0][1].schema_arrow
+        self.rows = sum(file.metadata.num_rows for _, file in self._files)
+        for path, file in self._files[1:]:
+            if not file.schema_arrow.equals(self.schema):
+                raise DataError(f"{path} and {files[0]} have different columns")
+
+    def read(self, column: str, child: str | None = None) -> Any:
+        """A column, or one field of a struct column, of all the files."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        chunks = []
+        for path, file in self._files:
+            try:
+                table = file.read(columns=[column if child is None else f"{column}.{child}"])
+            except (OSError, pa.ArrowException) as error:
+                raise DataError(f"cannot read {path} as parquet: {_line(error)}") from error
+            values = Table(table).read(table.column_names[0])
+            chunks += (values if child is None else pc.struct_field(values, child)).chunks
+        return pa.chunked_array(chunks)
+
+
+def _part(files: Sequence[Path], source: str, folder: Path) -> Part:
+    """Take parquet files as one split; raises `DataError` where one is damaged or they do not fit together."""
+    table = Parquet(files)
+    identity: list[str | int] = []
+    for path in files:
+        state = path.stat()
+        identity += [str(path.resolve()), state.st_size, state.st_mtime_ns]
+    return Part(table, source, identity, _names(folder) or class_names(table.schema), folder)
+
+
+def _names(folder: Path) -> dict[str, Sequence[str]]:
+    """Class names in ``classes.txt``, one a line."""
+    try:
+        lines = (folder / "classes.txt").read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return {}
+    words = [line.strip() for line in lines if line.strip()]
+    return {"": words} if words else {}
+
+
+def from_arrow(path: Path, request: Request) -> Dataset:
+    """Make a `Dataset` of an ``.arrow`` file (the stream form that Hugging Face writes, or the file form)."""
+    import pyarrow as pa
+
+    try:
+        with pa.memory_map(str(path)) as file:
+            try:
+                table = pa.ipc.open_stream(file).read_all()
+            except pa.ArrowInvalid:
+                table = pa.ipc.open_file(file).read_all()
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"cannot read {path} as Arrow: {_line(error)}") from error
+    return _file(path, table, request)
+
+
+def from_json(path: Path, request: Request) -> Dataset:
+    """Make a `Dataset` of ``.jsonl`` (one object a line) or ``.json`` (a list of objects, or lists by column)."""
+    import pyarrow as pa
+
+    try:
+        if path.suffix.lower() == ".jsonl":
+            import pyarrow.json
+
+            return _file(path, pyarrow.json.read_json(path), request)
+        held = json.loads(path.read_text(encoding="utf-8-sig"))
+        table = pa.Table.from_pydict(held) if isinstance(held, dict) else pa.Table.from_pylist(held)
+    except (OSError, ValueError, TypeError, AttributeError, pa.ArrowException) as error:
+        raise DataError(f"cannot read {path} as a table: {_line(error)}") from error
+    return _file(path, table, request)
+
+
+def _file(path: Path, table: Any, request: Request) -> Dataset:
+    state = path.stat()
+    identity: list[str | int] = [str(path.resolve()), state.st_size, state.st_mtime_ns]
+    return from_parts(Part(Table(table), path.name, identity, class_names(table.schema), path.parent), None, request)
+
+
+def _line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -1,0 +1,1 @@
+"""Text to numbers: sources, words, counting, phrases, vocabulary."""

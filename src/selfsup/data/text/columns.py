@@ -1,0 +1,156 @@
+"""Text columns of tables as blocks: parquet batch by batch, Hugging Face data sets, data frames. Arrow joins the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from selfsup.data.text.blocks import SIZE, Block, of_bytes, stamp
+from selfsup.errors import DataError, unknown
+
+ROWS = 2048  # of a batch; a batch is cut further where its texts are long
+
+
+def of_parquet(path: Path, column: str | None, size: int = SIZE) -> Iterator[Block]:
+    """Blocks of the texts, or lists of tokens, of one column.
+
+    Raises
+    ------
+    DataError
+        If the file is damaged, changes meanwhile, or has no such column of text.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    before = stamp(path)
+    try:
+        with pq.ParquetFile(path) as file:
+            name = _choose(file.schema_arrow, column, str(path))
+            whole = max(file.metadata.num_rows, 1)
+            row = 0
+            for batch in file.iter_batches(ROWS, columns=[name]):
+                done = before[0] * (row + len(batch)) // whole
+                yield from _blocks(batch.column(0), f"{path}, column '{name}'", row, size, done)
+                row += len(batch)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"cannot read {path} as parquet: {str(error).strip()}") from error
+    if stamp(path) != before:
+        raise DataError(f"{path} has changed while it was read; wait until it is written, then start again")
+
+
+def of_hub(given: Any, column: str | None) -> tuple[str, Callable[[int], Iterator[Block]], list[Any] | None]:
+    """A Hugging Face data set (of a dictionary of splits: "train" or the first): its name, its blocks and its key."""
+    if hasattr(given, "keys"):
+        given = given["train" if "train" in given else next(iter(given))]
+    print_ = getattr(given, "_fingerprint", None)
+    is_table = hasattr(given, "with_format") and hasattr(given, "data")
+    name = f"Hugging Face data set ({getattr(getattr(given, 'info', None), 'dataset_name', None) or 'in memory'})"
+
+    def tables(size: int) -> Iterator[Block]:
+        import pyarrow as pa
+
+        row = 0
+        batches = given.with_format("arrow").iter(ROWS) if is_table else given.iter(ROWS)
+        for batch in batches:
+            table = batch if isinstance(batch, pa.Table) else pa.table(dict(batch))
+            chosen = _choose(table.schema, column, name)
+            values = table.column(chosen).combine_chunks()
+            for part in values.chunks if isinstance(values, pa.ChunkedArray) else [values]:
+                yield from _blocks(part, f"{name}, column '{chosen}'", row, size, 0)
+                row += len(part)
+
+    return name, tables, None if print_ is None or not is_table else ["hub", str(print_), column, len(given)]
+
+
+def of_frame(frame: Any, column: str | None) -> Any:
+    """The column of a pandas or polars frame that holds text or lists of tokens, without the rows where it is missing."""
+    if column is not None and column not in list(frame.columns):
+        raise DataError(unknown("column", column, [str(name) for name in frame.columns]))
+    present = {name: _present(frame[name]) for name in ([column] if column is not None else frame.columns)}
+    if column is None:
+        found = [name for name, values in present.items() if _holds_text(values)]
+        return present[_only(found, list(frame.columns), "the data frame")]
+    if len(present[column]) and not _holds_text(present[column]):
+        kind = type(next(iter(present[column]))).__name__
+        raise DataError(
+            f"the data frame: column '{column}' holds values of type {kind}, neither text nor lists of tokens"
+        )
+    return present[column]
+
+
+def _present(values: Any) -> Any:
+    """A column of pandas or polars without what is missing."""
+    return values.drop_nulls() if hasattr(values, "drop_nulls") else values.dropna()
+
+
+def _holds_text(values: Any) -> bool:
+    """Whether the first value is a text, or a list of tokens."""
+    first = next(iter(values), None)
+    if isinstance(first, str) or not isinstance(first, Iterable) or isinstance(first, bytes | dict):
+        return isinstance(first, str)
+    return all(isinstance(one, str) for one in first)
+
+
+def _choose(schema: Any, column: str | None, name: str) -> str:
+    """The column to read: the one that is named, or the only one of text, or of lists of it."""
+    import pyarrow as pa
+
+    def is_text(kind: Any) -> bool:
+        if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+            kind = kind.value_type
+        return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+    if column is None:
+        return _only([field.name for field in schema if is_text(field.type)], list(schema.names), name)
+    if column not in schema.names:
+        raise DataError(f"{name}: {unknown('column', column, schema.names)}")
+    if not is_text(schema.field(column).type):
+        raise DataError(
+            f"{name}: column '{column}' holds {schema.field(column).type}, neither text nor lists of tokens"
+        )
+    return column
+
+
+def _only(found: list[Any], every: list[Any], name: str) -> str:
+    if len(found) == 1:
+        return str(found[0])
+    among = found or every
+    told = ", ".join(str(one) for one in among)
+    raise DataError(f"{name} has {len(found) or 'no'} columns of text ({told}); " + (
+        "choose one by column=" if found else "give one that has"))  # fmt: skip
+
+
+def _blocks(values: Any, name: str, row: int, size: int, done: int) -> Iterator[Block]:
+    """Join the rows (strings, or lists of strings) of an Arrow array by borders, in pieces of about `size` bytes."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    values = values.drop_null()
+    is_list = pa.types.is_list(values.type) or pa.types.is_large_list(values.type)
+    if is_list:
+        values = pc.binary_join(values.cast(pa.list_(pa.large_string())), pa.scalar("\x00", pa.large_string()))
+    values, border = values.cast(pa.large_string()), pa.scalar("\x01" if is_list else "\n", pa.large_string())
+    ends = np.cumsum(pc.binary_length(values).to_numpy() + 1) if len(values) else np.zeros(0, np.int64)
+    start = 0
+    while start < len(values):
+        before = int(ends[start - 1]) if start else 0
+        stop = max(int(np.searchsorted(ends, before + size, side="right")), start + 1)
+        part = values.slice(start, stop - start)
+        rows = pa.ListArray.from_arrays(pa.array([0, len(part)], pa.int32()), part)
+        content = pc.binary_join(rows, border)[0].as_buffer().to_pybytes()
+        if is_list:
+            _check(content, part, name)
+        yield of_bytes(content, _place(name, row + start, ends[start:stop] - before), joined=is_list, done=done)
+        start = stop
+
+
+def _check(content: bytes, part: Any, name: str) -> None:
+    if content.count(b"\x01") != len(part) - 1:
+        raise DataError(f"{name}: a token holds the character U+0001, which is no text; leave it out")
+
+
+def _place(name: str, row: int, ends: np.ndarray) -> Callable[[int], str]:
+    return lambda byte: f"{name}, row {row + int(np.searchsorted(ends, byte, side='right')):,}"

@@ -1,0 +1,143 @@
+"""Numbered corpora on disk, so that the second run starts at once. Everything in it can be deleted at any time."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from selfsup.data.images import cache
+from selfsup.errors import DataError, SelfsupError
+from selfsup.system import files, hashing
+
+FORMAT = 1  # raise it when reading changes: every entry is then made anew
+IN_MEMORY = (
+    16 << 20
+)  # bytes of ids; where there are more, they lie in a file, which the system keeps in memory as far as it can
+PRINTED = 1 << 16  # ids whose sum is part of the fingerprint
+HEADER = 128  # bytes of a .npy file before its values
+log = logging.getLogger("selfsup")
+
+
+def read(key: str) -> tuple[np.ndarray, dict[str, Any]] | None:
+    """Ids (memory-mapped, never written back) and what is known of them; None if not there, or damaged (which is logged)."""
+    words, values = _paths(key)
+    try:
+        about = json.loads(words.read_text(encoding="utf-8"))
+        ids = np.load(values, mmap_mode="c", allow_pickle=False).view(np.ndarray)
+        if ids.dtype != np.int32 or ids.ndim != 1 or print_of(ids) != about["print"]:
+            raise ValueError("its ids have changed")
+        if (
+            len(about["words"]) != len(about["counts"])
+            or hashing.of_values(about["words"], about["counts"]) != about["vocabulary"]
+        ):
+            raise ValueError("its vocabulary has changed")
+        return ids, about
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError, EOFError, KeyError, TypeError) as error:
+        log.warning("the numbered words in %s are damaged (%s); reading the text again", values, error)
+        return None
+
+
+def ids_of(parts: Iterable[np.ndarray], key: str | None, words: int, folder: Path) -> np.ndarray:
+    """All the parts as one array: from the cache folder, or without a key in memory, and where that is too much, a nameless file.
+
+    Raises
+    ------
+    OSError
+        If the disk is full or the folder cannot be written.
+    """
+    if key is not None:
+        _write(_paths(key)[1], parts)
+        held: np.ndarray = np.load(_paths(key)[1], mmap_mode="c", allow_pickle=False).view(np.ndarray)
+        return held
+    if 4 * words < IN_MEMORY:
+        return np.concatenate(list(parts))
+    return scratch(parts, folder)
+
+
+def scratch(parts: Iterable[np.ndarray], folder: Path) -> np.ndarray:
+    """All the parts as one array that can be written, in a file that is gone when nobody holds the array."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        size = 0
+        for part in parts:
+            file.write(part.data)
+            size += len(part)
+        file.flush()
+        return np.memmap(file, np.int32, "r+", shape=(size,)).view(np.ndarray) if size else np.empty(0, np.int32)
+
+
+def spool() -> tuple[Path, bool]:
+    """The folder for files that are needed only while a text is read, and whether it is that of the cache."""
+    folder = cache.folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder, True
+    except OSError as error:
+        log.warning("cannot write to the cache folder %s (%s); the text is read anew each time", folder, error)
+        return Path(tempfile.gettempdir()), False
+
+
+def _write(path: Path, parts: Iterable[np.ndarray]) -> None:
+    """Ids as a .npy file, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(bytes(HEADER))
+            size = 0
+            for part in parts:
+                file.write(part.data)
+                size += len(part)
+            file.seek(0)
+            file.write(_header(size))
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def write_about(key: str, ids: np.ndarray, about: dict[str, Any]) -> None:
+    """Keep what is known of the ids; with it the entry is complete. Where that fails, only a warning is logged."""
+    about = {**about, "print": print_of(ids), "vocabulary": hashing.of_values(about["words"], about["counts"])}
+    try:
+        files.write_bytes(_paths(key)[0], json.dumps(about).encode())
+    except SelfsupError as error:
+        log.warning("cannot keep the numbered words (%s); they are used all the same", error)
+
+
+def full(error: OSError) -> DataError:
+    """What to say of a disk that has no room for the ids."""
+    return DataError(f"cannot write the numbered words to {cache.folder()}: {error.strerror or error}; free some space, or set "
+                     "SELFSUP_CACHE to a folder on another disk")  # fmt: skip
+
+
+def _header(size: int) -> bytes:
+    made = io.BytesIO()
+    np.lib.format.write_array_header_1_0(made, {"descr": "<i4", "fortran_order": False, "shape": (size,)})
+    content = made.getvalue()
+    assert len(content) == HEADER, "numpy pads the header of any vector to 128 bytes"
+    return content
+
+
+def _paths(key: str) -> tuple[Path, Path]:
+    return cache.folder() / f"words-{key[:32]}.json", cache.folder() / f"words-{key[:32]}.npy"
+
+
+def print_of(ids: np.ndarray) -> str:
+    """A fingerprint of all the ids that is quick to take: an id out of range would make a kernel read foreign memory."""
+    digest = hashlib.sha256(str(len(ids)).encode())
+    for start in range(0, len(ids), PRINTED):
+        part = ids[start : start + PRINTED]
+        digest.update(np.array([part.sum(dtype=np.int64), part.min(), part.max()]).tobytes())
+    return digest.hexdigest()

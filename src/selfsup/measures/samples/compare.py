@@ -1,0 +1,177 @@
+"""Encoders side by side: kNN and a linear probe on the same labelled rows, with few labels and with all of them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from selfsup.errors import DataError, OptionError
+from selfsup.measures.samples.knn import knn_predict
+from selfsup.measures.samples.probe import probe, scale_features
+
+log = logging.getLogger("selfsup")
+
+Count = int | Literal["all"]
+Row = dict[str, Any]  # one line of a table: JSON-ready, its keys in docs/architecture.md
+COUNTS: tuple[Count, ...] = (1, 5, 20, 100, "all")
+
+
+class Features(NamedTuple):
+    """Codes of one encoder, or of one block of it: train (n, D) and test (m, D), float32."""
+
+    train: np.ndarray
+    test: np.ndarray
+
+
+class Task(NamedTuple):
+    """One number of labels, the same for every encoder: the labelled rows of each draw."""
+
+    per_class: Count
+    draws: list[np.ndarray]
+
+
+def compare(
+    encoders: Mapping[tuple[str, str], Features],
+    y_train: np.ndarray,
+    y_test: np.ndarray,
+    counts: Iterable[Count] = COUNTS,
+    draws: int = 3,
+    seed: int = 0,
+    max_labels: int = 10_000,
+    max_test: int = 10_000,
+) -> tuple[list[Row], list[Row]]:
+    """Accuracy of the probe and of kNN for every encoder and number of labels a class.
+
+    Parameters
+    ----------
+    encoders
+        (name, layer) -> codes; row i is the same sample for all of them.
+    y_train, y_test
+        (n,) and (m,) classes.
+    counts
+        Labels a class, drawn ``draws`` times at random. A count is used if at least half the classes have more labels
+        than that (smaller classes give what they have) and if it needs fewer labels than "all", which is always there.
+    max_labels, max_test
+        Where there are more, "all" is a random ``max_labels`` of them, drawn ``draws`` times, and the accuracy is
+        measured on a random ``max_test`` test rows.
+
+    Returns
+    -------
+    tuple of lists
+        Rows of the probe and rows of kNN. Besides the keys of the table in docs/architecture.md, a row has ``tested``
+        (test rows) and a row of the probe ``validation``: the accuracy on held-out training labels, by which a
+        layer may be chosen without a look at the test rows; None where there were too few labels.
+    """
+    check(encoders, y_train, y_test)
+    classes, labels = np.unique(y_train, return_inverse=True)
+    place = np.minimum(np.searchsorted(classes, y_test), len(classes) - 1)
+    truth = np.where(classes[place] == y_test, place, -1)  # a class that has no training label is never guessed
+    asked = np.arange(len(truth))
+    if len(truth) > max_test:
+        asked = np.sort(np.random.default_rng(seed).permutation(len(truth))[:max_test])
+    tasks = plan(labels, counts, draws, seed, max_labels)
+    probe_rows: list[Row] = []
+    knn_rows: list[Row] = []
+    for (name, layer), features in encoders.items():
+        # Threads that wait on one another make products this small up to 25 times slower where others use the cores.
+        with threadpool_limits(1):
+            one, other = measure(Features(features.train, features.test[asked]), labels, truth[asked], tasks, seed)
+        about = {"encoder": name, "layer": layer, "width": int(features.train.shape[1])}
+        probe_rows += [about | row for row in one]
+        knn_rows += [about | row for row in other]
+        log.debug("evaluated %s %s: probe %.3f with all labels", name, layer, one[-1]["accuracy"])
+    return probe_rows, knn_rows
+
+
+def check(encoders: Mapping[tuple[str, str], Features], y_train: np.ndarray, y_test: np.ndarray) -> None:
+    """Refuse what cannot be compared, in words."""
+    if not encoders:
+        raise DataError("nothing to compare: no encoder was given")
+    if len(y_test) == 0:
+        raise DataError("the probe needs test rows: got 0; hold out some rows or give a test split")
+    number = len(np.unique(y_train))
+    if number < 2:
+        raise DataError(
+            f"the probe needs at least 2 classes: the training labels hold {number}; evaluate without labels"
+        )
+    for (name, layer), features in encoders.items():
+        for part, x, y in (("train", features.train, y_train), ("test", features.test, y_test)):
+            if x.ndim != 2 or len(x) != len(y) or x.shape[1] == 0:
+                raise DataError(f"{name} {layer}: {part} codes must be ({len(y)}, D), one row a label; got {x.shape}")
+            if not np.isfinite(x).all():
+                raise DataError(f"{name} {layer}: {part} codes hold NaN or infinity; training may have diverged")
+
+
+def plan(labels: np.ndarray, counts: Iterable[Count], draws: int, seed: int, max_labels: int) -> list[Task]:
+    """Which rows are labelled, for every usable count; smaller draws lie within larger ones: a steadier curve."""
+    wanted = set(counts)
+    for count in wanted - {"all"}:
+        if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
+            raise OptionError(f"counts must be whole numbers from 1, or 'all'; got {count!r}")
+    if draws < 1:
+        raise OptionError(f"draws must be at least 1; got {draws}")
+    sizes = np.bincount(labels)
+    orders = [np.random.default_rng([seed, draw]).permutation(len(labels)) for draw in range(draws)]
+    everything = [np.arange(len(labels))]
+    if len(labels) > max_labels:
+        everything = [at_random(labels, order, max_labels) for order in orders]
+    tasks = []
+    for count in sorted(int(count) for count in wanted if count != "all"):
+        few = np.minimum(sizes, count).sum() < len(everything[0])
+        if few and 2 * np.count_nonzero(sizes > count) >= len(sizes):
+            tasks.append(Task(count, [per_class(labels, order, count) for order in orders]))
+    return [*tasks, Task("all", everything)]
+
+
+def rank_in_class(labels: np.ndarray) -> np.ndarray:
+    """How many earlier entries (n,) of the same class each entry has."""
+    by_class = np.argsort(labels, kind="stable")
+    sizes = np.bincount(labels)
+    ranks = np.empty(len(labels), np.int64)
+    ranks[by_class] = np.arange(len(labels)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return ranks
+
+
+def per_class(labels: np.ndarray, order: np.ndarray, count: int) -> np.ndarray:
+    """The first ``count`` rows of each class in a random order, sorted."""
+    return np.sort(order[rank_in_class(labels[order]) < count])
+
+
+def at_random(labels: np.ndarray, order: np.ndarray, limit: int) -> np.ndarray:
+    """The first ``limit`` rows of a random order, but one of each class before any second one, sorted."""
+    second = rank_in_class(labels[order]) > 0
+    return np.sort(order[np.argsort(second, kind="stable")][:limit])
+
+
+def measure(
+    features: Features, labels: np.ndarray, truth: np.ndarray, tasks: Sequence[Task], seed: int
+) -> tuple[list[Row], list[Row]]:
+    """Rows of the probe and of kNN for one encoder."""
+    used = np.unique(np.concatenate([rows for task in tasks for rows in task.draws]))
+    train = features.train[used]  # only rows that some draw labels are scaled and kept, by statistics of all rows
+    scaled, asked = scale_features(features.train, train, features.test)
+    probe_rows, knn_rows = [], []
+    for task in tasks:
+        probed, voted, held = [], [], []
+        for draw, rows in enumerate(task.draws):
+            at = np.searchsorted(used, rows)
+            guess, validation = probe(scaled[at], labels[rows], asked, seed=seed + draw)
+            probed.append(float(np.mean(guess == truth)))
+            held.append(validation)
+            voted.append(float(np.mean(knn_predict(train[at], labels[rows], features.test) == truth)))
+        size = {"labels_per_class": task.per_class, "labels": len(task.draws[0])}
+        known = [value for value in held if value is not None]
+        validation = float(np.mean(known)) if len(known) == len(held) else None
+        probe_rows.append(size | summary(probed, len(truth)) | {"validation": validation})
+        knn_rows.append(size | summary(voted, len(truth)))
+    return probe_rows, knn_rows
+
+
+def summary(accuracies: Sequence[float], tested: int) -> Row:
+    """Mean and deviation (n - 1) over the draws; one draw has none, so 0."""
+    sd = float(np.std(accuracies, ddof=1)) if len(accuracies) > 1 else 0.0
+    return {"accuracy": float(np.mean(accuracies)), "sd": sd, "draws": len(accuracies), "tested": tested}

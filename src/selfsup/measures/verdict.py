@@ -1,0 +1,135 @@
+"""Is it learning? One word, one sentence with numbers, and what was looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from selfsup.measures.samples.leads import NAMES, Row, best_layer, curve, leads
+from selfsup.measures.wording import codes_of, number, percent, with_counts, words
+
+KINDS = ("learning", "not learning", "collapsed", "no better than PCA")
+SAME_CODES = 0.01  # codes that differ by less than 1 % of their size: to a cosine or a plot they are one point
+GAP_SHARE = 0.01  # of the loss: untuned distillation, which learnt nothing, had 0.24 %; runs that learnt, over 40 %
+GAP_SDS = 3.0  # and beyond what permuting the same guesses another way changes
+GAP_GROWTH = 1.5  # some nets have a gap before training (their views of a sample are alike); it must have grown
+FALL = 0.1  # of the loss: finding the one best guess for all samples saves more, a run that does not move saves less
+NOISE = 1.0  # standard errors by which a mean lead must exceed 0, over two baselines at once: chance seldom does both
+
+
+def verdict(health: Mapping[str, float], probe: Sequence[Row] = (), knn: Sequence[Row] | None = None) -> dict[str, Any]:
+    """Judge a run from its health and, where there were labels, from the probes beside the baselines.
+
+    Parameters
+    ----------
+    health
+        From `evaluation.health`.
+    probe, knn
+        Rows from `evaluation.compare`; empty without labels. The verdict rests on the probe; leads in kNN are reported.
+
+    Returns
+    -------
+    dict
+        ``kind``, one of `KINDS`; ``sentence``; ``because``, the numbers it rests on and the ``layer`` that was judged.
+    """
+    # the loss before training belongs to the scale: a collapsed run's gap is large beside its own vanishing loss
+    scale = max(abs(health["loss"]), abs(health["shuffled"]), abs(health["loss_start"]), 1e-30)
+    before = max(abs(health["loss_start"]), abs(health["loss_start"] + health["gap_start"]), 1e-30)
+    keys = ("gap", "gap_start", "gap_sd", "loss", "loss_start", "spread", "rank")
+    because: dict[str, Any] = {key: float(health[key]) for key in keys}
+    because["gap_share"] = health["gap"] / scale
+    because["fall"] = (health["loss_start"] - health["loss"]) / before
+    kind, sentence = judge_health(health, because["gap_share"], because["fall"])
+    layer = best_layer(probe)
+    if layer is not None:
+        because["layer"] = layer
+        for table, prefix in ((probe, ""), (knn or (), "knn_")):
+            for lead in leads(table, layer):
+                because[f"{prefix}lead_{lead.baseline.replace(' ', '_')}"] = lead.size
+                because[f"{prefix}noise_{lead.baseline.replace(' ', '_')}"] = lead.noise
+    if kind == "learning" and layer is not None:
+        kind, sentence = judge_probe(probe, layer, health)
+    elif kind == "learning":
+        sentence += "; only labels would tell whether the codes beat PCA and a random network"
+    return {"kind": kind, "sentence": sentence[0].upper() + sentence[1:] + ".", "because": because}
+
+
+def judge_health(health: Mapping[str, float], share: float, fall: float) -> tuple[str, str]:
+    """The verdict that needs no labels; share: gap over loss, fall: the loss that training took off, over the first."""
+    gap, gap_start, loss, loss_start = (health[key] for key in ("gap", "gap_start", "loss", "loss_start"))
+    if health["spread"] < SAME_CODES:
+        return "collapsed", (
+            f"the codes are almost the same for every sample: they differ by {percent(health['spread'])} % of their "
+            f"size (effective rank {health['rank']:.1f} of {health['width']:.0f})"
+        )
+    if share <= GAP_SHARE or gap <= GAP_SDS * health["gap_sd"]:
+        if fall > FALL:
+            return "collapsed", (
+                f"the loss fell from {number(loss_start)} to {number(loss)}, but the guesses of other samples do just "
+                f"as well (gap {number(gap)}): a guess no longer depends on what was seen"
+            )
+        return "not learning", (
+            f"the guesses of other samples do as well as a sample's own (gap {number(gap)} beside a loss of "
+            f"{number(loss)}, which was {number(loss_start)} before training)"
+        )
+    if fall < FALL and gap <= GAP_GROWTH * gap_start + GAP_SDS * health["gap_sd"]:
+        return "not learning", (
+            f"a guess owes no more to its own sample than before training (gap {number(gap)}, it was "
+            f"{number(gap_start)}; loss {number(loss)}, it was {number(loss_start)})"
+        )
+    return "learning", (
+        f"a guess depends on its own sample: with the guesses of other samples the loss is "
+        f"{number(health['shuffled'])} instead of {number(loss)} (gap {number(gap)}, {number(gap_start)} before "
+        f"training)"
+    )
+
+
+def judge_probe(probe: Sequence[Row], layer: str, health: Mapping[str, float]) -> tuple[str, str]:
+    """Whether a run that learns its task has codes worth having: ahead of PCA and of a random network."""
+    passed = [lead for lead in leads(probe, layer) if lead.baseline != "raw input"]
+    behind = [lead for lead in passed if lead.size <= NOISE * lead.noise]
+    if not behind:
+        return "learning", where_ahead(probe, layer)
+    parts = []
+    for lead in behind:
+        how = "worse than" if lead.size < -NOISE * lead.noise else "not clearly better than"
+        parts.append(f"{how} {NAMES[lead.baseline]} ({percent(lead.model)} % beside {percent(lead.other)})")
+    return "no better than PCA", (
+        f"the task is learnt (gap {number(health['gap'])}), but on average over all numbers of labels "
+        f"{codes_of(layer)} are {words(parts)}"
+    )
+
+
+def where_ahead(probe: Sequence[Row], layer: str) -> str:
+    """At which numbers of labels the codes beat every baseline, and where they do not, with the numbers."""
+    model = shown(curve(probe, "model", layer))
+    others = {name: found for name in NAMES if (found := shown(curve(probe, name, layer)))}
+    if not others:
+        most = list(model)[-1]
+        return f"{codes_of(layer)} give {model[most]} % {with_counts([most])}, and there is no baseline beside them"
+    leaders = {count: max(others, key=lambda name: others[name].get(count, 0.0)) for count in model}
+    margins = {count: round(model[count] - others[leaders[count]].get(count, 0.0), 1) for count in model}
+    won = [count for count in model if margins[count] > 0]
+    behind = []
+    for name in others:
+        lost = [count for count in model if leaders[count] == name and count not in won]
+        if lost:
+            worst = min(lost, key=lambda count: margins[count])
+            verb = "is ahead" if margins[worst] < 0 else "is level"
+            at = f"{with_counts([worst])}: " if len(lost) > 1 else ""
+            numbers = f"{at}{others[name][worst]} % beside {model[worst]}"
+            behind.append(f"{NAMES[name]} {verb} {with_counts(lost)} ({numbers})")
+    if not won:
+        beaten = words([NAMES[name] for name in others if name != "raw input"])
+        return f"{codes_of(layer)} beat {beaten} on average, but not every baseline at once: {'; '.join(behind)}"
+    best = max(won, key=lambda count: margins[count])
+    at = f"{with_counts([best])}: " if len(won) > 1 else ""
+    rivals = words([str(found[best]) for found in others.values() if best in found])
+    beaten = words([NAMES[name] for name in others])
+    ahead = f"{codes_of(layer)} beat {beaten} {with_counts(won)} ({at}{model[best]} % beside {rivals})"
+    return "; ".join([ahead, *behind])
+
+
+def shown(rows: Mapping[Any, Row]) -> dict[Any, float]:
+    """Label count -> accuracy in per cent with one decimal: what is printed is what is compared."""
+    return {count: round(100 * row["accuracy"], 1) for count, row in rows.items()}

@@ -1,0 +1,1 @@
+"""What training gives: a model, its run folder, and its ways elsewhere."""

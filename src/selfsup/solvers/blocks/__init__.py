@@ -1,0 +1,1 @@
+"""Word vectors in blocks of windows, in torch, on any device."""

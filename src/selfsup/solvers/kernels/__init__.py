@@ -1,0 +1,1 @@
+"""The kernels of word vectors, compiled by numba for the processor at hand; one stamp covers the folder."""

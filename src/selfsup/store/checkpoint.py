@@ -1,0 +1,107 @@
+"""The state of an unfinished run: one safetensors file, replaced atomically; the small facts are in its header."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from selfsup.errors import RunError
+from selfsup.store.weights import named_tensors, set_tensors
+from selfsup.system.files import write_bytes
+
+STATE = "state.safetensors"
+
+
+class Checkpoint:
+    """Keeps the latest state in a folder.
+
+    Parameters
+    ----------
+    folder
+        Made when first needed.
+    identity
+        Everything that must be the same for a run to be continued: data, method, options, settings.
+    every
+        Seconds between two states.
+    """
+
+    def __init__(self, folder: Path, identity: Mapping[str, Any], every: float = 30.0) -> None:
+        self.folder, self.identity, self.every = folder, json.loads(json.dumps(identity)), every
+        self._last = time.monotonic()
+
+    def due(self) -> bool:
+        """Whether it is time for another state."""
+        return time.monotonic() - self._last >= self.every
+
+    def save(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+        """Replace the state on disk; the old one stays whole until the new one is.
+
+        Raises
+        ------
+        RunError
+            If it cannot be written; the state before is still there.
+        """
+        from safetensors.torch import save
+
+        header = {"identity": json.dumps(self.identity), "facts": json.dumps(facts)}
+        content = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, header)
+        write_bytes(self.folder / STATE, content)
+        self._last = time.monotonic()
+
+    def load(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+        """Latest state, or None where there is none yet.
+
+        Raises
+        ------
+        RunError
+            If it is damaged, or belongs to a run with other data or settings (which are named).
+        """
+        from safetensors import SafetensorError, safe_open
+
+        path = self.folder / STATE
+        if not path.is_file():
+            return None
+        try:
+            with safe_open(path, framework="pt") as file:
+                header = file.metadata() or {}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            identity, facts = json.loads(header["identity"]), json.loads(header["facts"])
+        except (SafetensorError, KeyError, json.JSONDecodeError) as error:
+            raise RunError(f"{path} is damaged: {error}; start again with --overwrite") from error
+        differing = [key for key in self.identity if identity.get(key) != self.identity[key]]
+        if differing:
+            told = "; ".join(f"{key} was {identity.get(key)!r}, now {self.identity[key]!r}" for key in differing)
+            raise RunError(f"cannot resume {self.folder.parent}: {told}. Repeat the first command, or --overwrite")
+        return tensors, facts
+
+
+def pack(module: torch.nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Weights, buffers and optimiser state as named tensors."""
+    tensors = {f"method.{name}": tensor for name, tensor in named_tensors(module).items()}
+    for number, state in optimizer.state_dict()["state"].items():
+        for name, value in state.items():
+            if value is not None:
+                tensors[f"optimizer.{number}.{name}"] = torch.as_tensor(value)
+    return {name: tensor.clone() for name, tensor in tensors.items()}
+
+
+def unpack(tensors: Mapping[str, Tensor], module: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """Put back what `pack` gave, to the bit."""
+    start = len("method.")
+    set_tensors(module, {name[start:]: t for name, t in tensors.items() if name.startswith("method.")})
+    parameters = [own for group in optimizer.param_groups for own in group["params"]]
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        if name.startswith("optimizer."):
+            _, number, key = name.split(".", 2)
+            own = parameters[int(number)]
+            # in the parameter's own order in memory (channels last): a fused step pairs them place by place
+            laid = torch.empty_like(own, dtype=tensor.dtype).copy_(tensor) if tensor.shape == own.shape else tensor
+            state.setdefault(int(number), {})[key] = laid
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

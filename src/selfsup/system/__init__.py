@@ -1,0 +1,1 @@
+"""What the machine is asked for: files, memory, cores, hashes, a line of progress."""
