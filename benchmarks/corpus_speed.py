@@ -4,7 +4,7 @@ python benchmarks/corpus_speed.py [--peers PYTHON] [--rounds 3] [--phrases] [--d
 
 `--peers` is a Python that has gensim (python -m venv ENV; ENV/bin/pip install gensim); without it only ours run. The text
 (train and unsupervised, one review a line) is written to a temporary file. Systems run in turn, each in a process of its own
-with two threads, imports and compilation apart (`import` is their CPU seconds; our kernels are compiled once a machine).
+with a thread for each core, imports and compilation apart (`import` is their CPU seconds; kernels are compiled once a machine).
 gensim only counts in this pass and cuts the text again in every epoch; ours writes the numbered text, too. gensim cuts at
 white space in both of its ways, so "white space" is the like-for-like row of ours.
 """
@@ -59,16 +59,16 @@ def write_text(path: Path) -> None:
 def ours(path: str, options: dict[str, Any]) -> dict[str, float]:
     """One corpus, opened without a cache entry; the kernels are loaded before."""
     begin = time.process_time()
-    from selfsup.data.text.corpus import open_corpus
+    from selfsup.data.text.corpus import open_text
 
     with tempfile.TemporaryDirectory() as folder:
         os.environ["SELFSUP_CACHE"] = folder
-        open_corpus([["caf\u00e9", "a", "a"]] * 9, progress=False, phrases=options.get("phrases", 0))
+        open_text([["caf\u00e9", "a", "a"]] * 9, progress=False, phrases=options.get("phrases", 0))
         imported = time.process_time() - begin
         with Clock() as clock:
-            made = open_corpus(path, progress=False, **options)
+            made = open_text(path, progress=False, **options)
         with Clock() as again:
-            open_corpus(path, progress=False, **options)
+            open_text(path, progress=False, **options)
     figures = {"cpu": clock.cpu, "wall": clock.wall, "peak MB": clock.peak, "import": imported}
     return {**figures, "M words": made.raw_words / 1e6, "again": again.cpu}
 
@@ -132,9 +132,8 @@ def main() -> None:
         print(f"{Path(path).stat().st_size / 1e6:.1f} MB of text")
         rows = []
         for _ in range(given.rounds):
-            for tokens in ("words", None):
-                options = {"threads": 2, "tokens": tokens}
-                kind = "words" if tokens else "white space"
+            for tokens, kind in (("words", "words"), ("space", "white space")):
+                options = {"tokens": tokens}
                 rows.append({"system": f"selfsup, {kind}", **apart(ours, path, options)})
                 if given.phrases:
                     rows.append({"system": f"selfsup, {kind}, phrases", **apart(ours, path, {**options, "phrases": 1})})

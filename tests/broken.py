@@ -13,8 +13,8 @@ class Collapsing(Method):
     hides = "the other noisy view"
     recipe = {"lr": 5e-3, "steps": 400}
 
-    def build(self, spec):
-        self.encoder = nn.Sequential(nn.Flatten(), nn.Linear(spec.size, 64), nn.ReLU(), nn.Linear(64, 32))
+    def build(self, about):
+        self.encoder = nn.Sequential(nn.Flatten(), nn.Linear(about.form.size, 64), nn.ReLU(), nn.Linear(64, 32))
         self.predictor = nn.Linear(32, 32)
 
     def hide(self, x, rng):
@@ -37,7 +37,7 @@ class Collapsing(Method):
 class Coupled(Collapsing):
     """Contrastive: says that its loss compares samples."""
 
-    batch_coupled = True
+    coupled = True
 
     def loss(self, guess, answer):
         scores = guess @ answer.T / 0.2

@@ -1,24 +1,43 @@
 """The auto-encoder family against closed forms, reference values and the original definitions."""
 
+import json
 import math
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from sklearn.decomposition import PCA
 
 import selfsup
 from conftest import pictures, table
+from selfsup.data.facts import Covariance, Facts, Moments
+from selfsup.data.form import Field, Form
 from selfsup.errors import OptionError, TrainingError
-from selfsup.method import Field, Moments, Spec, total
+from selfsup.method import Start, total
 from selfsup.methods import find
-from selfsup.methods.autoencoder.jacobian import _by_units, estimated_norm, squared_norm
+from selfsup.methods.autoencoder.jacobian import _by_units, squared_norm
 from selfsup.methods.autoencoder.likelihood import Bernoulli, Columns, Gaussian, SquaredError
 from selfsup.methods.autoencoder.omega import OMEGAS, mmd
-from selfsup.model.model import build
-from test_contract import generator, make
+from selfsup.model.encode import build
+from selfsup.solvers.plan import DEFAULTS, Plan
+
+
+def generator(seed=1):
+    return torch.Generator().manual_seed(seed)
+
+
+def facts(x, **known):
+    """What a method may know of x (B, ...): its form and its moments, and what else is given."""
+    axes = (0, 2, 3) if x.ndim == 4 else (0,)
+    values = x.numpy().astype(np.float64)
+    mean, std = (part.astype(np.float32) for part in (values.mean(axes), values.std(axes)))
+    moments = Moments(mean, std, bool(x.min() >= 0 and x.max() <= 1))
+    return Facts(Form("image" if x.ndim == 4 else "table", tuple(x.shape[1:])), {"moments": moments, **known})
+
+
+def make(name, x, **options):
+    return build(find(name)[1](**options), facts(x), 0)
 
 
 def fitted(x, method, **options):
@@ -130,7 +149,7 @@ def test_the_start_is_pca(options):
     assert np.abs(model.reconstruct(x) - expected).max() < 0.1 * x.std()
     whole = fitted(x, "undercomplete", n_components=3, epochs=0, holdout=0.0, **options)
     np.testing.assert_allclose(whole.reconstruct(x), expected, atol=2e-3 * x.std())
-    assert "starts from PCA of 3" in whole.config["net"]
+    assert whole.config["start"] == {"name": "pca", "words": "starts from PCA of 3 components"}
 
 
 def test_the_start_is_pca_for_a_convolutional_net_and_ends_no_worse():
@@ -144,13 +163,31 @@ def test_the_start_is_pca_for_a_convolutional_net_and_ends_no_worse():
     assert np.square(trained.reconstruct(x) - x).mean() <= error * (1 + 1e-3)
 
 
-def test_the_untrained_baseline_is_a_random_net():
-    from selfsup.training.evaluate import _untrained
+def test_the_start_draws_nothing_and_is_random_where_the_covariance_is_not_known():
+    x = torch.from_numpy(table(80))
+    known = Covariance(x.mean(0).double(), torch.from_numpy(np.cov(x.numpy().T, bias=True)), len(x))
+    for hidden in ((16,), (5,)):  # in the layers themselves, and by the short cut
+        methods = [build(find("undercomplete")[1](n_components=3, hidden=hidden), facts(x), 0) for _ in range(2)]
+        before = [p.clone() for p in methods[0].parameters()]
+        assert methods[0].start(facts(x)).name == Start().name
+        assert all(torch.equal(a, b) for a, b in zip(before, methods[0].parameters(), strict=True))
+        state = torch.get_rng_state()
+        assert methods[1].start(facts(x, covariance=known)) == Start("pca", "starts from PCA of 3 components")
+        assert torch.equal(torch.get_rng_state(), state)
+        assert not torch.allclose(methods[0].encode(x), methods[1].encode(x))
 
-    x = table(80)
-    model = fitted(x, "undercomplete", n_components=2, epochs=0, holdout=0.0)
-    untrained = _untrained(model)
-    assert not torch.allclose(untrained.encode(torch.from_numpy(x)), model.method.encode(torch.from_numpy(x)))
+
+@pytest.mark.parametrize(
+    ("x", "options", "said"),
+    [
+        (table(40), {"n_components": 7}, "the code is wider than a sample"),
+        (np.random.default_rng(0).random((40, 6)).astype(np.float32), {"likelihood": "bernoulli"}, "squared error"),
+    ],
+)
+def test_why_the_start_is_not_pca(x, options, said):
+    start = make("undercomplete", torch.from_numpy(x), **options).start(facts(torch.from_numpy(x)))
+    assert start.name == "random"
+    assert said in start.words
 
 
 # Omega
@@ -185,12 +222,24 @@ def test_a_penalty_of_one_s_own():
     assert "function" in model.config["options"]["omega"]
 
 
-def test_a_run_with_a_penalty_of_one_s_own_is_loaded_without_importing_it(tmp_path):
+def test_a_penalty_of_a_file(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text("def spread(x, z, reconstruction, model):\n    return z.square().sum(1)\n")
+    method = make("undercomplete", torch.from_numpy(table(40)), omega=f"{file}:spread", penalty=0.5)
+    seen, hidden = method.hide(torch.from_numpy(table(40)), generator())
+    assert set(method.loss(method.predict(seen), hidden)) == {"reconstruction", "spread"}
+
+
+@pytest.mark.parametrize("path", [{"function": "{0}:x"}, "{0}:x"])
+def test_a_run_with_a_penalty_of_one_s_own_is_loaded_without_importing_it(tmp_path, path):
     x = table(60)
-    (tmp_path / "evil.py").write_text("raise SystemExit('imported')")
+    evil = tmp_path / "evil.py"
+    evil.write_text("raise SystemExit('imported')")
     model = fitted(x, "undercomplete", n_components=2, omega=_square, penalty=0.5, out=tmp_path / "run")
-    config = (tmp_path / "run" / "config.json").read_text()
-    (tmp_path / "run" / "config.json").write_text(config.replace("test_autoencoders:_square", "evil:x"))
+    file = tmp_path / "run" / "config.json"
+    config = json.loads(file.read_text())
+    config["options"]["omega"] = json.loads(json.dumps(path).replace("{0}", str(evil)))
+    file.write_text(json.dumps(config))
     again = selfsup.load(tmp_path / "run")
     assert np.array_equal(again.encode(x), model.encode(x))
 
@@ -203,7 +252,8 @@ def _square(x, z, reconstruction, model):
     ("omega", "said"),
     [
         ("orthogonalty", "did you mean 'orthogonality'"),
-        ("no_such_module:f", "cannot import the penalty"),
+        ("no_such_module:f", "cannot import the omega"),
+        ("no_such_file.py:f", "there is no file"),
         (lambda x, z, r, m: z, r"must give a tensor of shape \(\d+,\) or a scalar"),
         (lambda x, z, r, m: 1.0, "it gave float"),
     ],
@@ -236,20 +286,32 @@ def test_mmd_is_the_distance_to_normal_samples():
 # contractive
 
 
-@pytest.mark.parametrize(("hidden", "activation"), [((), "sigmoid"), ((), "tanh"), ((7,), "relu"), ((7, 5), "sigmoid")])
-def test_the_jacobian_s_norm_is_exact(hidden, activation):
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("contractive", {"hidden": ()}),
+        ("contractive", {"hidden": (), "activation": "tanh"}),
+        ("contractive", {"hidden": (7,), "activation": "relu"}),
+        ("contractive", {"hidden": (7, 5)}),
+        ("undercomplete", {"hidden": (4,)}),  # with the short cut beside it
+        ("variational", {"hidden": ()}),  # of the mean alone
+        ("sparse", {}),  # through the ReLU
+    ],
+)
+def test_the_jacobian_s_norm_is_exact(name, options):
     x = torch.from_numpy(table(9))
-    method = make("contractive", x, n_components=4, hidden=hidden, activation=activation)
+    method = make(name, x, n_components=4, **options)
     seen, _ = method.hide(x, generator())
+    seen = seen if isinstance(seen, torch.Tensor) else seen.x
     jacobian = torch.func.vmap(torch.func.jacrev(lambda row: method.code_of(row[None])[0]))(seen)  # (B, D, d)
-    torch.testing.assert_close(squared_norm(method, seen), jacobian.square().sum((1, 2)), rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(_by_units(method, seen), jacobian.square().sum((1, 2)), rtol=1e-4, atol=1e-5)
+    for norm in (squared_norm, _by_units):
+        torch.testing.assert_close(norm(method.encoder(), seen), jacobian.square().sum((1, 2)), rtol=1e-4, atol=1e-5)
 
 
 def test_one_hidden_layer_has_a_closed_form():
     x = torch.from_numpy(table(9))
     method = make("undercomplete", x, n_components=2, hidden=(6,), start="random")
-    torch.testing.assert_close(squared_norm(method, x), _by_units(method, x), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(squared_norm(method.encoder(), x), _by_units(method.encoder(), x), rtol=1e-4, atol=1e-5)
 
 
 def test_random_probes_estimate_the_norm():
@@ -257,9 +319,8 @@ def test_random_probes_estimate_the_norm():
     method = make("contractive", x, n_components=4, hidden=(7,), probes=2000)
     seen, _ = method.hide(x, generator())
     stretched = method.predict(seen)
-    exact = squared_norm(method, seen.x)
+    exact = squared_norm(method.encoder(), seen.x)
     assert ((stretched.stretch - exact).abs() < 0.15 * exact + 1e-6).all()
-    assert estimated_norm is not None
 
 
 def test_the_penalty_contracts():
@@ -268,7 +329,7 @@ def test_the_penalty_contracts():
         fitted(x, "contractive", n_components=4, epochs=150, batch_size=16, lr=1e-2, penalty=p) for p in (0.0, 20.0)
     )
     rows = torch.from_numpy(x)
-    norms = [float(squared_norm(m.method, m.method.scale(rows)).mean().detach()) for m in (loose, tight)]
+    norms = [float(squared_norm(m.method.encoder(), m.method.scale(rows)).mean().detach()) for m in (loose, tight)]
     assert norms[1] < 0.5 * norms[0]
 
 
@@ -365,7 +426,7 @@ def test_a_stack_trains_one_layer_at_a_time():
         seen, hidden = method.hide(x, generator())
         total(method.loss(method.predict(seen), hidden)).backward()
         moved = {name for name, p in method.named_parameters() if p.grad is not None}
-        encoder = {0: "trunk.blocks.0", 1: "trunk.blocks.1", 2: "code"}[number]
+        encoder = {0: "backbone.blocks.0", 1: "backbone.blocks.1", 2: "code"}[number]
         assert {name.rsplit(".", 1)[0] for name in moved if not name.startswith("decoder")} == {
             n.rsplit(".", 1)[0] for n, _ in method.named_parameters() if n.startswith(encoder)
         }
@@ -373,9 +434,7 @@ def test_a_stack_trains_one_layer_at_a_time():
 
 
 def test_the_rate_runs_its_course_in_every_phase():
-    from test_contract import plan
-
-    schedule = plan(warmup=0.1)
+    schedule = Plan.of(DEFAULTS | {"epochs": 3, "precision": "float32", "seed": 0, "warmup": 0.1})
     assert schedule.rate(0.55, phases=2) == pytest.approx(schedule.lr)
     assert schedule.rate(0.4999, phases=2) < 0.01 * schedule.lr
 
@@ -406,7 +465,7 @@ def test_the_importance_bound_tightens_and_reaches_the_likelihood():
     assert scores[0] < scores[1] < scores[2]
     decoder, scale = model.method.decoder[0], model.method.scale
     weight = decoder.weight.detach().double().numpy()
-    noise = math.exp(10 * float(model.method.likelihood_of.log_variance))
+    noise = math.exp(10 * float(model.method.likelihood_of.log_variance.detach()))
     standard = ((x[:200] - scale.mean.numpy()) / scale.std.numpy()).astype(np.float64)
     from scipy.stats import multivariate_normal
 
@@ -522,7 +581,7 @@ def test_overfitting_is_said():
 
 def test_nan_names_batch_term_and_layer():
     x = table(64) * 1e3
-    with pytest.raises(TrainingError, match=r"'reconstruction' is not finite in epoch \d+, batch \d+.*--clip"):
+    with pytest.raises(TrainingError, match=r"'reconstruction' is not finite in epoch \d+, batch \d+.*option 'clip'"):
         fitted(x, "undercomplete", lr=1e30, start="random", epochs=5, optimizer="sgd", batch_size=8)
 
 
@@ -570,4 +629,4 @@ def test_binary_data_are_recognised():
     assert Moments(bits.mean(0), bits.std(0), True).binary
     grey = np.random.default_rng(0).random((500, 3)).astype(np.float32)
     assert not Moments(grey.mean(0), grey.std(0), True).binary
-    assert build(find("variational")[1], {}, Spec((3,), "vector"), 0) is not None
+    assert build(find("variational")[1](), Facts(Form("table", (3,))), 0) is not None

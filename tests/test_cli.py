@@ -186,7 +186,7 @@ def test_encode_writes_rows_in_order(run, home):
 
 def test_encode_of_a_block_and_again(run, home):
     assert run("encode", "runs/my photos", "my photos", "--out", "block.npy", "--layer", "block1")[0] == 0
-    sentence(run("encode", "runs/my photos", "my photos", "--out", "block.npy"), 1, "block.npy exists", "--overwrite")
+    sentence(run("encode", "runs/my photos", "my photos", "--out", "block.npy"), 1, "block.npy exists", "'overwrite'")
     assert run("encode", "runs/my photos", "my photos", "--out", "block.npy", "--overwrite")[0] == 0
     sentence(
         run("encode", "runs/my photos", "my photos", "--out", "q.npy", "--layer", "blok1"), 2, "did you mean 'block1'?"
@@ -220,7 +220,7 @@ def test_report_is_written_anew(run, home):
 
 
 def test_overwrite_and_existing_folders(run, home):
-    sentence(run("fit", "x.npy", "--out", "runs/table", *QUICK), 1, "runs/table exists", "--overwrite")
+    sentence(run("fit", "x.npy", "--out", "runs/table", *QUICK), 1, "runs/table exists", "'overwrite'")
     sentence(run("fit", "x.npy", "--out", "my photos", "--overwrite", *QUICK), 1, "not a run folder of selfsup")
     for _ in range(2):
         assert run("fit", "x.npy", "--out", "runs/again", "--overwrite", "--no-evaluate", *QUICK)[0] == 0

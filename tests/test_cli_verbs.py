@@ -104,8 +104,8 @@ def test_images_become_a_contact_sheet_in_their_own_range(run, home):
     assert sheet.shape == (5 * 68 - 4, 6 * 68 - 4)  # 30 images of 8x8, 8 times as large
     found = np.load("g.npy")
     assert found.shape == (30, 1, 8, 8)
-    intake = selfsup.load("runs/grey").intake
-    unit = np.clip((found[7, 0] - intake.low) / (intake.high - intake.low), 0, 1)
+    form = selfsup.load("runs/grey").form
+    unit = np.clip((found[7, 0] - form.low) / (form.high - form.low), 0, 1)
     np.testing.assert_array_equal(sheet[68 : 68 + 64 : 8, 68 : 68 + 64 : 8], np.rint(unit * 255))
 
 

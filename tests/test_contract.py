@@ -24,7 +24,7 @@ DATA = {
     "square image": lambda n: pictures(n),
     "odd colour image": lambda n: pictures(n, 3, 11, 9),
     "tiny image": lambda n: pictures(n, 1, 5, 5),
-    "vector": lambda n: table(n),
+    "table": lambda n: table(n),
     "one column": lambda n: table(n, 1),
     "text": lambda n: windows(n),
 }
@@ -64,7 +64,7 @@ def make(name, x, seed=0, **options):
         x.numpy().std(axes, dtype=np.float64).astype(np.float32),
         bool(x.min() >= 0 and x.max() <= 1),
     )
-    spec = Spec(tuple(x.shape[1:]), "image" if x.ndim == 4 else "vector", lambda: moments)
+    spec = Spec(tuple(x.shape[1:]), "image" if x.ndim == 4 else "table", lambda: moments)
     return build(find(name)[1], options, spec, seed)
 
 
@@ -88,7 +88,7 @@ def train(method, x, checkpoint=None, on_record=None, **changes):
 def cases():
     for name in REGISTERED:
         for kind, data in DATA.items():
-            if ("image" if "image" in kind else "text" if kind == "text" else "vector") in find(name)[1].kinds:
+            if ("image" if "image" in kind else "text" if kind == "text" else "table") in find(name)[1].kinds:
                 yield pytest.param(name, torch.from_numpy(data(40)), id=f"{name}-{kind}")
 
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from selfsup.data import Intake, open_data
+from selfsup.data import Form, open_data
 from selfsup.errors import DataError
 
 REAL = Path(os.environ.get("SELFSUP_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -56,7 +56,7 @@ def test_parquet_of_images(tmp_path):
         np.testing.assert_array_equal(made.x[3, 0], np.asarray(Image.open(io.BytesIO(png(3)))))
         assert made.labels.tolist() == [0, 1, 0, 1, 0]
         assert made.names[:2] == ["0.png", "1.png"]
-        assert made.intake == Intake("image", (1, 8, 8), 0.0, 255.0)
+        assert made.form == Form("image", (1, 8, 8), 0.0, 255.0)
     assert len(opened(tmp_path / "x.parquet", limit=2)) == 2
     (tmp_path / "classes.txt").write_text("odd\neven\nother\n")
     assert opened(tmp_path / "x.parquet").classes == ("odd", "even", "other")
@@ -93,7 +93,7 @@ def test_folder_of_splits(tmp_path):
     assert made.names[-1] == "5.png"
     assert len(made.test) == 2
     assert made.test.classes == made.classes == ("0", "1")
-    assert made.test.intake == made.intake
+    assert made.test.form == made.form
     pq.write_table(table(3, 0, labels=False), tmp_path / "test.parquet")
     made = opened(tmp_path)
     assert len(made.test) == 3
@@ -121,8 +121,8 @@ def test_the_test_part_has_the_fields_of_the_training_part(tmp_path):
     pq.write_table(pa.table({"a": [1.0, None], "c": ["z", None]}), tmp_path / "test.parquet")
     made = opened(tmp_path)
     np.testing.assert_array_equal(made.test.x, [[1, 0, 0, 1], [np.nan] * 4])
-    assert (made.intake.missing, made.test.intake.missing) == (False, True)
-    assert made.test.intake.fields == made.intake.fields
+    assert (made.form.missing, made.test.form.missing) == (False, True)
+    assert made.test.form.fields == made.form.fields
     pq.write_table(pa.table({"a": [1.0], "c": ["w"]}), tmp_path / "test.parquet")
     with pytest.raises(DataError, match="column 'c' of .*: row 0 holds 'w', which training never saw; known: 'x', 'y'"):
         opened(tmp_path)
@@ -133,8 +133,8 @@ def test_numbers_and_lists(tmp_path):
     pq.write_table(held, tmp_path / "x.parquet")
     made = opened(tmp_path / "x.parquet")
     assert made.x.tolist() == [[1, 1, 2], [2, 3, 4]]
-    assert made.intake.columns == ("a", "v_0", "v_1")
-    assert opened(tmp_path / "x.parquet", like=made.intake).x.tolist() == made.x.tolist()
+    assert made.form.columns == ("a", "v_0", "v_1")
+    assert opened(tmp_path / "x.parquet", like=made.form).x.tolist() == made.x.tolist()
     pq.write_table(pa.table({"v": [[1.0], [3.0, 4.0]]}), tmp_path / "y.parquet")
     with pytest.raises(DataError, match=r"column 'v' of y.parquet: not numbers.*row 0 holds list '\[1.0\]'"):
         opened(tmp_path / "y.parquet")
@@ -144,9 +144,9 @@ def test_numbers_and_lists(tmp_path):
     pq.write_table(pa.table({"n": pa.array([1, None])}), tmp_path / "n.parquet")
     assert opened(tmp_path / "n.parquet").missing_words() == "1 value is missing (NaN), in row 1, column 'n'"
     more = pa.table({"v": [[5.0, 6.0]], "a": [0]})
-    assert opened(_parquet(more, tmp_path / "m.parquet"), like=made.intake).x.tolist() == [[0, 5, 6]]
+    assert opened(_parquet(more, tmp_path / "m.parquet"), like=made.form).x.tolist() == [[0, 5, 6]]
     turned = pa.table({"v_1": [6.0], "a": [0], "v_0": [5]})
-    assert opened(_parquet(turned, tmp_path / "m.parquet"), like=made.intake).x.tolist() == [[0, 5, 6]]
+    assert opened(_parquet(turned, tmp_path / "m.parquet"), like=made.form).x.tolist() == [[0, 5, 6]]
     pq.write_table(pa.table({"n": pa.array([], pa.int64())}), tmp_path / "e.parquet")
     with pytest.raises(DataError, match="no rows"):
         opened(tmp_path / "e.parquet")
@@ -255,7 +255,7 @@ def test_mnist():
     start = time.perf_counter()
     opened(REAL / "mnist" / "train.parquet", limit=2000)
     assert time.perf_counter() - start < first
-    moments = made.spec().moments
+    moments = made.whole().fact("moments")
     assert abs(float(moments.mean[0]) - 0.1307) < 0.01
     assert moments.unit
 

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selfsup.data import Intake, fill, open_data, to_frame
+from selfsup.data import Form, fill, open_data, to_frame
 from selfsup.errors import DataError
-from selfsup.method import Field
+from selfsup.data.form import Field
 
 try:
     import polars
@@ -27,7 +27,7 @@ NAN = float("nan")
 def field(values, **options):
     """The only field of a table, and its values."""
     made = open_data(pd.DataFrame({"v": values, "other": np.linspace(0.1, 0.9, len(values))}), **options)
-    return (made.intake.fields or (Field("v", "number"),))[0], made.x[:, :-1]
+    return (made.form.fields or (Field("v", "number"),))[0], made.x[:, :-1]
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_a_place_is_told_by_its_columns_name():
     frame = pd.DataFrame({"c": ["a", None, "c", None], "n": [1.0, 2, NAN, 3]})
     made = open_data(frame)
     assert made.missing_words() == "3 values are missing (NaN), the first in row 1, column 'c'"
-    assert made.spec().fields == (Field("c", "category", ("a", "c")), Field("n", "number"))
+    assert made.form.fields == (Field("c", "category", ("a", "c")), Field("n", "number"))
     assert made.describe() == "4 vectors of 3 values in 2 columns (table)"
 
 
@@ -155,9 +155,9 @@ def test_every_source_gives_the_same(tmp_path):
     assert first.missing_words() == "6 values are missing (NaN), the first in row 1, column 'n'"
     for other in others:
         np.testing.assert_array_equal(other.x, first.x)
-        assert other.intake == first.intake
+        assert other.form == first.form
         assert other.labels.tolist() == [0, 1, 0, 1]
-        again = open_data(other, like=first.intake)
+        again = open_data(other, like=first.form)
         assert again is other
 
 
@@ -168,7 +168,7 @@ def test_polars_gives_the_same(tmp_path):
     for frame in (polars.read_parquet(tmp_path / "t.parquet"), polars.read_csv(tmp_path / "t.csv")):
         other = open_data(frame)
         np.testing.assert_array_equal(other.x, made.x)
-        assert other.intake == made.intake
+        assert other.form == made.form
         assert other.classes == ("u", "v")
     more = polars.DataFrame(
         {
@@ -178,7 +178,7 @@ def test_polars_gives_the_same(tmp_path):
         }
     )
     other = open_data(more)
-    assert [one.values for one in other.intake.fields] == [("s", "m"), ("x", "y"), (), ()]
+    assert [one.values for one in other.form.fields] == [("s", "m"), ("x", "y"), (), ()]
     np.testing.assert_array_equal(other.x[1:], [[1, 0, 1, 0, 3, 4], [NAN, NAN, 0, 1, 5, 6]])
     with pytest.raises(DataError, match="'d' of table holds dates"):
         open_data(polars.DataFrame({"d": [datetime.date(2020, 1, 1)], "n": [1]}))
@@ -187,10 +187,10 @@ def test_polars_gives_the_same(tmp_path):
 def test_ordered_dictionaries_of_parquet(tmp_path):
     values = pa.DictionaryArray.from_arrays(pa.array([0, 2, None]), ["small", "middle", "large"], ordered=True)
     pq.write_table(pa.table({"size": values}), tmp_path / "t.parquet")
-    assert open_data(tmp_path / "t.parquet").intake.fields[0].values == ("small", "large")
+    assert open_data(tmp_path / "t.parquet").form.fields[0].values == ("small", "large")
 
 
-LIKE = open_data(FRAME).intake
+LIKE = open_data(FRAME).form
 
 
 def test_columns_of_a_model_in_any_order_and_form(tmp_path):
@@ -199,10 +199,10 @@ def test_columns_of_a_model_in_any_order_and_form(tmp_path):
     (tmp_path / "t.csv").write_text("c,w,z,b,i,n\nblue,no,0,1,3,1\nred,YES,1.0,TRUE,,\n,,,,,\n")
     made = open_data(tmp_path / "t.csv", like=LIKE)
     np.testing.assert_array_equal(made.x, [[1, 3, 1, 0, 0, 1, 0], [NAN, NAN, 1, 1, 1, 0, 1], [NAN] * 7])
-    assert made.intake.missing
-    assert made.intake.fields == LIKE.fields
+    assert made.form.missing
+    assert made.form.fields == LIKE.fields
     few = open_data(FRAME.iloc[:1], like=LIKE)
-    assert not few.intake.missing
+    assert not few.form.missing
     assert few.x.tolist() == [[1.5, 7, 1, 0, 1, 0, 1]]
     words = FRAME.iloc[:1].assign(n="2.5", b="true")
     assert open_data(words, like=LIKE).x.tolist() == [[2.5, 7, 1, 0, 1, 0, 1]]
@@ -239,14 +239,14 @@ def test_a_column_that_a_model_needs_is_named_with_its_nearest():
 
 
 def test_an_array_model_takes_tables_of_numbers_only():
-    like = Intake("vector", (2,))
+    like = Form("table", (2,))
     assert open_data(pd.DataFrame({"a": [0, 1], "b": [True, False]}), like=like).x.tolist() == [[0, 1], [1, 0]]
     with pytest.raises(DataError, match="column 'b' of table: row 0 holds 'x', but the model learnt numbers"):
         open_data(pd.DataFrame({"a": [0, 1], "b": ["x", "y"]}), like=like)
 
 
 def test_a_category_of_numbers_is_met_in_any_type():
-    like = open_data(pd.DataFrame({"c": ["1", "2", None], "n": [1, 2, 3]})).intake
+    like = open_data(pd.DataFrame({"c": ["1", "2", None], "n": [1, 2, 3]})).form
     for values in ([2, 1, 2], [2.0, None, 1.0], ["2", "1", ""]):
         made = open_data(pd.DataFrame({"c": values, "n": 1}), like=like)
         assert made.x[0].tolist() == [0, 1, 1]
@@ -255,7 +255,7 @@ def test_a_category_of_numbers_is_met_in_any_type():
 def test_frames_come_back():
     frame = FRAME.drop(columns="label")
     made = open_data(frame)
-    back = to_frame(made.intake, made.x)
+    back = to_frame(made.form, made.x)
     assert list(back.columns) == list(frame.columns)
     np.testing.assert_array_equal(back.n, frame.n)
     assert str(back.b.dtype) == "boolean"
@@ -263,28 +263,28 @@ def test_frames_come_back():
     assert back.w.tolist()[:2] == ["yes", "no"]
     assert pd.isna(back.c[3])
     guess = np.asarray([[0.2, 3, 0.5, 0.4, 0.6, 0.1, 0.3]], np.float32)
-    row = to_frame(made.intake, guess).iloc[0]
+    row = to_frame(made.form, guess).iloc[0]
     assert (row.b, row.z, row.w, row.c) == (True, False, "yes", "red")
     plain = open_data(np.asarray([[1, NAN], [2, 3]]))
-    assert to_frame(plain.intake, plain.x).columns.tolist() == [0, 1]
+    assert to_frame(plain.form, plain.x).columns.tolist() == [0, 1]
     for wrong in (guess[:, 1:], guess[0]):
         with pytest.raises(DataError, match=r"an array of shape \(n, 7\)"):
-            to_frame(made.intake, wrong)
+            to_frame(made.form, wrong)
     with pytest.raises(DataError, match="grey images"):
-        to_frame(Intake("image", (1, 2, 2)), guess)
+        to_frame(Form("image", (1, 2, 2)), guess)
 
 
 def test_missing_values_are_filled_and_others_left():
     made = open_data(FRAME)
     guess = np.random.default_rng(0).random(made.x.shape, np.float32)
     before = made.x.copy()
-    filled = fill(made.intake, made.x, guess)
+    filled = fill(made.form, made.x, guess)
     np.testing.assert_array_equal(made.x, before)
     np.testing.assert_array_equal(filled, np.where(np.isnan(before), guess, before))
     torn = np.asarray([[1, NAN, 1, 0, 1, 0, NAN]], np.float32)  # half a category is none
-    np.testing.assert_array_equal(fill(made.intake, torn, guess[:1])[0, 5:], guess[0, 5:])
+    np.testing.assert_array_equal(fill(made.form, torn, guess[:1])[0, 5:], guess[0, 5:])
     with pytest.raises(DataError, match="of the shape of the data"):
-        fill(made.intake, made.x, guess[:1])
+        fill(made.form, made.x, guess[:1])
 
 
 def columns(rows):
@@ -313,12 +313,12 @@ def test_frame_to_values_to_frame_is_the_identity(held):
         {f"c{place}": pd.Series(values, dtype=types[kind]) for place, (kind, values) in enumerate(held)}
     )
     made = open_data(frame)
-    back = to_frame(made.intake, made.x)
+    back = to_frame(made.form, made.x)
     assert list(back.columns) == list(frame.columns)
     for name, (_, values) in zip(frame.columns, held, strict=True):
         assert [None if pd.isna(value) else value for value in back[name].tolist()] == values
-    again = open_data(back, like=made.intake)
+    again = open_data(back, like=made.form)
     np.testing.assert_array_equal(again.x, made.x)
-    assert again.intake == made.intake
-    assert Intake.from_dict(json.loads(json.dumps(made.intake.to_dict()))) == made.intake
-    np.testing.assert_array_equal(fill(made.intake, made.x, made.x), made.x)
+    assert again.form == made.form
+    assert Form.from_dict(json.loads(json.dumps(made.form.to_dict()))) == made.form
+    np.testing.assert_array_equal(fill(made.form, made.x, made.x), made.x)

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from selfsup.data import BadFile, Intake, open_data
-from selfsup.data.images import cache, decode, images
-from selfsup.data.images.decode import Form
+from selfsup.data import BadFile, Form, open_data
+from selfsup.data.images import decode, images
+from selfsup.data.images.decode import Canvas
 from selfsup.errors import DataError
+from selfsup.system import cache
 
 RNG = np.random.default_rng(2)
 
@@ -51,14 +52,14 @@ def test_formats(tmp_path, suffix, mode):
     expected = np.asarray(Image.open(tmp_path / f"a.{suffix}"))
     np.testing.assert_array_equal(made.x[0, 0], expected if expected.ndim == 2 else expected[..., 0])
     assert made.names == [f"a.{suffix}"]
-    assert (made.intake.low, made.intake.high) == (0.0, 255.0)
+    assert (made.form.low, made.form.high) == (0.0, 255.0)
 
 
 def decoded(image, channels, suffix="png", **options):
     file = io.BytesIO()
     image.save(file, {"png": "PNG", "tif": "TIFF", "gif": "GIF", "jpg": "JPEG"}[suffix], **options)
     out = np.empty((channels, image.size[1], image.size[0]), np.uint8)
-    decode.decode(file.getvalue(), Form(*out.shape), out)
+    decode.decode(file.getvalue(), Canvas(*out.shape), out)
     return out, decode.head(file.getvalue())
 
 
@@ -167,7 +168,7 @@ def test_sizes(tmp_path, sizes, size, expected, note):
         picture(height, width).save(tmp_path / f"{place}.png")
     made = opened(tmp_path, size=size)
     assert made.x.shape[2:] == expected
-    assert made.intake.size == size
+    assert made.form.side == size
     assert made.note.startswith(note)
     assert bool(made.note) == bool(note)
     assert made.note in made.describe()
@@ -229,7 +230,7 @@ def test_train_and_test(tmp_path, word):
     assert made.test.x.shape == (3, 1, 20, 20)  # in the form of the training part
     assert made.test.classes == made.classes == ("cat", "dog")
     assert made.test.labels.tolist() == [0, 1, 1]
-    assert made.test.intake == made.intake
+    assert made.test.form == made.form
     assert made.describe().endswith("+ 3 test")
 
 
@@ -321,7 +322,7 @@ def test_empty_folders(tmp_path):
         opened(tmp_path)
     (tmp_path / "notes.txt").write_text("")
     with pytest.raises(DataError, match="it holds notes.txt"):
-        opened(tmp_path)
+        opened(tmp_path, reader="samples")
     (tmp_path / "x.npy").write_bytes(b"")
     with pytest.raises(DataError, match="did you mean .*x.npy"):
         opened(tmp_path)
@@ -430,12 +431,12 @@ def test_progress_is_one_line(tmp_path, monkeypatch, capsys):
 
 def test_like_brings_files_to_the_trained_form(tmp_path):
     fill(tmp_path, ["a.png"], height=30, width=50)
-    made = opened(tmp_path, like=Intake("image", (1, 20, 28), 0.0, 1.0))
+    made = opened(tmp_path, like=Form("image", (1, 20, 28), 0.0, 1.0))
     assert made.x.shape == (1, 1, 20, 28)
-    assert made.intake == Intake("image", (1, 20, 28), 0.0, 255.0)  # files are always black 0 to white 255
+    assert made.form == Form("image", (1, 20, 28), 0.0, 255.0)  # files are always black 0 to white 255
     fill(tmp_path / "grey", ["a.png"], mode="L")
-    assert opened(tmp_path / "grey", like=Intake("image", (3, 16, 16), 0.0, 255.0, None, 16)).x.shape == (1, 3, 16, 16)
+    assert opened(tmp_path / "grey", like=Form("image", (3, 16, 16), 0.0, 255.0, None, 16)).x.shape == (1, 3, 16, 16)
     with pytest.raises(DataError, match="takes vectors of 5 values; these are images"):
-        opened(tmp_path, like=Intake("vector", (5,)))
+        opened(tmp_path, like=Form("table", (5,)))
     with pytest.raises(DataError, match="7 channels"):
-        opened(tmp_path, like=Intake("image", (7, 16, 16)))
+        opened(tmp_path, like=Form("image", (7, 16, 16)))

@@ -1,4 +1,4 @@
-"""What later rooms ask of a data set: rows, moments, fingerprints, the intake as JSON, memory."""
+"""What later rooms ask of a data set: rows, moments, fingerprints, the form as JSON, memory."""
 
 import json
 import subprocess
@@ -11,23 +11,24 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selfsup.data import Dataset, Intake, Rows, open_data
+from selfsup.data.facts import Asked
+from selfsup.data import Dataset, Form, Rows, open_data
 from selfsup.errors import DataError
-from selfsup.method import Field
+from selfsup.data.form import Field
 from selfsup.system import hashing, memory
 
 RNG = np.random.default_rng(1)
 
 
-@pytest.mark.parametrize("kind", ["uint8", "float", "vector"])
+@pytest.mark.parametrize("kind", ["uint8", "float", "table"])
 def test_batches(kind):
-    shape = (9, 4) if kind == "vector" else (9, 3, 5, 6)
+    shape = (9, 4) if kind == "table" else (9, 3, 5, 6)
     x = RNG.integers(0, 200, shape).astype(np.uint8 if kind == "uint8" else np.float32)
     made = open_data(x - np.float32(10) if kind == "float" else x)
     samples = made.samples()
     assert len(samples) == 9
-    expected = (made.x.astype(np.float32) - np.float32(made.intake.low)) / np.float32(
-        made.intake.high - made.intake.low
+    expected = (made.x.astype(np.float32) - np.float32(made.form.low)) / np.float32(
+        made.form.high - made.form.low
     )
     rows = torch.tensor([3, 3, 0])
     batch = samples[rows]
@@ -80,15 +81,15 @@ def test_rows_on_a_gpu(monkeypatch):
 
 
 @settings(max_examples=30, deadline=None)
-@given(seed=st.integers(0, 1000), kind=st.sampled_from(["uint8", "float", "vector"]), some=st.booleans())
+@given(seed=st.integers(0, 1000), kind=st.sampled_from(["uint8", "float", "table"]), some=st.booleans())
 def test_moments_are_those_of_the_batches(seed, kind, some):
     rng = np.random.default_rng(seed)
-    x = rng.normal(5, 3, (40, 3) if kind == "vector" else (40, 3, 4, 5))
+    x = rng.normal(5, 3, (40, 3) if kind == "table" else (40, 3, 4, 5))
     made = open_data((x.clip(0, 9) * 20).astype(np.uint8) if kind == "uint8" else x.astype(np.float32))
     rows = rng.permutation(40)[:17] if some else None
-    moments = made.spec(rows).moments
+    moments = made.part(rows).fact("moments")
     batch = made.samples(rows)[slice(None)].double()
-    axes = (0,) if kind == "vector" else (0, 2, 3)
+    axes = (0,) if kind == "table" else (0, 2, 3)
     np.testing.assert_allclose(moments.mean, batch.mean(axes).numpy(), rtol=1e-5)
     np.testing.assert_allclose(moments.std, batch.std(axes, correction=0).numpy(), rtol=1e-5)
     assert moments.mean.dtype == moments.std.dtype == np.float32
@@ -107,7 +108,7 @@ def test_moments_leave_missing_values_out(seed, share, chunk):
     before = x.copy()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("selfsup.data.arrays.moments.CHUNK", chunk)
-        moments = open_data(x).spec().moments
+        moments = open_data(x).whole().fact("moments")
     np.testing.assert_allclose(moments.mean, np.nanmean(x.astype(np.float64), 0), rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(moments.std, np.nanstd(x.astype(np.float64), 0), rtol=1e-5, atol=1e-5)
     assert moments.unit is False
@@ -115,31 +116,31 @@ def test_moments_leave_missing_values_out(seed, share, chunk):
 
 
 def test_moments_of_units_with_missing_values():
-    moments = open_data(np.asarray([[0, np.nan], [1, 1], [0, 0]])).spec().moments
+    moments = open_data(np.asarray([[0, np.nan], [1, 1], [0, 0]])).whole().fact("moments")
     assert moments.unit
     assert moments.binary
-    nothing = open_data(np.asarray([[0.25, 1], [0.75, np.nan]])).spec(np.asarray([1])).moments
+    nothing = open_data(np.asarray([[0.25, 1], [0.75, np.nan]])).part(np.asarray([1])).fact("moments")
     assert (nothing.mean.tolist(), nothing.std.tolist(), nothing.unit) == ([0.75, 0], [0, 0], True)
 
 
 def test_moments_over_many_chunks_with_a_large_mean(monkeypatch):
     monkeypatch.setattr("selfsup.data.arrays.moments.CHUNK", 100)
     x = (RNG.normal(0, 1, (5000, 3)) + [1e4, 0, -1e4]).astype(np.float32)
-    moments = open_data(x).spec().moments
+    moments = open_data(x).whole().fact("moments")
     np.testing.assert_allclose(moments.std, x.astype(np.float64).std(0), rtol=1e-6)
     assert moments.unit is False
-    constant = open_data(np.full((10, 2), 0.3)).spec().moments
+    constant = open_data(np.full((10, 2), 0.3)).whole().fact("moments")
     np.testing.assert_allclose(constant.std, 0, atol=1e-8)
     assert constant.unit is True
 
 
-def test_spec_measures_only_when_asked(monkeypatch):
+def test_facts_are_measured_only_when_asked_for_and_once(monkeypatch):
     asked = []
     monkeypatch.setattr("selfsup.data.dataset.measure", lambda samples: asked.append(len(samples)))
-    made = open_data(np.zeros((4, 2)))
-    spec = made.spec(np.asarray([0, 1]))
-    assert (spec.shape, spec.kind, asked) == ((2,), "vector", [])
-    _ = spec.moments
+    about = Asked(open_data(np.zeros((4, 2))).part(np.asarray([0, 1])))
+    assert (about.form.shape, about.form.kind, asked) == ((2,), "table", [])
+    about.fact("moments")
+    about.fact("moments")
     assert asked == [2]
 
 
@@ -176,14 +177,14 @@ def number(name, **other):
 
 
 @pytest.mark.parametrize(
-    "intake",
+    "form",
     [
-        Intake("image", (3, 96, 96), 0.0, 255.0, None, 96),
-        Intake("vector", (2,), columns=("a", "b")),
-        Intake("vector", (784,)),
-        Intake("vector", (784,), missing=True),
-        Intake(
-            "vector",
+        Form("image", (3, 96, 96), 0.0, 255.0, None, 96),
+        Form("table", (2,), columns=("a", "b")),
+        Form("table", (784,)),
+        Form("table", (784,), missing=True),
+        Form(
+            "table",
             (5,),
             columns=("a", "b", "c"),
             missing=True,
@@ -195,8 +196,8 @@ def number(name, **other):
         ),
     ],
 )
-def test_intake_goes_through_json(intake):
-    assert Intake.from_dict(json.loads(json.dumps(intake.to_dict()))) == intake
+def test_intake_goes_through_json(form):
+    assert Form.from_dict(json.loads(json.dumps(form.to_dict()))) == form
 
 
 @pytest.mark.parametrize(
@@ -208,7 +209,7 @@ def test_intake_goes_through_json(intake):
         ({"shape": [1, 2]}, "'shape'"),
         ({"low": "0"}, "'low'"),
         ({"high": float("nan")}, "'high'"),
-        ({"size": True}, "'size'"),
+        ({"side": True}, "'side'"),
         ({"columns": [1]}, "'columns'"),
         ({"columns": ["a"]}, "1 columns"),
         ({"colums": None}, "did you mean 'columns'"),
@@ -224,31 +225,25 @@ def test_intake_goes_through_json(intake):
         ({"fields": [number("a"), number("b", kind="text")]}, "'b' cannot be of kind 'text'"),
     ],
 )
-def test_a_damaged_intake_is_refused(change, words):
-    plain = Intake("vector", (2,), columns=("a", "b")).to_dict()
+def test_a_damaged_form_is_refused(change, words):
+    plain = Form("table", (2,), columns=("a", "b")).to_dict()
     with pytest.raises(DataError, match=words):
-        Intake.from_dict(plain | change)
-    del plain["size"]
-    with pytest.raises(DataError, match="lacks 'size'"):
-        Intake.from_dict(plain)
-
-
-def test_an_intake_that_was_saved_before_is_read():
-    plain = Intake("vector", (2,), columns=("a", "b")).to_dict()
-    del plain["fields"], plain["missing"]
-    assert Intake.from_dict(plain) == Intake("vector", (2,), columns=("a", "b"))
+        Form.from_dict(plain | change)
+    del plain["side"]
+    with pytest.raises(DataError, match="lacks 'side'"):
+        Form.from_dict(plain)
 
 
 def test_to_units():
     x = np.asarray([[0.0, 0.5, 1.0]], np.float32)
-    assert Intake("vector", (3,)).to_units(x) is x
-    assert Intake("image", (1, 1, 3), -1.0, 3.0).to_units(x).tolist() == [[-1, 1, 3]]
-    assert Intake("image", (1, 1, 3), 0.0, 255.0).to_units(x).dtype == np.float32
+    assert Form("table", (3,)).to_units(x) is x
+    assert Form("image", (1, 1, 3), -1.0, 3.0).to_units(x).tolist() == [[-1, 1, 3]]
+    assert Form("image", (1, 1, 3), 0.0, 255.0).to_units(x).dtype == np.float32
 
 
 def test_describe():
     def words(x, **other):
-        return Dataset(x, Intake("image" if x.ndim == 4 else "vector", x.shape[1:]), "array", "", **other).describe()
+        return Dataset(x, Form("image" if x.ndim == 4 else "table", x.shape[1:]), "array", "", **other).describe()
 
     assert words(np.zeros((60000, 784), np.uint8)) == "60,000 vectors of 784 values"
     assert words(np.zeros((1, 1))) == "1 vector of 1 value"

@@ -98,7 +98,7 @@ def test_parquet_with_labels(tmp_path):
     np.testing.assert_array_equal(whole(stream), X)
     assert stream.columns == ("a", "v_0", "v_1")
     made = stream.sample(200, 1)
-    assert made.intake.columns == ("a", "v_0", "v_1")
+    assert made.form.columns == ("a", "v_0", "v_1")
     assert made.classes == ("c0", "c1", "c2")
     rows = [int(np.flatnonzero((row == X).all(1))[0]) for row in made.x]
     assert made.labels.tolist() == [row % 250 % 3 for row in rows]

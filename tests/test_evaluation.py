@@ -11,12 +11,16 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from selfsup.errors import DataError, OptionError
-from selfsup.measures import Features, flat_map, pca_features
-from selfsup.measures.samples import compare
-from selfsup.measures.samples import compare as compare_function
+from selfsup.measures import Evidence, Features, Table, flat_map, pca_features, run
+from selfsup.measures.samples import compare as comparing, knn, probe as probing
 from selfsup.measures.samples.compare import at_random, per_class, plan
 from selfsup.measures.samples.knn import knn_predict, nearest
 from selfsup.measures.samples.probe import SQUARED_NORM, probe, scale_features, split
+
+
+def compare(*given, **more):
+    """Rows of the probe and of kNN."""
+    return tuple(comparing.compare(*given, judge=judge, **more) for judge in (probing.judge, knn.judge))
 
 
 def blobs(n, classes=4, width=8, apart=4.0, seed=0):
@@ -99,8 +103,8 @@ def test_probe_is_the_scikit_learn_pipeline(data, monkeypatch):
     found = probe(train, y_train, test)
     scaler = FunctionTransformer(lambda x: scale_features(features.train, x)[0])
     pipeline = make_pipeline(scaler, LogisticRegression(max_iter=1000, tol=1e-6)).fit(features.train, y_train)
-    assert np.mean(found.guess == pipeline.predict(features.test)) > 0.99
-    assert np.mean(found.guess == y_test) > 0.9
+    assert np.mean(found.classes == pipeline.predict(features.test)) > 0.99
+    assert np.mean(found.classes == y_test) > 0.9
     assert found.validation > 0.9
 
 
@@ -189,9 +193,14 @@ def test_classes_may_be_any_numbers_and_a_class_without_training_labels_counts_a
 )
 def test_what_cannot_be_compared_is_refused(data, change, words):
     features, y_train, y_test = data
-    given = {"encoders": {("model", "code"): features}, "y_train": y_train, "y_test": y_test} | change
+    given = {
+        "encoders": {("model", "code"): features},
+        "judge": knn.judge,
+        "y_train": y_train,
+        "y_test": y_test,
+    } | change
     with pytest.raises(DataError, match=words):
-        compare(**given)
+        comparing.compare(**given)
 
 
 def test_codes_that_are_not_finite_are_refused(data):
@@ -206,7 +215,7 @@ def test_codes_that_are_not_finite_are_refused(data):
 def test_counts_are_checked(data, counts):
     features, y_train, y_test = data
     with pytest.raises(OptionError, match="counts must be"):
-        compare_function({("model", "code"): features}, y_train, y_test, counts=counts)
+        compare({("model", "code"): features}, y_train, y_test, counts=counts)
 
 
 def test_constant_codes_have_the_accuracy_of_the_commonest_guess(data):
@@ -256,3 +265,56 @@ def test_map_of_constant_and_of_huge_codes():
     huge = np.random.default_rng(0).standard_normal((60, 5)).astype(np.float32) * 1e30
     assert np.isfinite(flat_map(huge)).all()
     assert flat_map(huge, limit=50).shape == (60, 2)
+
+
+# Measures by name, and of a user's own
+
+
+def some(features, y_train, y_test, **more):
+    return Evidence({("model", "code"): features}, y_train, y_test, **more)
+
+
+def mine(evidence):
+    rows = [
+        {"encoder": name, "mean": codes.train.mean(), "worst": np.float64("inf")}
+        for (name, _), codes in evidence.features.items()
+    ]
+    return Table("means", rows, health={"means": 1.0})
+
+
+def test_all_measures_that_have_what_they_need_are_taken(data):
+    tables = run(some(*data))
+    assert [table.name for table in tables] == ["probe", "knn"]
+    assert (tables[0].rows, [row | {"validation": None} for row in tables[1].rows]) == compare(
+        {("model", "code"): data[0]}, *data[1:]
+    )
+    assert run(Evidence()) == []
+    assert [table.name for table in run(some(*data), ("knn",))] == ["knn"]
+
+
+def test_a_measure_of_a_users_own(data, tmp_path):
+    (table,) = run(some(*data), (mine,))
+    assert table.rows == [{"encoder": "model", "mean": pytest.approx(float(data[0].train.mean())), "worst": None}]
+    assert type(table.rows[0]["mean"]) is float
+    file = tmp_path / "own.py"
+    file.write_text(
+        "from selfsup.measures import Table\n\ndef rows(evidence):\n    return Table('n', [{'n': len(evidence.y_test)}])\n"
+    )
+    assert run(some(*data), (f"{file}:rows",))[0].rows == [{"n": 150}]
+
+
+@pytest.mark.parametrize(
+    ("measure", "words"),
+    [
+        ("prob", "did you mean 'probe'"),
+        ("neighbours", "needs words"),
+        (3, "is a function of Evidence"),
+        (lambda evidence: [], "must give a Table; got list"),
+        (lambda evidence: Table("probe", []), "is one of ours"),
+        (lambda evidence: Table("mine", [{"a": [1]}]), "'a' of a row of 'mine' is a word or a number"),
+        ("nowhere:measure", "cannot import"),
+    ],
+)
+def test_what_is_no_measure_is_refused(data, measure, words):
+    with pytest.raises(OptionError, match=words):
+        run(some(*data), (measure,))

@@ -4,11 +4,10 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from selfsup.errors import DataError, RunError
-from selfsup.measures import Evaluation, best_layer, effective_rank, health, verdict
+from selfsup.measures import Evaluation, Table, best_layer, effective_rank, health, judged, verdict
 
 CODES = np.random.default_rng(0).standard_normal((300, 16)).astype(np.float32)
 START = {"loss": 1.0, "shuffled": 1.01, "gap": 0.01, "gap_sd": 0.005}
@@ -248,12 +247,13 @@ def test_without_baselines_there_is_still_a_sentence():
 @pytest.fixture
 def evaluation():
     found = health(CODES, START, LEARNT)
-    return Evaluation(verdict(found, rows()), found, rows(), rows(), ["probes were trained on 60 rows"])
+    tables = [Table.of("probe", rows()), Table.of("knn", rows())]
+    return Evaluation(verdict(found, rows()), found, tables, ["probes were trained on 60 rows"])
 
 
 def test_evaluation_goes_through_json(evaluation):
     saved = json.loads(json.dumps(evaluation.to_dict()))
-    assert list(saved) == ["verdict", "health", "probe", "knn", "notes"]
+    assert list(saved) == ["verdict", "health", "tables", "notes"]
     assert Evaluation.from_dict(saved) == evaluation
 
 
@@ -264,16 +264,18 @@ def test_evaluation_as_text(evaluation):
     assert lines[1] == "model: code                  70.0 ±1.0*   88.2 ±1.0*        97.5"
     assert lines[2] == "raw input                    60.0 ±1.0    84.3 ±1.0         98.2*"
     assert lines[3].startswith("PCA(16) ")
-    assert lines[6].startswith("nearest neighbours, %")
+    assert lines[5] == "(*: best of its column)"
+    assert lines[7].startswith("nearest neighbours, %")
     assert any(line.startswith("LEARNING. The codes beat") for line in lines)
     assert lines[-1] == "Note: probes were trained on 60 rows"
 
 
 def test_many_counts_go_into_two_tables(evaluation):
     many = [
-        {**evaluation.probe[0], "labels_per_class": 10**k, "layer": "a very long name of a block"} for k in range(9)
+        {**evaluation.rows("probe")[0], "labels_per_class": 10**k, "layer": "a very long name of a block"}
+        for k in range(9)
     ]
-    text = str(Evaluation(evaluation.verdict, evaluation.health, many))
+    text = str(Evaluation(evaluation.verdict, evaluation.health, [Table.of("probe", many)]))
     assert max(map(len, text.splitlines())) <= 100
     assert text.count("linear probe") == 2
 
@@ -299,8 +301,12 @@ def test_evaluation_as_a_frame(evaluation):
         ({"extra": 1}, "has the keys"),
         ({"notes": None}, "'notes' must be a list"),
         ({"verdict": {"kind": "fine", "sentence": "", "because": {}}}, "a verdict has kind"),
-        ({"verdict": {}}, "a verdict has kind"),
-        ({"probe": [{"encoder": "model"}]}, "a row of 'probe' has"),
+        ({"verdict": {"kind": "learning"}}, "a verdict has kind"),
+        ({"tables": {"probe": [{"encoder": "model"}]}}, "a row of 'probe' has"),
+        ({"tables": []}, "'tables' must be a dict"),
+        ({"tables": {"mine": 3}}, "the table 'mine' must be a list"),
+        ({"tables": {"mine": [3]}}, "a row of 'mine' is an object"),
+        ({"tables": {"mine": [{"a": {}}]}}, "'a' of a row of 'mine' is a word or a number"),
     ],
 )
 def test_a_foreign_evaluation_is_refused(evaluation, change, words):
@@ -308,3 +314,38 @@ def test_a_foreign_evaluation_is_refused(evaluation, change, words):
         Evaluation.from_dict(evaluation.to_dict() | change)
     with pytest.raises(RunError, match="has the keys"):
         Evaluation.from_dict([])
+
+
+def test_a_table_of_a_users_own_is_kept_and_shown(evaluation):
+    own = Table(
+        "my_bias",
+        [{"group": "a", "gap": 0.25, "n": 3}, {"group": "b" * 40, "gap": None, "n": 10}],
+        health={"bias": 0.5},
+    )
+    found = judged(evaluation.verdict, evaluation.health, [*evaluation.tables, own], evaluation.notes)
+    assert found.health["bias"] == 0.5
+    assert Evaluation.from_dict(json.loads(json.dumps(found.to_dict()))) == found
+    text = str(found)
+    assert "my bias" in text
+    assert "a                         0.25  3" in text
+    assert set(found.to_pandas()["measure"]) == {"probe", "knn", "my_bias"}
+    assert "my bias" not in found.short()
+
+
+def test_what_is_measured_again_on_a_file_takes_the_place_of_what_was():
+    old = Table(
+        "similarity", [{"file": name, "spearman": 0.1, "pearson": 0.1, "covered": 3, "asked": 3} for name in "ab"]
+    )
+    new = Table("similarity", [{"file": "b", "spearman": 0.2, "pearson": 0.1, "covered": 3, "asked": 3}])
+    found = Evaluation().with_table(old).with_table(new)
+    assert [(row["file"], row["spearman"]) for row in found.rows("similarity")] == [("a", 0.1), ("b", 0.2)]
+    assert Evaluation.from_dict(found.to_dict()) == found
+    assert found.with_table(Table("mine", [{"a": 1}])).with_table(Table("mine", [{"a": 2}])).rows("mine") == [{"a": 2}]
+    assert "word similarity" not in found.short()
+    assert "0.2" in str(found)
+    assert Evaluation().short() == ""
+
+
+def test_a_tiny_gap_is_not_minus_nothing():
+    bad = START | {"gap": -2.87e-05, "shuffled": 1.0 - 2.87e-05}
+    assert "gap -2.9e-05 beside" in verdict(health(CODES, START, bad))["sentence"]

@@ -50,7 +50,7 @@ def close(found, true):
 
 @pytest.fixture(scope="module")
 def model():
-    return trained("denoising", "vector")
+    return trained("denoising", "table")
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,7 @@ class TestOnnx:
         proto = onnx.load(file)
         facts = {entry.key: entry.value for entry in proto.metadata_props}
         assert facts["selfsup"] == selfsup.__version__
-        assert (facts["method"], facts["part"], facts["kind"]) == ("linear", "encode", "vector")
+        assert (facts["method"], facts["part"], facts["kind"]) == ("linear", "encode", "table")
         assert json.loads(facts["shape"]) == [6]
         assert (json.loads(facts["low"]), json.loads(facts["high"])) == (0, 1)
         assert json.loads(facts["columns"]) == columns
@@ -145,8 +145,8 @@ class TestOnnx:
         model = selfsup.fit(4 * pictures(24) - 2, "linear", evaluate=False, progress=False)
         proto = onnx.load(export.export_onnx(model, tmp_path / "a.onnx"))
         facts = {entry.key: entry.value for entry in proto.metadata_props}
-        assert json.loads(facts["low"]) == model.intake.low
-        assert json.loads(facts["high"]) == model.intake.high
+        assert json.loads(facts["low"]) == model.form.low
+        assert json.loads(facts["high"]) == model.form.high
 
     def test_an_opset_is_kept_or_refused(self, model, tmp_path):
         import onnx
@@ -162,7 +162,7 @@ class TestOnnx:
             raise NotImplementedError("an operator")
 
         monkeypatch.setattr(export, "_by_capture", fails)
-        x = data_of("vector", 3)
+        x = data_of("table", 3)
         assert close(ran(export.export_onnx(model, tmp_path / "a.onnx"), x), model.encode(x))
         monkeypatch.setattr(export, "_by_tracing", fails)
         with pytest.raises(RunError, match="'encode' of Denoising has no ONNX form here: an operator"):
@@ -283,7 +283,7 @@ class TestHub:
 
     def test_a_model_without_a_folder(self, hub, model):
         selfsup.push_to_hub(model, "hub:me/model", private=True)
-        x = data_of("vector", 5)
+        x = data_of("table", 5)
         assert hub.private == {"me/model": True}
         assert np.array_equal(selfsup.from_pretrained("me/model").encode(x), model.encode(x))
 

@@ -128,7 +128,7 @@ def test_killed_in_the_middle_of_an_epoch_resumes_to_the_same_bit(whole, here, c
     assert at["epoch"] < 12
     code, _, err = command(*FIT)
     assert code == 1
-    assert err == "selfsup: run.partial holds an unfinished run; continue it with --resume, or --overwrite it\n"
+    assert err == "selfsup: run.partial holds an unfinished run; continue it with option 'resume', or set option 'overwrite'\n"
     code, _, err = run(here, *FIT, "--resume")
     assert code == 0, err
     assert same_weights(whole, here)
@@ -207,7 +207,7 @@ def test_a_file_that_cannot_grow_is_named_and_nothing_is_half_written(here):
     code, out, err = run(here, *FIT, *OFTEN, limit=no_file_over(4_000))
     assert (code, out) == (1, "")
     name = "run.partial/resume/state.safetensors"
-    assert err == f"selfsup: cannot write {name}: File too large; free some space, or choose another --out\n"
+    assert err == f"selfsup: cannot write {name}: File too large; free some space, or choose another place\n"
     assert not (here / "run").exists()
     assert not [path for path in here.rglob(".*") if path.is_file()], "a temporary file was left"
 
@@ -236,7 +236,7 @@ def test_a_full_disk_keeps_what_was_there_and_the_run_goes_on_when_there_is_room
                     file.write(bytes(size))
     code, _, err = finish(process)
     assert code == 1
-    assert "No space left on device; free some space, or choose another --out" in err
+    assert "No space left on device; free some space, or choose another place" in err
     assert not (small_disk / "run").exists()
     assert facts(small_disk)["epoch"] >= 1  # the last state that could be written is whole
     filler.unlink()
@@ -261,7 +261,7 @@ class Fill(Method):
         super().__init__()
         self.width = width
 
-    def build(self, spec):
+    def build(self, about):
         self.net, self.guess = nn.Linear(spec.size, self.width), nn.Linear(self.width, spec.size)
 
     def hide(self, x, rng):
@@ -471,5 +471,5 @@ def test_a_state_that_is_damaged_is_named(command, tmp_path):
     code, _, err = command("fit", "x.npy", "--epochs", "1", "--out", "run", "--resume")
     assert code == 1
     assert f"{STATE} is damaged" in err
-    assert "--overwrite" in err
+    assert "option 'overwrite'" in err
     assert command("fit", "x.npy", "--epochs", "1", "--no-evaluate", "--out", "run", "--overwrite")[0] == 0

@@ -6,21 +6,19 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as some
+from hypothesis import given, strategies as some
 
 import selfsup
+from selfsup.data.facts import Facts
+from selfsup.data.text.form import TextForm
 from selfsup.data.text.huffman import huffman
-from selfsup.errors import OptionError
-from selfsup.method import Spec
 from selfsup.methods import find
 from selfsup.methods.skipgram import Neighbours
-from selfsup.model.model import build
+from selfsup.model.encode import build
 from selfsup.solvers.hogwild import hogwild
 from selfsup.solvers.kernels.draws import make_batch, path_targets
 from selfsup.solvers.words import SPARE, WordPlan, WordState
-from test_hogwild import After, same, text
-from test_hogwild import learn as learn_window
+from test_hogwild import After, learn as learn_window, same, text
 
 WORDS = 50
 ZIPF = (1e4 / np.arange(1, WORDS + 1) ** 1.5).astype(np.int64) + 1
@@ -85,8 +83,8 @@ def test_the_smallest_and_the_deepest_trees():
 
 def declared(method, counts, dim=6, seed=0):
     """The declared problem with random vectors."""
-    options = {"dim": dim, "objective": "hierarchical", "sample": 0.0}
-    found = build(find(method)[1], options, Spec((len(counts),), "text", counts=counts), seed)
+    made = find(method)[1](dim=dim, objective="hierarchical", sample=0.0)
+    found = build(made, Facts(TextForm.of([f"w{word}" for word in range(len(counts))], counts)), seed)
     generator = torch.Generator().manual_seed(seed)
     found.input.data = 0.4 * torch.randn(len(counts), dim, generator=generator)
     found.output.data = 0.4 * torch.randn(len(counts), dim, generator=generator)
@@ -210,11 +208,6 @@ def test_one_word_alone_has_nothing_to_decide(more):
     assert np.array_equal(state.input, WordState.start(1, 20).input)
 
 
-def test_the_plan_names_its_objectives():
-    with pytest.raises(OptionError, match="'negative' or 'hierarchical'"):
-        WordPlan(4, objective="softmax")
-
-
 def test_both_solvers_solve_one_problem(tmp_path):
     ids, _ = topics(12_000)
     lines = " ".join("\n" if word < 0 else f"w{word}" for word in ids)
@@ -222,7 +215,7 @@ def test_both_solvers_solve_one_problem(tmp_path):
     options = {"objective": "hierarchical", "dim": 16, "min_count": 1, "sample": 0.0, "progress": False}
     fast = selfsup.fit(tmp_path / "corpus.txt", "skipgram", epochs=20, threads=1, **options)
     slow = selfsup.fit(tmp_path / "corpus.txt", "skipgram", epochs=20, lr=2e-2, solver="sgd", **options)
-    assert [model.config["training"]["solver"] for model in (fast, slow)] == ["hogwild", "sgd"]
+    assert [model.config["solver"] for model in (fast, slow)] == ["hogwild", "sgd"]
     losses = [model.history[-1]["heldout"] for model in (fast, slow)]
     assert losses[0] == pytest.approx(losses[1], rel=0.05)
     assert losses[0] < 0.8 * fast.start["heldout"]

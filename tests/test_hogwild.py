@@ -305,14 +305,10 @@ def test_vectors_that_blow_up_are_noticed():
         hogwild(ids, counts, WordPlan(20, lr=200.0, sample=0, epochs=5))
 
 
-@pytest.mark.parametrize(
-    ("option", "value"),
-    [("dim", 0), ("window", 0), ("negative", 0), ("epochs", 0), ("threads", 0), ("lr", 0.0), ("lr", float("nan")),
-     ("sample", -1.0), ("architecture", "glove"), ("exponent", float("inf"))],
-)  # fmt: skip
-def test_bad_options_are_named(option, value):
+@pytest.mark.parametrize("option", ["dim", "window", "negative", "epochs", "threads"])
+def test_what_a_kernel_relies_on_is_checked(option):
     with pytest.raises(OptionError, match=option):
-        WordPlan(**{"dim": 4, option: value})
+        WordPlan(**{"dim": 4, option: 0})
 
 
 def test_bad_data_are_named():
@@ -335,7 +331,7 @@ def test_bad_data_are_named():
 
 
 def test_numba_is_imported_only_to_train():
-    code = "import sys, selfsup.solvers, selfsup.solvers.hogwild as h; h.WordPlan(4); assert 'numba' not in sys.modules"
+    code = "import sys, selfsup.solvers.sgd; assert 'numba' not in sys.modules"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
@@ -346,7 +342,7 @@ def test_processors_without_avx512_get_the_same_gradient(tmp_path):
     if not binding.get_host_cpu_features().get("avx2"):
         pytest.skip("no AVX2 here")
     code = (
-        "import tests.test_hogwild as t; from selfsup.solvers import lanes, windows; assert lanes.LANES == 8;"
+        "import tests.test_hogwild as t; from selfsup.solvers.kernels import lanes, windows; assert lanes.LANES == 8;"
         "windows.learn = lambda *a: windows.skipgram(*a[:-1]);"  # the one kernel: to compile all three takes long
         "t.test_a_window_moves_by_the_gradient_of_the_declared_loss(5, 20, False, 4)"
     )
@@ -400,7 +396,8 @@ def test_threads_with_copies_of_a_few_words_learn_as_one_does(monkeypatch):
 def test_a_cache_of_an_earlier_version_is_forgotten(tmp_path):
     """numba unpickles types by name: a name that is no more made every call fail."""
     module = tmp_path / "kernel.py"
-    code = "from typing import NamedTuple\nfrom selfsup.solvers.kernels.lanes import compiled\n\nclass {0}(NamedTuple):\n    a: int\n\n"
+    code = "from typing import NamedTuple\nfrom selfsup.solvers.kernels.lanes import compiled\n\n"
+    code += "class {0}(NamedTuple):\n    a: int\n\n"
     code += "@compiled()\ndef first(x):\n    return x.a\n\nprint(first({0}(3)))\n"
     for name in ("Old", "New"):
         module.write_text(code.format(name))

@@ -14,32 +14,41 @@ import sys
 import numpy as np
 import selfsup
 
-x = np.load(sys.argv[1])
-selfsup.fit(x, "linear", solver="sgd", n_components=2, epochs=5, batch_size=20, out=sys.argv[2], evaluate=False, progress=False)
+x = np.load("x.npy")
+selfsup.fit(x, "undercomplete", out="two", **OPTIONS)
 """
+OPTIONS = {"n_components": 2, "epochs": 5, "batch_size": 20, "lr": 1e-2, "evaluate": False, "progress": False}
+
+
+def launched(folder, script, *, processes=2):
+    """Run a script in several processes, as torchrun does."""
+    (folder / "train.py").write_text(script.replace("OPTIONS", repr(OPTIONS)))
+    words = ["-m", "torch.distributed.run", "--nproc-per-node", str(processes), "--standalone"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    return subprocess.run(
+        [sys.executable, *words, "train.py"], cwd=folder, env=environment, capture_output=True, text=True, timeout=200
+    )
 
 
 def test_two_processes_equal_one(tmp_path):
+    """What is hidden is not drawn, and 80 rows are 4 batches of 20 in even halves: the mean gradient is one process's."""
     rng = np.random.default_rng(0)
-    x = (rng.normal(size=(100, 3)) @ rng.normal(size=(3, 8))).astype(
-        np.float32
-    )  # 80 rows are 4 batches of 20: even halves
+    x = (rng.normal(size=(100, 3)) @ rng.normal(size=(3, 8))).astype(np.float32)
     np.save(tmp_path / "x.npy", x)
-    (tmp_path / "train.py").write_text(SCRIPT)
-    words = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0", "--standalone"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run(
-        [sys.executable, *words, "train.py", "x.npy", "two"],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=200,
-    )
+    done = launched(tmp_path, SCRIPT)
     assert done.returncode == 0, done.stderr[-3000:]
-    one = selfsup.fit(
-        x, "linear", solver="sgd", n_components=2, epochs=5, batch_size=20, evaluate=False, progress=False
-    )
-    two = selfsup.load(tmp_path / "two")
-    np.testing.assert_allclose(two.encode(x), one.encode(x), rtol=1e-3, atol=1e-4)
-    assert two.history[-1]["loss"] == pytest.approx(one.history[-1]["loss"], rel=0.4)  # of its half
+    one, two = selfsup.fit(x, "undercomplete", **OPTIONS), selfsup.load(tmp_path / "two")
+    np.testing.assert_allclose(two.encode(x), one.encode(x), rtol=1e-5, atol=1e-5)
+    assert len(two.history) == len(one.history) == 5
+    assert one.history[-1]["loss"] < 0.9 * one.history[0]["loss"]
+    for here, there in zip(one.history, two.history, strict=True):
+        for name in ("loss", "heldout", "gap"):
+            assert there[name] == pytest.approx(here[name], rel=1e-5)
+
+
+def test_what_cannot_be_shared_is_refused(tmp_path):
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(100, 8)).astype(np.float32))
+    done = launched(tmp_path, SCRIPT.replace("out=", "omega='mmd', penalty=1.0, out="))
+    assert done.returncode != 0
+    assert "compares the samples of a batch; train it in one process" in done.stderr
+    assert not (tmp_path / "two").exists()

@@ -6,7 +6,8 @@ import re
 
 import yaml
 
-from selfsup.report import card, tables
+from selfsup.report import card
+from selfsup.report.sections import accuracy as tables
 from test_report_runs import EVIL, config, evaluation, history, rows
 
 
@@ -32,7 +33,7 @@ def test_holds_the_evidence_beside_the_baselines():
 
 def test_without_evaluation_and_labels():
     assert "not been evaluated" in card(config(), None, [])
-    assert "no labels were given" in card(config(), {**evaluation(), "probe": [], "knn": []}, history())
+    assert "no labels were given" in card(config(), {**evaluation(), "tables": {}}, history())
 
 
 def test_method_of_the_users_own_is_named_by_the_caller():
@@ -48,7 +49,7 @@ def test_strings_stay_text():
     bad["data"] |= {"description": evil, "fingerprint": evil, "source": evil}
     fair = evaluation()
     fair["verdict"] |= {"kind": evil, "sentence": evil}
-    fair["probe"] = [{**row, "layer": evil} for row in fair["probe"]]
+    fair["tables"]["probe"] = [{**row, "layer": evil} for row in fair["tables"]["probe"]]
     text = card(bad, fair, history())
     body = text.split("---\n", 2)[2]
     assert evil in head(text)["tags"]
@@ -61,8 +62,8 @@ def test_strings_stay_text():
 
 
 def test_values_of_the_wrong_type_do_not_break_it():
-    assert "unknown" in card({}, {"verdict": 1, "probe": 2, "notes": 3}, [])
-    assert card({"data": 1, "training": "x", "intake": {"shape": [None]}}, {}, [{"gap": "x"}])
+    assert "unknown" in card({}, {"verdict": 1, "tables": 2, "notes": 3}, [])
+    assert card({"data": 1, "training": "x", "form": {"shape": [None]}}, {}, [{"gap": "x"}])
 
 
 def test_the_chosen_layer_follows_the_rule_of_the_verdict():

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from selfsup.report import pictures, render
+from selfsup.report import render
+from selfsup.report.sections import pictures
 
 RNG = np.random.default_rng(0)
 

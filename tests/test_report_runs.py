@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -23,7 +22,7 @@ def config(method="rotation", **more):
         "options": {"net": "auto", "hidden": None, "block": "middle", "shift": 2},
         "training": {"solver": "sgd", "epochs": 12, "batch_size": 64, "lr": 0.002},
         "seed": 0,
-        "intake": {"kind": "image" if image else "vector", "shape": [1, 8, 8] if image else [12], "low": 0, "high": 1},
+        "form": {"kind": "image" if image else "table", "shape": [1, 8, 8] if image else [12], "low": 0, "high": 1},
         "data": {
             "source": "digits",
             "rows": 1437,
@@ -85,8 +84,7 @@ def evaluation(kind="learning", **more):
             "dead_dims": 0.047,
             "surprise": 7,
         },
-        "probe": rows(),
-        "knn": rows(counts=("all",)),
+        "tables": {"probe": rows(), "knn": rows(counts=("all",))},
         "notes": ["The test part is small (360 samples)."],
         **more,
     }
@@ -98,9 +96,9 @@ def rotation_arrays():
     turns = (rng.integers(0, 4, (8, 1)) + np.arange(4)) % 4
     seen = np.stack([[np.rot90(d, t, (1, 2)) for t in row] for d, row in zip(digits, turns, strict=True)])
     guess = rng.normal(size=(8, 4, 4)).astype(np.float32) + 3 * np.eye(4, dtype=np.float32)[turns]
-    points, labels = cloud()
+    codes, labels = cloud()
     arrays = {"input": digits, "seen": seen, "guess": guess, "answer": turns.astype(np.int64)}
-    return {**arrays, "map": points, "map_labels": labels}
+    return {**arrays, "map_codes": codes, "map_labels": labels}
 
 
 def digit_images():
@@ -112,8 +110,8 @@ def digit_images():
 def cloud():
     rng = np.random.default_rng(2)
     labels = rng.integers(0, 10, 600)
-    centres = rng.normal(size=(10, 2)) * 4
-    return (centres[labels] + rng.normal(size=(600, 2))).astype(np.float32), labels
+    centres = rng.normal(size=(10, 5)) * 4
+    return (centres[labels] + rng.normal(size=(600, 5))).astype(np.float32), labels
 
 
 def write(folder: Path, config, history, evaluation=None, arrays=None) -> Path:
@@ -127,37 +125,42 @@ def write(folder: Path, config, history, evaluation=None, arrays=None) -> Path:
 
 
 class Reader(HTMLParser):
-    """What a browser would see: elements, text outside scripts, and the content of scripts."""
+    """What a browser would see: elements, text outside styles, and of each chart its text and its marks."""
 
     def __init__(self, text):
         super().__init__()
-        self.elements, self.text, self.scripts, self.inside = [], [], [], None
+        self.elements, self.text, self.inside, self.charts = [], [], None, {}
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
+        attrs = dict(attrs)
+        self.elements.append((tag, attrs))
         self.inside = tag if tag in ("script", "style") else None
-        if tag == "script":
-            self.scripts.append("")
+        if tag == "svg" and attrs["class"] == "plot":
+            self.charts[attrs["aria-label"]] = []
+        if tag == "svg" and attrs["class"] != "plot":
+            self.charts[f"small {len(self.charts)}"] = []
+        if tag in ("use", "circle"):
+            list(self.charts.values())[-1].append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
 
     def handle_endtag(self, tag):
         self.inside = None
 
     def handle_data(self, data):
-        if self.inside == "script":
-            self.scripts[-1] += data
-        elif self.inside is None:
+        if self.inside is None:
             self.text.append(data)
 
     @property
     def words(self):
         return " ".join(" ".join(self.text).split())
 
-    def figures(self):
-        (place,) = [
-            p for p, (_, a) in enumerate(e for e in self.elements if e[0] == "script") if a.get("id") == "figures"
-        ]
-        return json.loads(self.scripts[place])
+    def chart(self, title):
+        """Text that tells a chart to those who cannot see it."""
+        (found,) = [label for label in self.charts if label.startswith(title)]
+        return found
 
 
 def rotation_report(folder: Path) -> Reader:

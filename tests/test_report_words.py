@@ -11,9 +11,11 @@ import pytest
 import selfsup
 from selfsup import store
 from selfsup.cli.main import main
+from selfsup.cli.summary import summary
 from selfsup.errors import RunError
-from selfsup.report import card, page, wordmap
+from selfsup.report import card, page
 from selfsup.report.say import word
+from selfsup.report.sections import wordmap
 from test_report_runs import EVIL, Reader, write
 
 HOSTILE = [
@@ -39,7 +41,7 @@ def config(**more):
         "options": {"dim": 16},
         "training": {"solver": "hogwild", "epochs": 3, "rows": 9_000, "heldout_rows": 90, "lr": 0.05},
         "seed": 0,
-        "intake": {"kind": "text", "shape": [1234]},
+        "form": {"kind": "text", "shape": [1234]},
         "data": {
             "source": "corpus.txt",
             "rows": 9_090,
@@ -49,7 +51,9 @@ def config(**more):
         },
         "width": 16,
         "parameters": 39_488,
+        "sees": "a word",
         "hides": "the words around a word",
+        "words": True,
         "decodes": False,
         "notes": [],
         "seconds": 12.0,
@@ -65,10 +69,11 @@ def history():
     ]
 
 
-def evaluation(names=("sea", "ship", "wave", "town"), **more):
+def evaluation(names=("sea", "ship", "wave", "town"), scores=None, **more):
+    places = np.random.default_rng(0).normal(size=(len(names), 2)).tolist()
     rows = [
         {
-            "word": name, "rank": place + 1, "count": 1000 - place,
+            "word": name, "rank": place + 1, "count": 1000 - place, "shared": 1,
             "model": [[other, 0.75] for other in names if other != name],
             "counts": [[other, 0.5] for other in names[:2] if other != name],
         }
@@ -78,35 +83,33 @@ def evaluation(names=("sea", "ship", "wave", "town"), **more):
         "verdict": {"kind": "learning", "sentence": "Learnt from 9,000 words.", "because": {"gap": 2.5}},
         "health": {
             "gap": 2.5, "rank": 12.3, "width": 16, "alike": 0.21, "first": 0.11, "frequency": 0.4, "short": 0.002, "unseen": 0.0,
+            "neighbours": 8, "neighbours_shared": 2.25,
+            "counted": 9000, "counted_words": 1234, "counted_contexts": 1234, "counted_window": 5,
         },
-        "neighbours": {
-            "k": 8, "shared": 2.25, "rows": rows,
-            "counted": {"ids": 9000, "words": 1234, "contexts": 1234, "window": 5},
+        "tables": {
+            "neighbours": rows,
+            "map": [{"word": name, "x": x, "y": y} for name, (x, y) in zip(names, places, strict=True)],
+            **(scores or {}),
         },
-        "map_words": list(names),
         "notes": ["two random words have a cosine of 0.9"],
         **more,
     }  # fmt: skip
 
 
+ANALOGIES = {"file": "questions.txt", "correct": 1, "asked": 10, "sum": True, "method": "add", "restrict": None}
 SCORES = {
-    "analogies": {
-        "questions.txt": {
-            "total": {"correct": 1, "covered": 4, "asked": 10, "accuracy": 0.25},
-            "semantic": {"covered": 3, "accuracy": 0.0},
-        }
-    },
-    "similarity": {"pairs.tsv": {"spearman": 0.4567, "pearson": 0.4, "covered": 104, "asked": 353}},
+    "analogies": [
+        ANALOGIES | {"section": "semantic", "covered": 3, "accuracy": 0.0},
+        ANALOGIES | {"section": "total", "covered": 4, "accuracy": 0.25},
+        ANALOGIES | {"section": "capitals", "covered": 400, "accuracy": 0.25, "sum": False},
+    ],
+    "similarity": [{"file": "pairs.tsv", "spearman": 0.4567, "pearson": 0.4, "covered": 104, "asked": 353}],
 }
-
-
-def plane(n):
-    return {"map": np.random.default_rng(0).normal(size=(n, 2)).astype(np.float32)}
 
 
 @pytest.fixture
 def whole(tmp_path):
-    return write(tmp_path / "run", config(), history(), evaluation(scores=SCORES), plane(4))
+    return write(tmp_path / "run", config(), history(), evaluation(scores=SCORES))
 
 
 def test_a_page_says_what_was_learnt_beside_what_counting_gives(whole):
@@ -119,14 +122,12 @@ def test_a_page_says_what_was_learnt_beside_what_counting_gives(whole):
     ):  # fmt: skip
         assert said in seen.words, said
     assert "semantic" not in seen.words, "of three questions"
+    assert "capitals" not in seen.words, "a section is for evaluation.json"
     for other in ("sample", "random init", "raw input", "the net before", "labels"):
         assert other not in seen.words.lower().replace("most random", "")
-    figures = seen.figures()
-    assert figures["losses"]["data"][0]["x"] == [0, 0.5, 1.25, 3.0]
-    assert figures["speed"]["data"][0]["x"] == [0.5, 1.25, 3.0]
-    assert "map" not in figures
+    assert "held-out loss: 6.7 to 4.2" in seen.chart("Loss")
     tags = [tag for tag, _ in seen.elements]
-    assert tags.count("svg") == 1
+    assert tags.count("svg") == 4
     assert tags.count("circle") == 4
     both = [attrs for tag, attrs in seen.elements if tag == "li" and attrs.get("class") == "both"]
     assert len(both) == 2 * (1 + 1 + 2 + 2)
@@ -136,7 +137,7 @@ def test_a_card_has_the_neighbours_and_nothing_of_images():
     text = card(config(), evaluation(scores=SCORES), history())
     assert "| sea | 1,000 | **ship** 0.75, wave 0.75, town 0.75 | **ship** 0.50 |" in text
     assert "| Similarity | Spearman 0.457 | 104 of 353 | pairs.tsv |" in text
-    assert 'vectors.most_similar("word")' in text
+    assert 'model.most_similar("word")' in text
     assert "| Vocabulary | 1,234 words, vectors of 16 numbers |" in text
     for other in ("samples", "model.encode", "no labels were given", "random init"):
         assert other not in text
@@ -145,17 +146,16 @@ def test_a_card_has_the_neighbours_and_nothing_of_images():
 
 def test_words_of_a_stranger_stay_text(tmp_path):
     bad = evaluation(
-        HOSTILE, scores={"similarity": {EVIL: {"spearman": 0.5, "covered": EVIL, "asked": []}}}, notes=[EVIL]
+        HOSTILE, {"similarity": [{"file": EVIL, "spearman": 0.5, "covered": EVIL, "asked": []}]}, notes=[EVIL]
     )
     # a lone surrogate can be in JSON, and nowhere else
-    run = write(tmp_path / "run", config(), history(), None, plane(len(HOSTILE)))
+    run = write(tmp_path / "run", config(), history())
     (run / store.EVALUATION).write_text(json.dumps(bad))
     text = page(run)
     store.write_text(tmp_path / "page.html", text)
     seen = Reader(text)
     tags = [tag for tag, _ in seen.elements]
-    assert tags.count("script") == 3
-    assert not {"img", "b onmouseover"} & set(tags)
+    assert not {"img", "script", "b onmouseover"} & set(tags)
     assert not [attrs for _, attrs in seen.elements if any(name.startswith("on") for name in attrs)]
     assert EVIL in seen.words
     assert "{{ 7*7 }}" in seen.words
@@ -173,14 +173,14 @@ def test_words_of_a_stranger_stay_text(tmp_path):
     "odd",
     [
         {},
-        {"neighbours": 3, "map_words": "abc", "health": [], "scores": [], "notes": 1, "verdict": 4},
-        {"neighbours": {"rows": [1, {"word": 3}, {"word": "a", "model": [["b"], ["c", "x"], [1, 2], "d"]}], "k": "x"}},
-        {"map_words": ["a", "b"], "scores": {"analogies": {"f": 3}, "similarity": {"g": {}}}, "health": {"gap": "x"}},
-        {"map_words": ["a", "b", 3, None], "neighbours": {"rows": {"word": "a"}, "counted": {"ids": {}}}},
+        {"tables": 3, "health": [], "notes": 1, "verdict": 4},
+        {"tables": {"neighbours": [1, {"word": 3}, {"word": "a", "model": [["b"], ["c", "x"], [1, 2], "d"]}], "map": "abc"}},
+        {"tables": {"map": [{"word": 3, "x": 1, "y": 2}, {"word": "a", "x": "b"}], "analogies": {"f": 3}}, "health": {"gap": ""}},
+        {"tables": {"neighbours": {"word": "a"}, "similarity": [{}], "analogies": [{"sum": True}]}, "health": {"counted": {}}},
     ],
 )  # fmt: skip
 def test_what_is_missing_or_of_another_type_is_left_out(tmp_path, odd):
-    seen = Reader(page(write(tmp_path / "run", config(), [], odd, plane(4))))
+    seen = Reader(page(write(tmp_path / "run", config(), [], odd)))
     assert "skipgram" in seen.words
     assert "svg" not in [tag for tag, _ in seen.elements]
     assert card(config(), odd, []).startswith("---")
@@ -236,12 +236,15 @@ def test_a_run_gathers_its_evidence_and_makes_the_same_page_again(text, tmp_path
     model = selfsup.fit(text, "skipgram", epochs=5, out=tmp_path / "run", **QUIET)
     again = selfsup.fit(text, "skipgram", epochs=5, **QUIET)
     assert model.evaluation == again.evaluation
-    assert model.evaluation["verdict"]["kind"] == "learning"
-    for row in model.evaluation["neighbours"]["rows"]:
+    assert model.evaluation.verdict["kind"] == "learning"
+    for row in model.evaluation.rows("neighbours"):
         assert {other[:3] for other, _ in [*row["model"], *row["counts"]]} == {row["word"][:3]}, "both find the topics"
-    loaded = selfsup.load(tmp_path / "run")
-    assert loaded.evaluation == model.evaluation
-    np.testing.assert_array_equal(loaded.pictures["map"], model.pictures["map"])
+    assert selfsup.load(tmp_path / "run").evaluation == model.evaluation
+    lines = summary(model, "x.txt").splitlines()
+    assert [line.split()[0] for line in lines[:6]] == ["data", "method", "hides", "net", "trained", "loss"]
+    assert any(line.startswith("near     sea") for line in lines)
+    assert any(line.startswith("LEARNING. Learnt from ") for line in lines)
+    assert lines[-1].startswith("next     selfsup evaluate ")
     report = tmp_path / "run" / "report.html"
     before = report.read_text()
     report.unlink()
@@ -251,8 +254,6 @@ def test_a_run_gathers_its_evidence_and_makes_the_same_page_again(text, tmp_path
     assert bare.evaluation is None
     assert not (tmp_path / "bare" / store.EVALUATION).exists()
     assert "evaluate was off" in (tmp_path / "bare" / store.REPORT).read_text()
-    with pytest.raises(RunError, match="no run folder"):
-        again.keep_scores({})
 
 
 def test_scores_are_kept_with_the_run(text, tmp_path, capsys):
@@ -266,16 +267,18 @@ def test_scores_are_kept_with_the_run(text, tmp_path, capsys):
         given = [a if a.startswith("--") else str(files / a) for a in arguments]
         assert main(["evaluate", str(run), *given]) == 0
     assert "kept in" in capsys.readouterr().out
-    scores = selfsup.load(run).evaluation["scores"]
-    assert sorted(scores["similarity"]) == ["more.tsv", "pairs.tsv"]
-    assert scores["similarity"]["more.tsv"]["covered"] == 3
-    assert scores["analogies"]["questions.txt"]["source"] == "questions.txt"
+    found = selfsup.load(run).evaluation
+    assert found.verdict == {}
+    assert [(row["file"], row["covered"]) for row in found.rows("similarity")] == [("pairs.tsv", 3), ("more.tsv", 3)]
+    assert [row["file"] for row in found.rows("analogies")] == ["questions.txt"] * 2
     for name in (store.REPORT, store.CARD, store.EVALUATION):
         content = (run / name).read_text()
         assert "pairs.tsv" in content
         assert str(files) not in content
-    (run / store.EVALUATION).write_text("[]")
+    (run / store.REPORT).unlink()
+    (run / store.REPORT).mkdir()
     assert main(["evaluate", str(run), "--similarity", str(files / "pairs.tsv")]) == 0, "the scores are not lost"
     assert "not kept in the run folder" in capsys.readouterr().out
+    (run / store.EVALUATION).write_text("[]")
     with pytest.raises(RunError, match="is damaged"):
         selfsup.load(run)

@@ -4,11 +4,10 @@ import warnings
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from selfsup.errors import SelfsupError
-from selfsup.methods.autoencoder import sparse_step
+from selfsup.methods.autoencoder import largest, sparse_step
 from selfsup.methods.autoencoder.sparse_step import batch_topk_step, decode_sparse, sparse_codes, topk_step
 
 NAMES = ("x", "encoder_weight", "encoder_bias", "decoder_weight", "decoder_bias")
@@ -101,7 +100,7 @@ def test_every_gradient_equals_dense_autograd(shape, penalty, relu, whole_batch)
 def test_any_shape(whole_batch, batch, width, latents, share, penalty, seed, rough):
     k = max(1, round(share**4 * latents))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sparse_step, "_has_fast_bfloat16", lambda device: rough)
+        patch.setattr(sparse_step, "has_fast_bfloat16", lambda device: rough)
         agree(inputs(batch, width, latents, seed, torch.float64), k, True, whole_batch, penalty, 1e-9)
 
 
@@ -143,7 +142,7 @@ def test_all_negative_is_the_bias_alone_and_learns_nothing(latents, whole_batch)
 
 def chosen_by(parts, k, whole_batch, rough):
     x, weight, bias, _, shift = (part.detach() for part in parts)
-    return sparse_step._choose(x - shift, weight, bias, k, whole_batch, rough)
+    return largest.choose(x - shift, weight, bias, k, whole_batch, rough)
 
 
 @pytest.mark.parametrize("whole_batch", [False, True], ids=["rows", "batch"])
@@ -151,7 +150,7 @@ def chosen_by(parts, k, whole_batch, rough):
 @pytest.mark.parametrize("rough", [False, True], ids=["float32", "bfloat16"])
 def test_the_short_search_finds_the_largest(case, rough, whole_batch, monkeypatch):
     """What bfloat16 lets through, and what groups let through, holds the exact k largest, in whatever scale."""
-    monkeypatch.setattr(sparse_step, "BLOCK", 5 * 1024)
+    monkeypatch.setattr(largest, "BLOCK", 5 * 1024)
     parts = inputs(37, 48, 1024, seed=3)
     with torch.no_grad():
         if case == "one long latent":

@@ -6,17 +6,18 @@ import threading
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import selfsup
 from selfsup.cli.main import main
+from selfsup.data.facts import Facts
+from selfsup.data.text.form import TextForm
 from selfsup.data.text.subwords import Subwords
-from selfsup.errors import DataError, OptionError, RunError
-from selfsup.method import Bags, Spec, shuffle_gap, step, total
+from selfsup.errors import DataError, RunError
+from selfsup.method import shuffle_gap, step, total
 from selfsup.methods import find
 from selfsup.methods.skipgram import Neighbours
-from selfsup.model.model import build
+from selfsup.model.encode import build
 from selfsup.options import options_of, parse
 from selfsup.solvers.hogwild import hogwild
 from selfsup.solvers.kernels.draws import make_batch
@@ -73,7 +74,8 @@ def test_every_ngram_of_any_text_is_hashed(words, shortest, more, buckets):
     offsets, found = subwords.hashed(words)
     expected = [[fnv(ngram) % buckets for ngram in subwords.ngrams(word)] for word in words]
     assert [found[a:b].tolist() for a, b in zip(offsets, offsets[1:], strict=False)] == expected
-    offsets, rows = subwords.bags(words)
+    offsets, rows, size = subwords.bags(words)
+    assert size == len(words) + buckets
     bags = [rows[a:b].tolist() for a, b in zip(offsets, offsets[1:], strict=False)]
     assert bags == [[i, *(len(words) + bucket for bucket in each)] for i, each in enumerate(expected)]
 
@@ -83,15 +85,14 @@ EVEN = [f"{a}ai{b}" for a in "stmr" for b in "lnd"]  # of one length: bags of on
 
 
 def bags_of(words, buckets=40):
-    subwords = Subwords(2, 4, buckets)
-    return Bags(*subwords.bags(words), len(words) + buckets)
+    return Subwords(2, 4, buckets).bags(words)
 
 
 def declared(name, words, dim=20, **options):
     """The method with random tables, large enough that all its sigmoids differ."""
-    spec = Spec((len(words),), "text", counts=np.arange(len(words), 0, -1) * 10, bags=bags_of(words))
+    form = TextForm.of(words, np.arange(len(words), 0, -1) * 10)
     options = {"dim": dim, "subwords": True, "ngrams": (2, 4), "buckets": 40, "sample": 0.0} | options
-    method = build(find(name)[1], options, spec, 0).double()
+    method = build(find(name)[1](**options), Facts(form), 0).double()
     torch.nn.init.normal_(method.input, std=0.5)
     torch.nn.init.normal_(method.output, std=0.5)
     return method
@@ -101,7 +102,7 @@ def test_the_vector_of_a_word_is_the_mean_of_its_rows():
     method, bags = declared("skipgram", WORDS), bags_of(WORDS)
     rows = method.input.detach().numpy()
     expected = np.stack([rows[bags.rows[a:b]].mean(0) for a, b in zip(bags.offsets, bags.offsets[1:], strict=False)])
-    np.testing.assert_allclose(method.table().numpy(), expected)
+    np.testing.assert_allclose(method.words().numpy(), expected)
     words = torch.tensor([[3, 0, 3], [9, 11, 8]])
     np.testing.assert_allclose(method.vectors(words).detach().numpy(), expected[words.numpy()])
 
@@ -217,8 +218,6 @@ def test_bags_that_leave_the_table_are_refused():
         hogwild(ids, counts, plan, bags=bags._replace(offsets=bags.offsets[:-1]))
     with pytest.raises(DataError, match="needs 52 rows"):
         hogwild(ids, counts, plan, WordState.start(len(WORDS), 4), bags=bags)
-    with pytest.raises(OptionError, match=r"Spec\.bags"):
-        build(find("skipgram")[1], {"subwords": True}, Spec((5,), "text"), 0)
 
 
 STEMS = ["sail", "drift", "build", "paint"]

@@ -12,14 +12,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, example, given, settings, strategies as st
 
-from selfsup.data.text import blocks, corpus, docstrings, numbering
-from selfsup.data.text import kept as stored
-from selfsup.data.text.corpus import open_corpus
+from selfsup.data.text import blocks, corpus, docstrings, kept as stored, numbering
+from selfsup.data.text.corpus import open_text
 from selfsup.data.text.tokens import pattern
-from selfsup.errors import DataError, OptionError
+from selfsup.errors import DataError, MissingError, OptionError
+from selfsup.system import cache
 
 ENGLISH = "The cat sat on the mat.\nThe dog, the cat's friend, sat too!\n\nA cat; a dog... the end\n"
 
@@ -64,8 +63,10 @@ def agrees(made, lines, **options):
     assert made.sentences == (np.asarray(ids) == -1).sum() + 1
 
 
-def opened(source, **options):
-    return open_corpus(source, **{"progress": False, "min_count": 1, "threads": 1, **options})
+def opened(source, threads=1, **options):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(corpus, "cores", lambda: threads)
+        return open_text(source, **{"progress": False, "min_count": 1, **options})
 
 
 def text_file(folder, content, name="text.txt"):
@@ -81,7 +82,7 @@ def test_words_of_english():
     assert made.vocabulary.index["the"] == 0
     agrees(made, [words_of(line) for line in ENGLISH.split("\n")])
     assert made.describe().startswith("19 words in 3 sentences, 19 of them among the 11 of the vocabulary")
-    assert open_corpus(made) is made
+    assert open_text(made) is made
 
 
 def test_what_a_word_is():
@@ -115,7 +116,7 @@ def test_equals_plain_python(tmp_path, monkeypatch, text, size, threads, lower):
     options = {"threads": threads, "lower": lower, "cache": False}
     agrees(opened(path, **options), [words_of(line, lower) for line in lines])
     agrees(
-        opened(path, tokens=None, **options),
+        opened(path, tokens="space", **options),
         [[nfc(nfc(word).lower()) if lower else nfc(word) for word in nfc(line).split()] for line in lines],
     )
 
@@ -230,7 +231,7 @@ def test_the_users_own_tokens():
     )
     with pytest.raises(OptionError, match="'tokens' is no regular expression"):
         opened([text], tokens="(")
-    with pytest.raises(OptionError, match="'tokens' must be"):
+    with pytest.raises(OptionError, match="'tokens' must be a word or a function"):
         opened([text], tokens=3)
     with pytest.raises(DataError, match="it returned one string"):
         opened([text], tokens=str.strip)
@@ -244,21 +245,37 @@ def test_vocabulary_by_size_and_words_that_stay():
     assert made.vocabulary.words == ["a", "b"]
     assert made.ids.tolist() == [0, 0, 0, 0, 1, 1, 1]
     made = opened([text], max_vocab=3, keep=["E", "zebra"])
-    assert made.vocabulary.words == ["a", "e", "zebra"]
-    assert made.vocabulary.counts.tolist() == [4, 1, 0]
+    assert made.vocabulary.words == ["a", "e"]
+    assert made.vocabulary.counts.tolist() == [4, 1]
     made = opened([text], min_count=3, keep=["d"])
     assert made.vocabulary.words == ["a", "b", "d"]
     assert made.raw_words == 11
-    with pytest.raises(OptionError, match="'max_vocab' must leave room for the 2 words of 'keep'; got 1"):
-        opened([text], max_vocab=1, keep=["a", "b"])
-    with pytest.raises(OptionError, match="'keep' must be a list of words"):
+    with pytest.raises(OptionError, match="'max_vocab' must leave room for the 3 words that stay; got 2"):
+        opened([text], max_vocab=2, keep=["a", "b", "c"])
+    with pytest.raises(OptionError, match="'keep' must be a list of values, each a word; got 'abc'"):
         opened([text], keep="abc")
 
 
-@pytest.mark.parametrize(("option", "value"), [("min_count", 0), ("max_vocab", 0), ("phrases", -1), ("threads", 0)])
+def test_words_that_never_occur_are_told_if_they_were_asked_for(tmp_path, caplog):
+    path = text_file(tmp_path, "a a b")
+    for _ in range(2):  # the second time from the cache
+        caplog.clear()
+        made = opened(path, keep=["B", "Zebra"], known=["Yak", "b"])
+        assert made.vocabulary.words == ["a", "b"]
+        assert "does not hold 'zebra', which option 'keep' names" in caplog.text
+        assert "yak" not in caplog.text
+    caplog.clear()
+    assert opened(path, min_count=2, known=["B", "yak"]).vocabulary.words == ["a", "b"]
+    assert not caplog.text
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("min_count", 0), ("max_vocab", 1), ("phrases", -1), ("phrases", 5), ("limit", 0), ("tokens", 3)],
+)
 def test_options_out_of_range(option, value):
-    with pytest.raises(OptionError, match=f"'{option}' must be at least"):
-        open_corpus(["a b"], **{option: value})
+    with pytest.raises(OptionError, match=rf"'{option}' must be .*(at least|from 0 to 4|a word or a function).*; got"):
+        open_text(["a b"], **{option: value})
 
 
 def test_the_second_time_comes_from_the_cache(tmp_path, monkeypatch, caplog):
@@ -289,7 +306,8 @@ def test_a_damaged_cache_is_made_anew(tmp_path, monkeypatch, caplog, damage):
     monkeypatch.setenv("SELFSUP_CACHE", str(tmp_path / "cache"))
     path = text_file(tmp_path, ENGLISH * 20)
     made = opened(path).ids.tolist()
-    ids, about = stored._paths(opened(path).fingerprint)[::-1]
+    ids = cache.place(stored._name(opened(path).fingerprint))
+    about = ids.with_suffix(".json")
     held = bytearray(ids.read_bytes())
     if damage == "ids":
         held[200] ^= 0x40
@@ -324,14 +342,14 @@ def test_two_processes_at_once(tmp_path, monkeypatch):
     monkeypatch.setenv("SELFSUP_CACHE", str(cache))
     path = text_file(tmp_path, "\n".join(" ".join(line) for line in big_text()))
     code = (
-        "import sys; from selfsup.data.text.corpus import open_corpus; "
-        "made = open_corpus(sys.argv[1], progress=False); print(made.ids.astype('int64').sum(), len(made))"
+        "import sys; from selfsup.data.text.corpus import open_text; "
+        "made = open_text(sys.argv[1], progress=False); print(made.ids.astype('int64').sum(), len(made))"
     )
     running = [
         subprocess.Popen([sys.executable, "-c", code, path], stdout=subprocess.PIPE, text=True) for _ in range(2)
     ]
     said = {one.communicate()[0] for one in running}
-    made = open_corpus(path, progress=False)
+    made = open_text(path, progress=False)
     assert said == {f"{made.ids.astype('int64').sum()} {len(made)}\n"}
     assert len(list(cache.iterdir())) == 2
 
@@ -409,13 +427,13 @@ BAD = {
 def test_bad_text(tmp_path, name):
     content, message = BAD[name]
     with pytest.raises(DataError, match=message):
-        open_corpus(text_file(tmp_path, content), progress=False, threads=2)
+        opened(text_file(tmp_path, content), threads=2, min_count=5)
 
 
 def test_the_first_fault_of_a_file_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(corpus, "SIZE", 16)
     path = text_file(tmp_path, b"good words here\n" * 20 + b"bad \xff word\n" + b"good words here\n" * 20 + b"\x00")
-    for tokens in ("words", None, r"\w+"):
+    for tokens in ("words", "space", r"\w+"):
         with pytest.raises(DataError, match=r"text.txt, byte 324: not UTF-8"):
             opened(path, threads=3, tokens=tokens)
     with pytest.raises(DataError, match=r"byte 3: a NUL byte"):
@@ -439,7 +457,7 @@ def test_packed_files_that_are_cut_or_damaged(tmp_path):
 
 def test_zst_without_its_package(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "zstandard", None)
-    with pytest.raises(DataError, match=r"pip install 'selfsup\[words\]'"):
+    with pytest.raises(MissingError, match=r"pip install 'selfsup\[words\]'"):
         opened(text_file(tmp_path, b"", "b.txt.zst"))
 
 
@@ -464,7 +482,7 @@ def test_sources_that_are_not_there(tmp_path):
         str(tmp_path / "novle.txt"): r"did you mean '.*novel.txt'",
         "docstring": "did you mean 'docstrings'",
         str(tmp_path / "*.text"): "no file matches",
-        str(tmp_path / "empty"): r"has no .txt, .txt.gz, .txt.zst or .parquet files \(no files\)",
+        str(tmp_path / "empty"): r"has neither .txt files \(also .gz, .zst\) nor tables \(no files\)",
         str(tmp_path / "data.bin"): "is no plain text",
         "": "the path is empty",
     }
@@ -474,11 +492,11 @@ def test_sources_that_are_not_there(tmp_path):
     text_file(tmp_path / "empty", b"", "x.md")
     with pytest.raises(DataError, match=r"1 other files, e.g. x.md.*\*.md"):
         opened(tmp_path / "empty")
-    with pytest.raises(DataError, match="cannot read a int as a corpus"):
+    with pytest.raises(DataError, match="cannot read a int as text"):
         opened(3)
-    with pytest.raises(DataError, match="column='x' is for parquet files"):
+    with pytest.raises(DataError, match="column='x' is for tables; .*novel.txt is text"):
         opened(tmp_path / "novel.txt", column="x")
-    with pytest.raises(DataError, match=r"there is no 'b.txt'"):
+    with pytest.raises(DataError, match="there is no data at 'b.txt'"):
         opened([str(tmp_path / "novel.txt"), "b.txt"])
 
 

@@ -7,6 +7,7 @@ import pytest
 import scipy.stats
 
 from selfsup.errors import DataError, OptionError
+from selfsup.measures.table import wrong
 from selfsup.measures.words import analogies, similarity
 from selfsup.words import WordVectors
 
@@ -105,10 +106,17 @@ def test_scores_can_be_shown_and_kept():
     assert text.splitlines()[2].split() == ["family", "100.00", "2", "3"]  # only one word is left to answer with
     assert text.splitlines()[3].split() == ["gram1-none", "-", "0", "1"]
     assert text.splitlines()[-1].split() == ["total", "100.00", "2", "4"]
-    kept = json.loads(json.dumps(scores.to_dict(), allow_nan=False))
-    assert kept["total"] == {"name": "total", "correct": 2, "covered": 2, "asked": 4, "accuracy": 1.0}
-    assert kept["syntactic"]["accuracy"] is None
-    assert [section["name"] for section in kept["sections"]] == ["family", "gram1-none"]
+    table = scores.table()
+    assert wrong(table) is None
+    assert json.loads(json.dumps(table.rows, allow_nan=False)) == table.rows
+    parts = {row["section"]: row for row in table.rows}
+    assert list(parts) == ["family", "gram1-none", "semantic", "syntactic", "total"]
+    assert [row["sum"] for row in table.rows] == [False, False, True, True, True]
+    assert (parts["total"]["correct"], parts["total"]["covered"], parts["total"]["asked"]) == (2, 2, 4)
+    assert parts["syntactic"]["accuracy"] is None
+    alone = analogies(vectors, [": family", "a b c d"])
+    assert "semantic" not in str(alone), "a file without sections of both kinds has only a total"
+    assert [row["section"] for row in alone.table().rows] == ["family", "total"]
 
 
 @pytest.mark.parametrize(
@@ -175,7 +183,7 @@ def test_similarity_is_scipys(tmp_path):
     assert scores.pearson == pytest.approx(scipy.stats.pearsonr(cosines, judged).statistic, abs=1e-6)
     assert (scores.covered, scores.asked) == (60, 61)
     assert str(scores).startswith(f"pairs.tsv: Spearman {scores.spearman:.4f}, Pearson")
-    assert json.loads(json.dumps(scores.to_dict(), allow_nan=False))["spearman"] == scores.spearman
+    assert scores.table().rows[0]["spearman"] == scores.spearman
     assert similarity(vectors, path, fold_case=False).covered < 60
     assert similarity(vectors, path, restrict=20).covered < 60
 
@@ -198,9 +206,8 @@ def test_layouts_of_pairs(text):
 
 def test_no_correlation_is_none():
     vectors = some(["a", "b", "c", "d"])
-    assert similarity(vectors, ["x y 1"]).to_dict() == {
-        "source": "the lines given", "spearman": None, "pearson": None, "covered": 0, "asked": 1,
-    }  # fmt: skip
+    (row,) = similarity(vectors, ["x y 1"]).table().rows
+    assert row == {"file": "the lines given", "spearman": None, "pearson": None, "covered": 0, "asked": 1}
     assert similarity(vectors, ["a b 1", "b c 2"]).spearman is None
     assert similarity(vectors, ["a b 1", "b c 1", "c d 1"]).pearson is None
     assert "no correlation; 0 of 1 pairs" in str(similarity(vectors, ["x y 1"]))

@@ -1,12 +1,15 @@
 """The evidence on word vectors: counting against a direct count, the health of the space against closed forms."""
 
+import json
+
 import numpy as np
 import pytest
 
+from selfsup.measures import Evaluation
 from selfsup.measures.words.counting import SMOOTHING, counted_vectors, ppmi, spread_parts
+from selfsup.measures.words.evidence import evidence
 from selfsup.measures.words.space import cautions, mean_cosine, space
 from selfsup.measures.words.telling import over_frequencies, telling
-from selfsup.training import wordevidence
 from selfsup.words import WordVectors
 
 KNOBS = {"rows": 100, "contexts": 100, "most": 10**6}
@@ -119,27 +122,49 @@ def test_what_is_gathered_is_the_same_each_time_and_plain_json():
     start, end = (
         {"heldout": loss, "shuffled": shuffled, "gap": shuffled - loss} for loss, shuffled in ((5, 5), (3, 4))
     )
-    first, again = (wordevidence.gather(model, ids, 3, start, end, held_out=True) for _ in range(2))
-    assert first[0] == again[0]
-    np.testing.assert_array_equal(first[1]["map"], again[1]["map"])
-    rows = first[0]["neighbours"]["rows"]
-    assert first[0]["verdict"]["kind"] == "learning"
-    assert "5 to 3" in first[0]["verdict"]["sentence"]
+    found, again = (evidence(model, ids, 3, start, end, held_out=True) for _ in range(2))
+    assert found == again
+    assert Evaluation.from_dict(json.loads(json.dumps(found.to_dict(), allow_nan=False))) == found
+    rows = found.rows("neighbours")
+    assert found.verdict["kind"] == "learning"
+    assert "5 to 3" in found.verdict["sentence"]
     assert len(rows) == 24
     for row in rows:
         nearest = [[word, round(cosine, 4)] for word, cosine in model.most_similar(row["word"], 8)]
         assert row["model"] == nearest
         assert row["word"] not in [word for word, _ in row["counts"]]
     everyone = [len({a for a, _ in row["model"]} & {a for a, _ in row["counts"]}) for row in rows]
-    assert first[0]["neighbours"]["shared"] == pytest.approx(np.mean(everyone))
-    assert first[1]["map"].shape == (len(first[0]["map_words"]), 2)
+    assert [row["shared"] for row in rows] == everyone
+    assert found.health["neighbours_shared"] == pytest.approx(np.mean(everyone))
+    assert found.health["counted_words"] == 60
+    assert {row["word"] for row in found.rows("map")} <= set(words)
+    assert len(found.short().splitlines()) >= 7, "six words and the verdict"
+    assert "by counting" in str(found)
 
 
-def test_a_run_that_learnt_nothing_is_said_to():
+@pytest.mark.parametrize(
+    ("start", "end", "kind", "said"),
+    [
+        ((5.0, 0.0), (5.0, 0.0), "not learning", "another word's vector guesses as well"),
+        ((5.0, 0.0), (3.0, 0.0), "collapsed", "another word's vector guesses as well"),
+        ((2.7, 0.248), (2.626, 0.246), "not learning", "says no more of what stands around it than before training"),
+        ((5.0, 0.0), (3.0, 1.0), "learning", "says what stands around it"),
+    ],
+)
+def test_the_sentence_is_true_for_every_verdict(start, end, kind, said):
     rng = np.random.default_rng(4)
     model = WordVectors(["a", "b", "c"], rng.normal(size=(3, 4)), [9, 5, 2])
-    same = {"heldout": 5.0, "shuffled": 5.0, "gap": 0.0, "gap_sd": 0.1}
-    found, _ = wordevidence.gather(model, np.array([0, 1, 2, -1, 0], np.int32), 2, same, same, held_out=False)
-    assert found["verdict"]["kind"] == "not learning"
-    assert "another word's vector guesses as well" in found["verdict"]["sentence"]
-    assert "learnt from (too little" in found["verdict"]["sentence"]
+    records = ({"heldout": loss, "gap": gap, "shuffled": loss + gap, "gap_sd": 0.001} for loss, gap in (start, end))
+    found = evidence(model, np.array([0, 1, 2, -1, 0], np.int32), 2, *records, held_out=False)
+    assert found.verdict["kind"] == kind
+    assert said in found.verdict["sentence"]
+    assert ("guesses as well" in found.verdict["sentence"]) == (end[1] == 0)
+    assert "learnt from (too little" in found.verdict["sentence"]
+
+
+def test_vectors_that_are_all_the_same_have_collapsed():
+    model = WordVectors(["a", "b", "c"], np.ones((3, 4)) + 1e-5 * np.eye(3, 4), [9, 5, 2])
+    record = {"heldout": 5.0, "shuffled": 6.0, "gap": 1.0}
+    found = evidence(model, np.array([0, 1, 2], np.int32), 2, record, record, held_out=True)
+    assert found.verdict["kind"] == "collapsed"
+    assert "almost the same" in found.verdict["sentence"]

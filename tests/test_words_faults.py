@@ -121,7 +121,7 @@ def test_interrupted_then_resumed_with_the_same_text_only(whole, here, capsys, n
     assert main([*FIT, "--resume"]) == 1
     told = capsys.readouterr().err
     assert "cannot resume run.partial: data was" in told
-    assert "--overwrite" in told
+    assert "option 'overwrite'" in told
     shutil.copy2(whole / "text.txt", here / "text.txt")
     assert main([*FIT, "--resume"]) == 0
     assert vectors(here) == vectors(whole)
@@ -177,7 +177,7 @@ def test_a_full_disk_keeps_the_last_state(whole, here, small_disk):
     fill(small_disk)
     code, err = finish(process)
     assert code == 1
-    assert "No space left on device; free some space, or choose another --out" in err
+    assert "No space left on device; free some space, or choose another place" in err
     assert not (small_disk / "run").exists()
     assert done(small_disk) > 0
     (small_disk / "filler").unlink()

@@ -11,11 +11,13 @@ import pytest
 import torch
 
 import selfsup
+from selfsup.data.facts import Facts
+from selfsup.data.open import reading_options
+from selfsup.data.text.form import TextForm
 from selfsup.data.text.windows import Windows
 from selfsup.errors import DataError, OptionError
-from selfsup.method import Spec
 from selfsup.methods import find
-from selfsup.model.model import build
+from selfsup.model.encode import build
 from selfsup.options import options_of, parse
 
 SMALL = {"dim": 8, "min_count": 1, "sample": 0.0, "epochs": 1, "threads": 1, "progress": False}
@@ -24,7 +26,10 @@ LISTS = [line.lower().split() for line in LINES]
 
 
 def fit(data, method="skipgram", **options):
-    return selfsup.fit(data, method, **(SMALL | options))
+    chosen = SMALL | options
+    if chosen.get("solver") == "sgd":
+        del chosen["threads"]  # an option of the fast solver
+    return selfsup.fit(data, method, **chosen)
 
 
 def cut(line):
@@ -43,8 +48,8 @@ def test_what_a_word_is(tmp_path, method):
     assert {"cat", "s"} < set(fit(path, method, tokens="[a-z]+").words)
     own = fit(path, method, tokens=cut, out=tmp_path / f"run-{method}")
     assert set(own.words) == {"the cat's ship", "wreck sails", "a cat sails the sea", "the sea is wide"}
-    options = json.loads((tmp_path / f"run-{method}" / "config.json").read_text())["options"]
-    assert options["tokens"] == {"function": "test_words_options:cut"}
+    reading = json.loads((tmp_path / f"run-{method}" / "config.json").read_text())["reading"]
+    assert reading["tokens"] == {"function": "test_words_options:cut"}
     assert selfsup.load(tmp_path / f"run-{method}").words == own.words
     assert "ship-wreck" in fit(path, method, tokens=str.split).words  # has no module to be named by
 
@@ -75,7 +80,7 @@ def test_words_that_are_kept(caplog):
 
 
 def test_options_as_they_are_typed():
-    known = options_of(find("cbow")[1])
+    known = {**options_of(find("cbow")[1]), **reading_options("text")}
     assert parse(known["keep"], "sea,ship, 7") == ("sea", "ship", "7")
     assert parse(known["tokens"], r"\w+") == r"\w+"
     assert parse(known["phrase_threshold"], "0.3") == 0.3
@@ -97,9 +102,8 @@ def test_phrases_by_score_and_threshold():
 def declared(**options):
     """The declared problem on 50 evenly frequent words, and windows of a text of them."""
     ids = np.arange(200, dtype=np.int32) % 50
-    method = build(
-        find("skipgram")[1], {"sample": 0.0, "window": 4, **options}, Spec((50,), "text", counts=np.full(50, 4)), 0
-    )
+    form = TextForm.of([f"w{number}" for number in range(50)], np.full(50, 4))
+    method = build(find("skipgram")[1](**{"sample": 0.0, "window": 4, **options}), Facts(form), 0)
     return method, Windows(ids, 4)[torch.arange(200)]
 
 
@@ -164,7 +168,7 @@ def test_frames_without_a_clear_column():
         (frame, "c", "unknown column 'c'"),
         (frame, "n", "column 'n' holds values of type int, neither text nor lists of tokens"),
         (pd.DataFrame({"a": [None]}), None, "has no columns of text"),
-        (SimpleNamespace(), None, "cannot read a SimpleNamespace as a corpus"),
+        (SimpleNamespace(), None, "cannot read a SimpleNamespace as text"),
     ):
         with pytest.raises(DataError, match=said):
             fit(data, column=column)

@@ -19,20 +19,21 @@ if TYPE_CHECKING:
     from selfsup.model.model import Model
     from selfsup.model.onnx import export_onnx
     from selfsup.training.evaluate import evaluate
-    from selfsup.training.fit import fit, load
+    from selfsup.model.load import load
+    from selfsup.training.fit import fit
     from selfsup.words import WordVectors
 
 _HOMES = {
     "fit": "selfsup.training.fit",
     "evaluate": "selfsup.training.evaluate",
-    "load": "selfsup.training.fit",
+    "load": "selfsup.model.load",
     "export_onnx": "selfsup.model.onnx",
     "from_pretrained": "selfsup.model.hub",
     "push_to_hub": "selfsup.model.hub",
     "Method": "selfsup.method",
     "Model": "selfsup.model.model",
-    "Evaluation": "selfsup.measures",
-    "WordVectors": "selfsup.words",
+    "Evaluation": "selfsup.measures.evaluation",
+    "WordVectors": "selfsup.words.vectors",
     "SelfsupError": "selfsup.errors",
 }
 
@@ -43,7 +44,7 @@ def __getattr__(name: str) -> Any:
 
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
-    if name in ("methods", "sklearn"):
+    if name in ("methods", "sklearn", "testing"):
         return importlib.import_module(f"selfsup.{name}")
     raise AttributeError(f"module 'selfsup' has no attribute '{name}'")
 

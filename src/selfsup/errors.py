@@ -26,6 +26,10 @@ class TrainingError(SelfsupError):
     """Training cannot go on: a loss is not finite, or a method breaks the contract."""
 
 
+class MissingError(SelfsupError, ImportError):
+    """A package that is needed for this is not installed."""
+
+
 class Interrupted(SelfsupError, KeyboardInterrupt):
     """The user stopped training; where the run has a folder, its state was saved and can be resumed."""
 

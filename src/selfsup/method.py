@@ -4,19 +4,16 @@ One step, in full, is what `step` below does::
 
     seen, hidden = method.hide(x, rng)
     terms = method.loss(method.predict(seen), method.target(hidden))
-    sum of terms -> backward -> optimiser step -> method.after_step(answer)
 
-``x`` is a float32 batch on the device: images (B, C, H, W) in [0, 1], vectors (B, d) as they came; of text it is int64, windows
-(B, 2 w + 1) of word numbers with -1 where a sentence ends. ``seen``,
-``hidden``, ``guess`` and ``answer`` are a tensor or a NamedTuple of tensors; the leading axis is always B.
+``x`` is a batch of the method's own view of the data, on the device. Rows of images are (B, C, H, W) float32 in [0, 1], rows of
+tables (B, d) float32 as they came; of text it is int64: windows (B, 2 w + 1) or sequences (B, n) of word numbers, with -1 where a
+sentence has ended, or pairs with their counts. ``seen``, ``hidden``, ``guess`` and ``answer`` are a tensor or a NamedTuple of
+tensors; the leading axis is always B.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypedDict
 
 import numpy as np
@@ -29,95 +26,8 @@ Tree = Any  # a tensor, or a NamedTuple of tensors, each with the leading axis B
 Terms = Mapping[str, Tensor]
 
 
-class Moments(NamedTuple):
-    """Statistics of the training part: of each channel (C,) or column (d,), float32; missing values do not count."""
-
-    mean: np.ndarray
-    std: np.ndarray
-    unit: bool  # whether every value lies in [0, 1]
-
-    @property
-    def binary(self) -> bool:
-        """Whether every value is 0 or 1: in [0, 1], x^2 = x holds for these alone, so the mean tells the variance."""
-        mean, variance = self.mean.astype(np.float64), np.square(self.std.astype(np.float64))
-        return self.unit and bool(np.allclose(mean - mean**2, variance, rtol=1e-4, atol=1e-6))
-
-
-@dataclass(frozen=True)
-class Field:
-    """One column of a table, as its user knows it.
-
-    Attributes
-    ----------
-    name
-        Of the column.
-    kind
-        ``"number"``: one value in x. ``"boolean"``: one value, 0 or 1. ``"category"``: as many values in x as it has
-        categories, one of them 1 and the others 0. A missing value is NaN (for a category: all its values).
-    values
-        The categories, in order; for a boolean that came as words, the two words; empty otherwise.
-    """
-
-    name: str
-    kind: Literal["number", "boolean", "category"]
-    values: tuple[str, ...] = ()
-
-    @property
-    def width(self) -> int:
-        """Number of values of x that it takes."""
-        return len(self.values) if self.kind == "category" else 1
-
-
-class Bags(NamedTuple):
-    """Rows of a table that the vectors of words are means of: a word's own row first, then those of its n-grams."""
-
-    offsets: np.ndarray  # (V + 1,) int64: word i has rows[offsets[i] : offsets[i + 1]]
-    rows: np.ndarray  # (n,) int32, each in [0, size)
-    size: int  # rows of the table
-
-
-@dataclass(frozen=True)
-class Spec:
-    """What a method may know of the data before it sees a batch: enough to build its networks.
-
-    Only ``shape`` and ``kind`` are kept in a run folder, so a method that uses the moments keeps them in buffers.
-
-    Attributes
-    ----------
-    shape
-        Of one sample: (C, H, W) or (d,); of text (V,), the size of the vocabulary.
-    kind
-        ``"image"``, ``"vector"`` or ``"text"``.
-    covary
-        Called with the most rows to look at (None: all), gives mean (d,), covariance (d, d) of the flattened training
-        part, float64, and the number of rows they are of, in one pass.
-    """
-
-    shape: tuple[int, ...]
-    kind: Literal["image", "vector", "text"]
-    measure: Callable[[], Moments] | None = None  # None when a saved model is loaded: its buffers hold what it kept
-    covary: Callable[[int | None], tuple[Tensor, Tensor, int]] | None = None  # None too for the untrained baseline
-    fields: tuple[Field, ...] | None = None  # of a table with columns that are not all numbers; their widths sum to d
-    missing: bool = False  # whether x may hold NaN
-    counts: np.ndarray | None = None  # (V,) how often each word of the vocabulary occurs, in text
-    bags: Bags | None = None  # of the words of the vocabulary, where subwords were asked for
-
-    @property
-    def size(self) -> int:
-        """Number of values in one sample."""
-        return math.prod(self.shape)
-
-    @cached_property
-    def moments(self) -> Moments:
-        """Mean and deviation of the training part; measured in one pass when first asked for."""
-        if self.measure is None:
-            axis = self.shape[0]
-            return Moments(np.zeros(axis, np.float32), np.ones(axis, np.float32), True)
-        return self.measure()
-
-
 class Samples(Protocol):
-    """Rows in memory, as solvers see them: indexed by row numbers or a slice, they give a float32 batch."""
+    """A view of data, as solvers see it: indexed by row numbers or a slice, it gives a batch x on the device."""
 
     def __len__(self) -> int: ...
     def __getitem__(self, rows: Tensor | slice) -> Tensor: ...
@@ -125,36 +35,111 @@ class Samples(Protocol):
         """The same rows on the device, where they fit."""
         ...
 
+    def probe(self, learnt: int) -> Tensor:
+        """Numbers (m,) of those on which loss and gap are measured, where so many are learnt from."""
+        ...
+
+
+class About(Protocol):
+    """What a method may know of the data before it sees a batch: enough to build its networks.
+
+    Attributes
+    ----------
+    form
+        Of the data (`selfsup.data.form`): ``kind``, ``shape`` of one sample, ``size``; of a table ``fields`` and ``missing``; of
+        text ``shape`` is (V,) and ``words`` is the vocabulary. It is kept in the run folder.
+    """
+
+    form: Any
+
+    def fact(self, name: str, **how: Any) -> Any:
+        """Something measured of the data when asked for, once: "moments", "covariance", "counts", "cooccurrence".
+
+        None is answered where it is not to be had any more: a saved model is made again from what was measured in training,
+        which only the moments and the counts survive.
+        """
+        ...
+
+
+class Data(About, Protocol):
+    """A data set, or a part of one. Each kind of data has one implementation."""
+
+    def __len__(self) -> int: ...
+    def rows(self) -> Samples:
+        """Samples of a table, or images."""
+        ...
+
+    def windows(self, width: int) -> Samples:
+        """Of text: windows (B, 2 width + 1) around every word."""
+        ...
+
+    def sequences(self, length: int) -> Samples:
+        """Of text: sentences (B, length), cut or filled with -1."""
+        ...
+
+    def pairs(self, width: int) -> Samples:
+        """Of text: pairs of words that stand within so many words of each other, (B, 3): row, column, count."""
+        ...
+
 
 class Recipe(TypedDict, total=False):
     """Training defaults that a method prefers; every one can be overridden by the option of the same name."""
 
     steps: int  # the number of epochs follows from it and the size of the data
+    epochs: int  # passes over the data, instead of steps
     batch_size: int
     lr: float
     weight_decay: float
     optimizer: Literal["adamw", "sgd"]
+    warmup: float
+    clip: float | None
+    betas: tuple[float, float]
+
+
+class Start(NamedTuple):
+    """What the first weights are."""
+
+    name: str = "random"  # or "pca", say: the model is then held against a random net, and never ends worse than it began
+    words: str = ""  # for people
 
 
 class Method(nn.Module):
-    """Base of every method. A constructor takes the options only; what depends on the data is made in `build`."""
+    """Base of every method. A constructor takes the options only; what depends on the data is made in `build`.
 
-    solver: ClassVar[Literal["sgd", "exact", "hogwild", "batched"]] = (
-        "sgd"  # the preferred way to solve the declared problem
-    )
-    batch_coupled: bool = False  # True if the loss compares samples with each other
-    kinds: ClassVar[tuple[str, ...]] = ("image", "vector")  # the data it can learn from
+    Capabilities are declared by having a verb: ``solve(covariance)`` (a closed form, for the solver exact), ``problem()`` and
+    ``tables()`` (for the fast solvers of word vectors), ``words()`` (the table (V, D) of word vectors that comes out), `decode`,
+    `sample`, ``atoms()``.
+    """
+
+    kinds: ClassVar[tuple[str, ...]] = ("image", "table")  # the data it can learn from: image, table, text
+    sees: ClassVar[str] = "the sample"  # for people: what it predicts from
     hides: ClassVar[str] = "part of the sample"  # for people: what is hidden
+    solvers: ClassVar[tuple[str, ...]] = ("sgd",)  # that can solve the declared problem, in order of preference
     recipe: ClassVar[Recipe] = {}
+    by_heart: ClassVar[float] = 0.35  # share of its first loss to which the loss falls when eight samples are learnt by heart
     takes_missing: ClassVar[bool] = False  # whether x may hold NaN, for values that are missing
+    coupled: bool = False  # True if the loss compares samples with each other
     progress: float = 0.0  # in [0, 1], set by the solver; schedules are plain functions of it
     phases: int = 1  # equal parts of the training, in each of which the learning rate runs its whole course
 
     def __init__(self) -> None:
         super().__init__()
 
-    def build(self, spec: Spec) -> None:
-        """Make the parts that depend on the shape of the data. A method with a fixed net needs none."""
+    def view(self, data: Data) -> Samples:
+        """What a sample is: ``data.rows()`` (the default), ``data.windows(w)``, ``data.sequences(n)`` or ``data.pairs(w)``."""
+        return data.rows()
+
+    def build(self, about: About) -> None:
+        """Make the parts that depend on the data. A method with a fixed net needs none."""
+
+    def start(self, about: About) -> Start:
+        """Set the first weights, where they are not to be those of `build`, from facts of the training part; draw nothing."""
+        return Start()
+
+    def net_words(self) -> str:
+        """What the network is, for people."""
+        words = str(getattr(getattr(self, "backbone", None), "words", ""))
+        return words or f"{type(self).__name__}'s own net"
 
     def hide(self, x: Tensor, rng: torch.Generator) -> tuple[Tree, Tree]:
         """Split x (B, ...) into what is seen and what is hidden. All randomness is here; x is left as it is."""
@@ -187,12 +172,12 @@ class Method(nn.Module):
     def after_step(self, answer: Tree) -> None:
         """After an optimiser step: a teacher's average, centring. The only place for state besides parameters."""
 
-    def solve(self, mean: Tensor, covariance: Tensor, rows: int) -> None:
-        """Set the parameters to the closed-form solution, from moments in float64 (``solver = "exact"``)."""
-        raise OptionError(f"{type(self).__name__} has no closed form; use solver='sgd'")
+    def rates(self) -> Mapping[str, float]:
+        """Factors of the learning rate by prefix of parameter names, a pure function of `progress`; 0 freezes."""
+        return {}
 
-    def finish(self, spec: Spec) -> None:
-        """After the last step of descent: what follows from statistics of the training part (`spec.covary`)."""
+    def finish(self, about: About) -> None:
+        """After the last step of descent: what follows from facts of the training part."""
 
     def score(self, x: Tensor, rng: torch.Generator, draws: int | None = None) -> Tensor:
         """How normal each sample is, (B,); higher is more normal. By default minus the loss, over draws of what is hidden.

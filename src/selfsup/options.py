@@ -19,6 +19,7 @@ from functools import lru_cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from selfsup.errors import OptionError, unknown
+from selfsup.lazy import docstring_parser
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,19 @@ class Range:
         return " and ".join(filter(None, (above, below)))
 
 
+class _Colon:
+    """Words with a colon in them."""
+
+    def __contains__(self, value: object) -> bool:
+        return isinstance(value, str) and ":" in value.strip(":")
+
+    def __str__(self) -> str:
+        return "such as FILE.py:function"
+
+
+ImportPath = Annotated[str, _Colon()]  # something of the user's own, by the path of its import
+
+
 @dataclass(frozen=True)
 class Option:
     """One option of a function or of a method's constructor."""
@@ -62,6 +76,11 @@ class Option:
     def is_switch(self) -> bool:
         """Whether the option is plainly true or false (``--flag`` and ``--no-flag``)."""
         return _plain(self.annotation) is bool
+
+    @property
+    def is_object(self) -> bool:
+        """Whether it may be a function or a module, which the path of one stands for."""
+        return any(_is_object(kind) for kind in _kinds(self.annotation))
 
     @property
     def metavar(self) -> str:
@@ -211,7 +230,7 @@ def allowed(annotation: Any) -> str:
     """Say in words which values a type allows."""
     origin, args = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        ranges = " and ".join(str(extra) for extra in args[1:] if isinstance(extra, Range))
+        ranges = " and ".join(str(extra) for extra in args[1:] if isinstance(extra, Range | _Colon))
         return f"{allowed(args[0])} {ranges}".strip()
     if origin is Literal:
         return "one of " + ", ".join(repr(value) for value in args)
@@ -234,6 +253,12 @@ def _kinds(annotation: Any) -> list[Any]:
     return [annotation, *(kind for part in get_args(annotation) for kind in _kinds(part))]
 
 
+def _is_object(kind: Any) -> bool:
+    """Whether a type is neither plain nor made of plain ones: a function's, or a class of an object."""
+    plain = (int, float, bool, str, tuple, list, type(None))
+    return get_origin(kind) is Callable or (inspect.isclass(kind) and not issubclass(kind, plain))
+
+
 def _plain(annotation: Any) -> Any:
     """Strip ``Annotated``."""
     return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
@@ -247,7 +272,8 @@ def _fit(annotation: Any, value: Any) -> tuple[bool, Any]:
     if origin is Annotated:
         fits, value = _fit(args[0], value)
         numbers = isinstance(value, int | float) and not isinstance(value, bool)
-        return fits and (not numbers or all(value in r for r in args[1:] if isinstance(r, Range))), value
+        named = all(value in extra for extra in args[1:] if isinstance(extra, _Colon))
+        return fits and named and (not numbers or all(value in r for r in args[1:] if isinstance(r, Range))), value
     if origin is Literal:
         return any(type(value) is type(a) and value == a for a in args), value
     if origin in (Union, types.UnionType):
@@ -319,8 +345,6 @@ def _readings(annotation: Any, text: str) -> list[Any]:
 @lru_cache(maxsize=256)
 def _helps(function: Callable[..., Any]) -> dict[str, str]:
     """Help of each option from the NumPy-style docstrings of the class and its constructor."""
-    from docstring_parser.numpydoc import parse as numpydoc
-
     texts: list[str | None] = [inspect.getdoc(function)]
     if inspect.isclass(function):  # the nearest class's words win
         texts = []
@@ -328,7 +352,7 @@ def _helps(function: Callable[..., Any]) -> dict[str, str]:
             texts += [each.__doc__, getattr(vars(each).get("__init__"), "__doc__", None)]
     helps: dict[str, str] = {}
     for text in texts:
-        for parameter in numpydoc(inspect.cleandoc(text or "")).params:
+        for parameter in docstring_parser.numpydoc.parse(inspect.cleandoc(text or "")).params:
             for name in parameter.arg_name.split(","):
                 helps.setdefault(name.strip(), " ".join((parameter.description or "").split()))
     return helps

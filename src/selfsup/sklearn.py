@@ -17,7 +17,7 @@ from selfsup.method import shuffle_gap
 from selfsup.methods import find
 from selfsup.model.model import Model
 from selfsup.options import options_of
-from selfsup.training import fit as api
+from selfsup.training.fit import fit
 
 SCORED = 4096  # rows in a batch when a loss is measured
 
@@ -40,8 +40,8 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     ----------
     method : str or type, default="denoising"
         A word of `selfsup.methods`, an import path, or a class.
-    n_components : int, default=32
-        Width of the code, for methods that have the option.
+    n_components : int, default=None
+        Width of the code, for methods that have the option; None is the method's default.
     hidden : tuple of int, default=None
         Widths of the hidden layers, outermost first.
     net : str or torch.nn.Module, default=None
@@ -69,7 +69,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self,
         method: Any = "denoising",
         *,
-        n_components: int | None = 32,
+        n_components: int | None = None,
         hidden: tuple[int, ...] | None = None,
         net: Any = None,
         epochs: int | None = None,
@@ -106,9 +106,10 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """
         X = self._data(X, ensure_min_samples=2)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        settings = {k: getattr(self, k) for k in ("epochs", "batch_size", "lr", "weight_decay", "solver", "device")}
-        self.model_: Model = api.fit(
-            _single(X), self.method, seed=seed, holdout=0.0, evaluate=False, progress=self.progress,
+        asked = {k: getattr(self, k) for k in ("epochs", "batch_size", "lr", "weight_decay", "solver")}
+        settings = {name: value for name, value in asked.items() if value is not None}
+        self.model_: Model = fit(
+            _single(X), self.method, seed=seed, device=self.device, holdout=0.0, evaluate=False, progress=self.progress,
             **settings, **self._method_options(), **(self.options or {}),
         )  # fmt: skip
         self._n_features_out = self.model_.config["width"]
@@ -133,7 +134,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """
         X = self._validated(X)
         method = copy.deepcopy(self.model_.method).double()
-        rows = self.model_.open(_single(X), progress=False).samples()
+        rows = self.model_.samples(_single(X))
         device, found = self.model_.device, []
         with torch.inference_mode():
             for part in torch.arange(len(rows)).split(SCORED):
@@ -144,7 +145,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def score(self, X: Any, y: Any = None) -> float:
         """Minus the mean loss of the pretext task on X, with fixed noise: higher is better."""
         X = self._validated(X)
-        rows = self.model_.open(_single(X), progress=False).samples()
+        rows = self.model_.samples(_single(X))
         parts = torch.arange(len(rows)).split(SCORED)
         losses = [shuffle_gap(self.model_.method, rows[part].to(self.model_.device), draws=1)["loss"] for part in parts]
         return -float(np.average(losses, weights=[len(part) for part in parts]))
@@ -160,14 +161,14 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return np.asarray(found)
 
     def _method_options(self) -> dict[str, Any]:
-        """Options that were set, for the method that has them; a default that it has not is left out."""
+        """Options that were set, for the method that has them."""
         known = options_of(find(self.method)[1])
         chosen: dict[str, Any] = {}
-        for name, unset in (("n_components", 32), ("hidden", None), ("net", None)):
+        for name in ("n_components", "hidden", "net"):
             value = getattr(self, name)
             if name in known and value is not None:
                 chosen[name] = tuple(value) if isinstance(value, list) else value
-            elif value != unset:
+            elif value is not None:
                 raise OptionError(f"method '{self.method}' has no option '{name}'")
         return chosen
 

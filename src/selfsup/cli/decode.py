@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Literal
 
-from selfsup.cli.common import load_run, names_of, needs_decoder, say_skipped
+from selfsup.cli.common import load_run, names_of, say_skipped
 from selfsup.cli.parser import UsageError, say
 from selfsup.cli.writing import check_kind, output, write_samples, write_scores
 from selfsup.errors import OptionError
@@ -54,13 +54,13 @@ def reconstruct(
 
     file = output(out, overwrite)
     model = load_run(run, method, device)
-    check_kind(file, model.intake)
-    if fill and model.intake.kind == "image":
+    check_kind(file, model.form)
+    if fill and ".csv" not in model.form.suffixes:
         raise OptionError("option 'fill' is for tables: images have no missing values")
-    needs_decoder(model)
+    model.needs_decoder()
     dataset = model.open(data, on_bad=on_bad, progress=progress)
     x = model.decode(model.encode(dataset))
-    write_samples(file, model.intake, filled(model.intake, dataset.x, x) if fill else x)
+    write_samples(file, model.form, filled(model.form, dataset.x, x) if fill else x)
     say(f"{len(x):,} samples, {'with missing values filled in' if fill else 'rebuilt from their codes'}, in {file}")
     say_skipped(dataset)
 
@@ -106,7 +106,7 @@ def score(
     file = output(out, overwrite, (".npy", ".csv"))
     model = load_run(run, method, device)
     dataset = model.open(data, on_bad=on_bad, progress=progress)
-    scores, names = model.score_samples(dataset, draws, seed), names_of(dataset)
+    scores, names = model.score_samples(dataset, draws, seed), names_of(dataset, len(dataset))
     write_scores(file, scores, names)
     say(f"{len(scores):,} scores in {file}, mean {scores.mean(dtype=float):.6g}; higher is more normal")
     say("least normal:")
@@ -146,8 +146,8 @@ def sample(
     """
     file = output(out, overwrite)
     model = load_run(run, method, device)
-    check_kind(file, model.intake)
-    write_samples(file, model.intake, model.sample(n, seed))
+    check_kind(file, model.form)
+    write_samples(file, model.form, model.sample(n, seed))
     say(f"{n:,} new {'sample' if n == 1 else 'samples'} in {file}")
 
 
@@ -182,8 +182,8 @@ def traverse(
     """
     file = output(out, overwrite)
     model = load_run(run, method, device)
-    check_kind(file, model.intake)
-    write_samples(file, model.intake, model.traverse(unit, n), columns=n)
+    check_kind(file, model.form)
+    write_samples(file, model.form, model.traverse(unit, n), columns=n)
     say(f"unit {unit} from low to high in {n:,} steps in {file}")
 
 
@@ -226,15 +226,15 @@ def interpolate(
         raise UsageError(f"--rows takes two row numbers: --rows 0,1; got {len(rows)}")
     file = output(out, overwrite)
     model = load_run(run, method, device)
-    check_kind(file, model.intake)
-    needs_decoder(model)
+    check_kind(file, model.form)
+    model.needs_decoder()
     dataset = model.open(data, progress=progress)
     if max(rows) >= len(dataset):
         raise OptionError(
             f"option '--rows' must be from 0 to {len(dataset) - 1}, the rows of the data; got {max(rows)}"
         )
     a, b = (replace(dataset, x=dataset.x[row : row + 1], labels=None, names=None, test=None) for row in rows)
-    write_samples(file, model.intake, model.interpolate(a, b, n), columns=n)
+    write_samples(file, model.form, model.interpolate(a, b, n), columns=n)
     say(f"from row {rows[0]} to row {rows[1]} in {n:,} steps in {file}")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import logging
 import os
@@ -12,15 +11,14 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import NoReturn
 
-from selfsup.cli import decode, learn
-from selfsup.cli.common import importable
+from selfsup.cli import decode, encode, evaluate, fit, report
 from selfsup.cli.parser import Groups, Parser, UsageError, say
 from selfsup.errors import OptionError, SelfsupError, unknown
 
 USAGE = """\
 selfsup: learn a representation from unlabelled data, and show whether it helped.
 
-  selfsup fit DATA [--method NAME] [--out RUN]     learn; DATA: folder of images, .parquet, .npy, .npz, .csv, hub:NAME, digits
+  selfsup fit DATA [--method NAME] [--out RUN]     learn; DATA: folder of images, .parquet, .npy, .csv, text, hub:NAME, digits
   selfsup encode RUN DATA --out codes.npy          codes of data (.npy, or .parquet with file names)
   selfsup evaluate RUN --data LABELLED             kNN and linear probe beside raw input, PCA and the untrained network
   selfsup evaluate RUN --analogies FILE            word vectors: analogies, and --similarity FILE
@@ -85,45 +83,17 @@ def dispatch(words: list[str]) -> int:
     return DONE
 
 
-def _options_of_fit(words: list[str]) -> Groups:
-    """Options of `fit`, and of the method that is named; else those of every method that can be chosen."""
-    from selfsup.methods import find
-    from selfsup.options import options_of, summary
-    from selfsup.training import fit as api
-
-    own = {name: o for name, o in options_of(api.fit).items() if name not in ("data", "method", "labels")}
-    group = ("training and data", own)
-    peek = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    peek.add_argument("--method", nargs="?")
-    asked = peek.parse_known_args(words)[0].method
-    if asked is None and words and (text := api.of_text(words[0], None)) is not None:
-        asked = text[0]
-    if asked is None:
-        some = [options_of(find(name)[1]) for name in api.CHOICES]
-        return [group, ("", {name: option for each in reversed(some) for name, option in each.items()})]
-    name, cls = find(importable(asked))
-    return [group, (f"method {name}: {summary(cls)}", api.method_options(name, cls))]
-
-
-def _options_of_evaluate(words: list[str]) -> Groups:
-    from selfsup.options import options_of
-    from selfsup.training.evaluate import evaluate as function
-
-    own = {name: o for name, o in options_of(function).items() if name not in ("model", "labelled", "labels")}
-    return [("evaluation", own)]
-
-
 def _none(words: list[str]) -> Groups:
     """No options but those of the verb's own signature."""
     return []
 
 
 VERBS: dict[str, tuple[Callable[..., None], Callable[[list[str]], Groups]]] = {
-    "fit": (learn.fit, _options_of_fit),
-    "encode": (learn.encode, _none),
-    "evaluate": (learn.evaluate, _options_of_evaluate),
-    "report": (learn.report, _none),
-    "methods": (learn.methods, _none),
+    "fit": (fit.fit, fit.options),
+    "encode": (encode.encode, _none),
+    "evaluate": (evaluate.evaluate, evaluate.options),
+    "report": (report.report, _none),
+    "methods": (report.methods, _none),
     "reconstruct": (decode.reconstruct, _none),
     "score": (decode.score, _none),
     "sample": (decode.sample, _none),

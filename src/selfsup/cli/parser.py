@@ -29,6 +29,14 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
+def peek(words: list[str], name: str) -> str | None:
+    """What a flag was given, looked up before the flags are known."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument(f"--{name}", nargs="?")
+    found: str | None = getattr(parser.parse_known_args(words)[0], name)
+    return found
+
+
 class Parser(argparse.ArgumentParser):
     """The words of a verb, from the signature of its function; errors are ours, with the nearest flag."""
 

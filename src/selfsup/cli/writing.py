@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from selfsup.cli.common import free_file
 from selfsup.cli.parser import UsageError
+from selfsup.lazy import PIL, numpy as np, pandas as pd
+from selfsup.system.files import write_bytes
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from selfsup.data import Intake
+    from selfsup.data import Form
 
 TABLES: tuple[str, ...] = (".npy", ".csv", ".parquet")
 SHEETS: tuple[str, ...] = (".npy", ".png")
@@ -28,16 +28,13 @@ def output(out: str, overwrite: bool, allowed: tuple[str, ...] = tuple(dict.from
     return file
 
 
-def check_kind(file: Path, intake: Intake) -> None:
-    """Refuse a file that cannot hold data of the kind."""
-    allowed, what = TABLES, "vectors"
-    if intake.kind == "image":
-        allowed, what = (SHEETS, "images") if intake.shape[0] in (1, 3) else ((".npy",), "images of such channels")
-    if file.suffix not in allowed:
-        raise UsageError(f"--out must end in {_either(allowed)} for {what}; got '{file}'")
+def check_kind(file: Path, form: Form) -> None:
+    """Refuse a file that cannot hold data of the form."""
+    if file.suffix not in form.suffixes:
+        raise UsageError(f"--out must end in {_either(form.suffixes)} for {form.describe()}; got '{file}'")
 
 
-def write_samples(file: Path, intake: Intake, x: np.ndarray, *, columns: int | None = None) -> None:
+def write_samples(file: Path, form: Form, x: np.ndarray, *, columns: int | None = None) -> None:
     """Write samples (n, ...) in the data's units, atomically.
 
     Parameters
@@ -45,25 +42,17 @@ def write_samples(file: Path, intake: Intake, x: np.ndarray, *, columns: int | N
     columns
         Of a contact sheet; by default it is about a square.
     """
-    from selfsup.system.files import write_bytes
-
     content = {".npy": _array, ".png": _sheet, ".csv": _table, ".parquet": _table}[file.suffix]
-    write_bytes(file, content(file, intake, x, columns))
+    write_bytes(file, content(file, form, x, columns))
 
 
 def write_scores(file: Path, scores: np.ndarray, names: Sequence[str]) -> None:
     """Write scores (n,) as an array, or as a table with the name of each row, atomically."""
-    import pandas as pd
-
-    from selfsup.system.files import write_bytes
-
     table = pd.DataFrame({"name": list(names), "score": scores})
     write_bytes(file, _npy(scores) if file.suffix == ".npy" else table.to_csv(index=False).encode())
 
 
 def _npy(x: np.ndarray) -> bytes:
-    import numpy as np
-
     buffer = io.BytesIO()
     np.save(buffer, x, allow_pickle=False)
     return buffer.getvalue()
@@ -73,14 +62,14 @@ def _either(words: tuple[str, ...]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
 
 
-def _array(file: Path, intake: Intake, x: np.ndarray, columns: int | None) -> bytes:
+def _array(file: Path, form: Form, x: np.ndarray, columns: int | None) -> bytes:
     return _npy(x)
 
 
-def _table(file: Path, intake: Intake, x: np.ndarray, columns: int | None) -> bytes:
+def _table(file: Path, form: Form, x: np.ndarray, columns: int | None) -> bytes:
     from selfsup.data import to_frame
 
-    frame = to_frame(intake, x)
+    frame = to_frame(form, x)
     frame.columns = [str(name) for name in frame.columns]
     if file.suffix == ".csv":
         text: str = frame.to_csv(index=False)
@@ -90,12 +79,9 @@ def _table(file: Path, intake: Intake, x: np.ndarray, columns: int | None) -> by
     return buffer.getvalue()
 
 
-def _sheet(file: Path, intake: Intake, x: np.ndarray, columns: int | None) -> bytes:
+def _sheet(file: Path, form: Form, x: np.ndarray, columns: int | None) -> bytes:
     """Images (n, C, H, W) side by side as a PNG."""
-    import numpy as np
-    from PIL import Image
-
-    unit = (x - intake.low) / (intake.high - intake.low)
+    unit = (x - form.low) / (form.high - form.low)
     pixels = np.rint(np.clip(np.nan_to_num(unit), 0, 1) * 255).astype(np.uint8)
     count, channels, height, width = pixels.shape
     scale = max(1, round(LEAST / max(height, width)))
@@ -108,5 +94,5 @@ def _sheet(file: Path, intake: Intake, x: np.ndarray, columns: int | None) -> by
         top, left = (place // across) * (height + GAP), (place % across) * (width + GAP)
         sheet[top : top + height, left : left + width] = image
     buffer = io.BytesIO()
-    Image.fromarray(sheet[..., 0] if channels == 1 else sheet).save(buffer, "PNG")
+    PIL.Image.fromarray(sheet[..., 0] if channels == 1 else sheet).save(buffer, "PNG")
     return buffer.getvalue()

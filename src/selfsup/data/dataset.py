@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
 
-from selfsup.data.arrays.moments import measure
+from selfsup.data.arrays.moments import covariance, measure
 from selfsup.data.arrays.rows import Rows, as_tensor
-from selfsup.data.form import BadFile, Intake
+from selfsup.data.facts import Covariance
+from selfsup.data.form import BadFile, Form
 from selfsup.data.tables.missing import say
 from selfsup.errors import DataError
-from selfsup.method import Spec
+
+
+HELD_OUT_SHARE, HELD_OUT_ROWS = 0.2, 2_000  # by default a fifth of the rows is held out, at most so many
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +29,7 @@ class Dataset:
     x
         Images (n, C, H, W) uint8 or float32, or vectors (n, d) float32. May be the caller's own memory, or a
         memory-mapped file: never write into it.
-    intake
+    form
         Shape, range, columns, and whether these data have missing values (NaN).
     source
         Where the data came from, in words.
@@ -43,10 +47,12 @@ class Dataset:
         Files or rows that could not be read and were skipped.
     note
         What was done to the data on the way in: ``short side resized to 96, centre crop``.
+    known
+        Facts that were measured on the way in, of rows that were not kept.
     """
 
     x: np.ndarray
-    intake: Intake
+    form: Form
     source: str
     fingerprint: str
     labels: np.ndarray | None = None
@@ -55,6 +61,7 @@ class Dataset:
     test: Dataset | None = None
     bad: list[BadFile] = field(default_factory=list)
     note: str = ""
+    known: Mapping[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.x)
@@ -67,7 +74,7 @@ class Dataset:
 
         ``1,797 grey images of 8x8 (scikit-learn digits), 10 classes used for evaluation only``.
         """
-        words = f"{len(self):,} {self.intake.words()}"
+        words = f"{len(self):,} {self.form.describe()}"
         if len(self) == 1:
             words = words.replace("images", "image", 1).replace("vectors", "vector", 1)
         said = [part for part in (self.source if self.source != "array" else "", self.note) if part]
@@ -82,31 +89,139 @@ class Dataset:
             parts.append(f"{len(self.bad):,} unreadable {'file' if len(self.bad) == 1 else 'files'} skipped")
         return ", ".join(parts)
 
-    def samples(self, rows: np.ndarray | torch.Tensor | None = None) -> Rows:
-        """Rows (m,) of the data, or all of them, as `selfsup.method.Samples`; nothing is copied.
+    def samples(self, numbers: np.ndarray | torch.Tensor | None = None) -> Rows:
+        """Rows (m,) by number, or all of them, as `selfsup.method.Samples`; nothing is copied.
 
         Raises
         ------
         DataError
             If a row number is not one of 0..n-1.
         """
-        selected = None if rows is None else torch.as_tensor(rows).to("cpu", torch.int64)
+        selected = None if numbers is None else torch.as_tensor(numbers).to("cpu", torch.int64)
         if selected is not None:
             if len(selected) and (int(selected.min()) < 0 or int(selected.max()) >= len(self)):
                 raise DataError(f"row numbers must lie in 0 to {len(self) - 1:,}")
             if len(selected) == len(self) and torch.equal(selected, torch.arange(len(self))):
                 selected = None
-        return Rows(as_tensor(self.x), self.intake.low, self.intake.high, selected)
+        return Rows(as_tensor(self.x), self.form.low, self.form.high, selected)
 
-    def spec(self, rows: np.ndarray | torch.Tensor | None = None) -> Spec:
-        """What a method may know of the data; the moments (of the rows, or of all) are measured when asked for."""
-        samples = self.samples(rows)
-        fields, missing = self.intake.fields, self.intake.missing
-        return Spec(self.intake.shape, self.intake.kind, lambda: measure(samples), fields=fields, missing=missing)
+    def rows(self) -> Rows:
+        """Every row, as a view (`selfsup.method.Data`)."""
+        return self.samples()
+
+    def part(self, numbers: np.ndarray, seed: int = 0) -> Part:
+        """Some rows (m,) int64, by number."""
+        return Part(self, numbers, seed)
+
+    def whole(self) -> Part:
+        """Every row."""
+        return self.part(np.arange(len(self)))
+
+    def split(self, share: float | None, seed: int) -> tuple[Part, Part]:
+        """Rows to learn from and rows to hold out: a seeded shuffle that knows no labels.
+
+        Parameters
+        ----------
+        share
+            That is held out; None is a fifth, at most 2,000 rows.
+        """
+        if len(self) < 2:
+            raise DataError(f"learning needs at least 2 samples; got {len(self)}")
+        if share is None:
+            share = min(HELD_OUT_SHARE, HELD_OUT_ROWS / len(self))
+        return self.cut(min(int(len(self) * share), len(self) - 2), seed)
+
+    def cut(self, count: int, seed: int) -> tuple[Part, Part]:
+        """All but so many rows, and those."""
+        order = np.random.default_rng(seed).permutation(len(self))
+        return self.part(np.sort(order[count:]), seed), self.part(np.sort(order[:count]), seed)
 
     def missing_words(self) -> str:
         """Say how many values are missing and where the first is; "" if none is.
 
         ``17 values are missing (NaN), the first in row 3, column 'age'``.
         """
-        return say(self.x, self.intake) if self.intake.missing else ""
+        return say(self.x, self.form) if self.form.missing else ""
+
+    def learnt(self, rows: int) -> int:
+        """Rows that so many here stand for: all of the source, where it was read in chunks and these are a sample."""
+        return self.known["covariance"].rows if "covariance" in self.known else rows
+
+    @property
+    def source_rows(self) -> int:
+        """Rows of the source."""
+        return self.learnt(len(self))
+
+    def unreadable(self) -> list[BadFile]:
+        """What could not be read, of the test part too."""
+        return [*self.bad, *(self.test.bad if self.test else [])]
+
+
+class Part:
+    """Rows of a data set as methods and solvers see them (`selfsup.method.Data`); nothing is copied.
+
+    Attributes
+    ----------
+    data
+        The data set.
+    numbers
+        (m,) int64, of its rows.
+    """
+
+    def __init__(self, data: Dataset, numbers: np.ndarray, seed: int = 0) -> None:
+        self.data, self.numbers, self._seed = data, numbers, seed
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @property
+    def form(self) -> Form:
+        """Of the data set."""
+        return self.data.form
+
+    @property
+    def labels(self) -> np.ndarray | None:
+        """(m,) int64 in 0..K-1, or None."""
+        return None if self.data.labels is None else self.data.labels[self.numbers]
+
+    def rows(self) -> Rows:
+        """The samples."""
+        return self.data.samples(self.numbers)
+
+    def part(self, places: np.ndarray) -> Part:
+        """Some of these rows (k,), by place."""
+        return Part(self.data, self.numbers[places], self._seed)
+
+    def some(self, most: int, rng: np.random.Generator) -> Part:
+        """At most so many of the rows, drawn without looking at labels."""
+        return self if len(self) <= most else self.part(np.sort(rng.choice(len(self), most, replace=False)))
+
+    def fact(self, name: str, **how: Any) -> Any:
+        """Moments, or the covariance (``rows``: of so many at most; ``device``: where the products are formed)."""
+        if name == "moments":
+            return measure(self.rows())
+        return self._covariance(**how) if name == "covariance" else None
+
+    def _covariance(self, rows: int | None = None, device: torch.device | None = None) -> Covariance:
+        if "covariance" in self.data.known:
+            found: Covariance = self.data.known["covariance"]
+            return found
+        numbers = self.numbers
+        if rows is not None and len(self) > rows:
+            numbers = np.sort(np.random.default_rng(self._seed).choice(numbers, rows, replace=False))
+        return covariance(self.data.samples(numbers).to(device or torch.device("cpu")))
+
+    def windows(self, width: int) -> NoReturn:
+        """Of text only."""
+        self._no("windows of words")
+
+    def sequences(self, length: int) -> NoReturn:
+        """Of text only."""
+        self._no("sentences")
+
+    def pairs(self, width: int) -> NoReturn:
+        """Of text only."""
+        self._no("pairs of words")
+
+    def _no(self, view: str) -> NoReturn:
+        raise DataError(f"{view} are a view of text; these data are {self.form.describe()}, whose view is rows()")

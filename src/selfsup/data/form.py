@@ -1,18 +1,19 @@
-"""What a model takes in: the shape, range and columns it was trained on, kept in the run folder."""
+"""The form of data: what a model takes in, saved in its run folder and handed to the method that is built."""
 
 from __future__ import annotations
 
+import importlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import fields as fields_of
+from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
 
-from selfsup.errors import DataError, unknown
-from selfsup.method import Field
+from selfsup.errors import DataError, OptionError, unknown
 
-SINCE = {"fields": None, "missing": False}  # keys that older configs lack, and what they then meant
 
 
 class BadFile(NamedTuple):
@@ -23,13 +24,38 @@ class BadFile(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Intake:
-    """The form of the data that a model was trained on.
+class Field:
+    """One column of a table, as its user knows it.
+
+    Attributes
+    ----------
+    name
+        Of the column.
+    kind
+        ``"number"``: one value in x. ``"boolean"``: one value, 0 or 1. ``"category"``: as many values in x as it has
+        categories, one of them 1 and the others 0. A missing value is NaN (for a category: all its values).
+    values
+        The categories, in order; for a boolean that came as words, the two words; empty otherwise.
+    """
+
+    name: str
+    kind: Literal["number", "boolean", "category"]
+    values: tuple[str, ...] = ()
+
+    @property
+    def width(self) -> int:
+        """Number of values of x that it takes."""
+        return len(self.values) if self.kind == "category" else 1
+
+
+@dataclass(frozen=True)
+class Form:
+    """The form of images and tables.
 
     Attributes
     ----------
     kind
-        ``"image"`` or ``"vector"``.
+        ``"image"``, or ``"table"``: vectors, with or without names of columns.
     shape
         Of one sample: (C, H, W) or (d,).
     low, high
@@ -37,22 +63,34 @@ class Intake:
         are (0 and 1).
     columns
         Names of a table's columns, in order; None where there are none.
-    size
-        The option `size` that images were resized by; None where they were not.
+    side
+        In pixels, that images were resized to (the option `size`); None where they were not.
     fields
         Of a table with a column that is not a number: one field a column, in order; their widths sum to d.
     missing
         Whether there are missing values (NaN) among the data.
     """
 
-    kind: Literal["image", "vector"]
+    kind: Literal["image", "table"]
     shape: tuple[int, ...]
     low: float = 0.0
     high: float = 1.0
     columns: tuple[str, ...] | None = None
-    size: int | None = None
+    side: int | None = None
     fields: tuple[Field, ...] | None = None
     missing: bool = False
+
+    @property
+    def size(self) -> int:
+        """Number of values in one sample."""
+        return math.prod(self.shape)
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """Of files that hold samples of this form: arrays, contact sheets, tables."""
+        if self.kind == "table":
+            return ".npy", ".csv", ".parquet"
+        return (".npy", ".png") if self.shape[0] in (1, 3) else (".npy",)
 
     def to_units(self, x: np.ndarray) -> np.ndarray:
         """Bring what a model gives, (B, ...) float32 in [0, 1], to the user's units; vectors stay as they are."""
@@ -72,9 +110,9 @@ class Intake:
             return None
         return [0, *np.cumsum([field.width for field in self.fields])[:-1].tolist()]
 
-    def words(self) -> str:
+    def describe(self) -> str:
         """Say it in words: ``grey images of 8x8``, ``vectors of 784 values``, ``vectors of 9 values in 5 columns``."""
-        if self.kind == "vector":
+        if self.kind == "table":
             said = f"vectors of {self.shape[0]:,} {'value' if self.shape[0] == 1 else 'values'}"
             if self.fields is None or len(self.fields) == self.shape[0]:
                 return said
@@ -82,6 +120,10 @@ class Intake:
         channels, height, width = self.shape
         colours = {1: "grey images", 3: "colour images"}.get(channels, f"images with {channels} channels")
         return f"{colours} of {height}x{width}" + (" (height x width)" if height != width else "")
+
+    def with_given(self, given: Mapping[str, Any]) -> Form:
+        """Refuse what is given at loading: nothing in this form is kept by its name only."""
+        raise OptionError(unknown("option in given", min(given), ()))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -95,7 +137,7 @@ class Intake:
         }
 
     @classmethod
-    def from_dict(cls, plain: Mapping[str, Any]) -> Intake:
+    def from_dict(cls, plain: Mapping[str, Any], folder: Path | None = None) -> Form:
         """Read what `to_dict` gave.
 
         Raises
@@ -106,26 +148,25 @@ class Intake:
         names = [key.name for key in fields_of(cls)]
         for name in plain:
             if name not in names:
-                raise DataError(unknown("key of the intake", str(name), names))
-        plain = SINCE | dict(plain)
+                raise DataError(unknown("key of the form", str(name), names))
         for name in names:
             if name not in plain:
-                raise DataError(f"the intake lacks '{name}'; it has {', '.join(plain) or 'nothing'}")
+                raise DataError(f"the form lacks '{name}'; it has {', '.join(plain) or 'nothing'}")
             if not _fits(name, plain[name]):
-                raise DataError(f"the intake's '{name}' cannot be {plain[name]!r}")
+                raise DataError(f"the form's '{name}' cannot be {plain[name]!r}")
         kind, shape, columns = plain["kind"], tuple(plain["shape"]), plain["columns"]
         if len(shape) != (3 if kind == "image" else 1):
-            raise DataError(f"the intake's 'shape' cannot be {list(shape)} for the kind '{kind}'")
+            raise DataError(f"the form's 'shape' cannot be {list(shape)} for the kind '{kind}'")
         held = plain["fields"]
         if columns is not None and (kind == "image" or (held is None and len(columns) != shape[0])):
-            raise DataError(f"the intake names {len(columns)} columns for the shape {list(shape)}")
+            raise DataError(f"the form names {len(columns)} columns for the shape {list(shape)}")
         return cls(
             kind,
             shape,
             float(plain["low"]),
             float(plain["high"]),
             None if columns is None else tuple(columns),
-            plain["size"],
+            plain["side"],
             None if held is None else _read_fields(held, columns, shape),
             plain["missing"],
         )
@@ -136,7 +177,7 @@ def _read_fields(held: Sequence[Any], columns: Sequence[str] | None, shape: tupl
     found = []
     for plain in held:
         if not isinstance(plain, dict) or set(plain) != {"name", "kind", "values"}:
-            raise DataError(f"a field of the intake must have name, kind and values; got {plain!r}")
+            raise DataError(f"a field of the form must have name, kind and values; got {plain!r}")
         name, kind, values = plain["name"], plain["kind"], plain["values"]
         many = {"number": (0,), "boolean": (0, 2), "category": range(1, 1 << 30)}.get(kind) if _is_word(kind) else None
         if (
@@ -147,13 +188,13 @@ def _read_fields(held: Sequence[Any], columns: Sequence[str] | None, shape: tupl
             or len(set(values)) != len(values)
             or len(values) not in many
         ):
-            raise DataError(f"the intake's field {name!r} cannot be of kind {kind!r} with the values {values!r}")
+            raise DataError(f"the form's field {name!r} cannot be of kind {kind!r} with the values {values!r}")
         found.append(Field(name, kind, tuple(values)))
     if [field.name for field in found] != list(columns or ()):
-        raise DataError("the intake's 'fields' are not those that 'columns' names")
+        raise DataError("the form's 'fields' are not those that 'columns' names")
     width = sum(field.width for field in found)
     if shape != (width,):
-        raise DataError(f"the intake's fields take {width} values, but its shape is {list(shape)}")
+        raise DataError(f"the form's fields take {width} values, but its shape is {list(shape)}")
     return tuple(found)
 
 
@@ -168,7 +209,7 @@ def _whole(value: object) -> bool:
 def _fits(name: str, value: Any) -> bool:
     """Whether a value of the JSON form is of the type that the field has."""
     if name == "kind":
-        return value in ("image", "vector")
+        return value in ("image", "table")
     if name == "shape":
         return isinstance(value, list | tuple) and len(value) > 0 and all(_whole(part) for part in value)
     if name == "columns":
@@ -177,6 +218,29 @@ def _fits(name: str, value: Any) -> bool:
         return value is None or (isinstance(value, list | tuple) and len(value) > 0)
     if name == "missing":
         return isinstance(value, bool)
-    if name == "size":
+    if name == "side":
         return value is None or _whole(value)
     return isinstance(value, int | float) and not isinstance(value, bool) and bool(np.isfinite(value))
+
+
+FORMS = {  # kind of data -> its form
+    "image": "selfsup.data.form:Form",
+    "table": "selfsup.data.form:Form",
+    "text": "selfsup.data.text.form:TextForm",
+}
+
+
+def read_form(plain: Any, folder: Path | None = None) -> Any:
+    """The form that a configuration holds; of text the words lie beside it in the run folder.
+
+    Raises
+    ------
+    DataError
+        If it is of no known kind, or a key is unknown, missing or not of its type.
+    """
+    if not isinstance(plain, Mapping) or not isinstance(plain.get("kind"), str):
+        raise DataError(f"a form of data is an object with a kind, one of {', '.join(FORMS)}; got {plain!r}")
+    if plain["kind"] not in FORMS:
+        raise DataError(unknown("kind of data", plain["kind"], FORMS))
+    module, _, name = FORMS[plain["kind"]].partition(":")
+    return getattr(importlib.import_module(module), name).from_dict(plain, folder)

@@ -13,6 +13,7 @@ from selfsup.data.dataset import Dataset
 from selfsup.data.request import Request
 from selfsup.data.tables.columnar import Part, Table, from_parts
 from selfsup.errors import DataError
+from selfsup.lazy import datasets, huggingface_hub
 
 TEST = ("test", "validation", "valid", "val", "dev")
 
@@ -27,8 +28,6 @@ def from_hub(name: str, request: Request) -> Dataset:
     DataError
         If it cannot be had: no such name, a configuration must be chosen, or there is no way to the hub.
     """
-    import datasets
-
     path, _, config = name.partition(":")
     if not path:
         raise DataError("'hub:' lacks a name, as in hub:ylecun/mnist")
@@ -45,8 +44,6 @@ def from_hub(name: str, request: Request) -> Dataset:
 
 def from_saved(folder: Path, request: Request) -> Dataset:
     """Make a `Dataset` of a folder that Hugging Face's ``save_to_disk`` wrote."""
-    import datasets
-
     with _quiet(request.progress):
         try:
             loaded = datasets.load_from_disk(str(folder))
@@ -62,8 +59,6 @@ def is_saved(folder: Path) -> bool:
 
 def from_datasets(loaded: Any, request: Request, source: str = "Hugging Face dataset") -> Dataset:
     """Make a `Dataset` of a ``datasets.Dataset``, or of the splits of a ``datasets.DatasetDict``."""
-    import datasets
-
     if isinstance(loaded, datasets.Dataset):
         return from_parts(_part(loaded, source), None, request)
     if not isinstance(loaded, datasets.DatasetDict) or not loaded:
@@ -84,11 +79,8 @@ def _part(split: Any, source: str) -> Part:
 
 def _failures() -> tuple[type[Exception], ...]:
     """What loading a data set may raise besides errors of the system: names, configurations, the network."""
-    import datasets
-    import huggingface_hub.errors as hub
-
     found: list[type[Exception]] = [OSError, ValueError, KeyError, RuntimeError, NotImplementedError, ImportError]
-    found += [datasets.exceptions.DatasetsError, hub.HFValidationError]
+    found += [datasets.exceptions.DatasetsError, huggingface_hub.errors.HFValidationError]
     if importlib.util.find_spec("httpx") is None:
         return tuple(found)
     return (*found, importlib.import_module("httpx").HTTPError)
@@ -97,8 +89,6 @@ def _failures() -> tuple[type[Exception], ...]:
 @contextmanager
 def _quiet(shown: bool) -> Iterator[None]:
     """Hugging Face's progress bars only where ours are shown."""
-    import datasets
-
     was_off = datasets.are_progress_bars_disabled()
     if not shown:
         datasets.disable_progress_bars()

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from selfsup.errors import DataError
+from selfsup.lazy import pandas as pd
 
 
 def encode(values: Any, known: Sequence[str] | None = None, what: str = "labels") -> tuple[np.ndarray, tuple[str, ...]]:
@@ -96,8 +97,6 @@ def flat(values: Any, what: str = "labels") -> np.ndarray:
 
 def _from_objects(array: np.ndarray, what: str) -> np.ndarray:
     """Objects of one kind: all whole numbers, or all strings."""
-    import pandas as pd
-
     missing = np.asarray(pd.isna(array))
     if missing.any():
         raise DataError(f"{what} must be classes: row {int(missing.argmax())} is missing")

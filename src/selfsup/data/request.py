@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from selfsup.data.form import Intake
+from selfsup.data.form import Form
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class Request:
 
     labels: Any = None
     label_column: str | None = None
-    like: Intake | None = None
+    like: Form | None = None
     size: int | None = None
     limit: int | None = None
     on_bad: Literal["stop", "skip"] = "stop"

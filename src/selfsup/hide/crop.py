@@ -1,4 +1,4 @@
-"""Small random shifts, with or without mirror images, in one gather."""
+"""Random crops of padded images, with or without mirror images, in one gather."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def shifted(x: Tensor, most: int, rng: torch.Generator, *, mirror: bool = False) -> Tensor:
-    """Shift each image by up to `most` pixels each way (zeros come in), and mirror it left-right with even chances.
+def random_crop(x: Tensor, padding: int, rng: torch.Generator, *, mirror: bool = False) -> Tensor:
+    """Pad each image with zeros, cut it to its size at a random place, and mirror it left-right with even chances.
 
     Parameters
     ----------
     x
         Images (B, C, H, W).
-    most
-        Largest shift in pixels, at least 0.
+    padding
+        Pixels on each side, at least 0: the largest shift.
     mirror
         Whether mirror images are drawn.
 
@@ -25,8 +25,8 @@ def shifted(x: Tensor, most: int, rng: torch.Generator, *, mirror: bool = False)
         (B, C, H, W), a new tensor.
     """
     batch, _, height, width = x.shape
-    padded = F.pad(x, (most, most, most, most))
-    shift = torch.randint(0, 2 * most + 1, (2, batch, 1), generator=rng, device=x.device)
+    padded = F.pad(x, (padding, padding, padding, padding))
+    shift = torch.randint(0, 2 * padding + 1, (2, batch, 1), generator=rng, device=x.device)
     rows = torch.arange(height, device=x.device) + shift[0]  # (B, H)
     columns = torch.arange(width, device=x.device).expand(batch, width)
     if mirror:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 
-def four_turns(x: Tensor) -> Tensor:
+def quarter_turns(x: Tensor) -> Tensor:
     """All four quarter turns of each image, counter-clockwise, by transposes and flips only.
 
     Interpolation would leave traces by which a net could tell the turn without looking at the picture

@@ -1,23 +1,28 @@
-"""The room of evidence: what codes are worth beside raw input, PCA and a random network. It never sees a method."""
+"""The room of evidence: what codes and words are worth beside simple baselines. It never sees a method."""
 
-from selfsup.measures.evaluation import Evaluation
+from selfsup.measures.evaluation import Evaluation, judged
 from selfsup.measures.fitting import fitting
 from selfsup.measures.health import effective_rank, health
 from selfsup.measures.map import flat_map
+from selfsup.measures.run import Evidence, Features, Text, run
 from selfsup.measures.samples.baselines import pca as pca_features
-from selfsup.measures.samples.compare import Features, compare
 from selfsup.measures.samples.leads import best_layer
+from selfsup.measures.table import Table
 from selfsup.measures.verdict import verdict
 
 __all__ = [
     "Evaluation",
+    "Evidence",
     "Features",
+    "Table",
+    "Text",
     "best_layer",
-    "compare",
     "effective_rank",
     "fitting",
     "flat_map",
     "health",
+    "judged",
     "pca_features",
+    "run",
     "verdict",
 ]

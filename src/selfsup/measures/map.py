@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from selfsup.lazy import sklearn
+
 FEWEST = 30  # below, the neighbourhoods that t-SNE keeps are the whole set
 ITERATIONS = 500  # of which 250 under early exaggeration; half of the usual, and half the time: 2 s at 1000 rows
 WIDEST = 50  # t-SNE sees this many principal components, as van der Maaten and Hinton 2008 (sec. 4.2) did
@@ -23,9 +25,9 @@ def flat_map(codes: np.ndarray, limit: int = 1000) -> np.ndarray:
     plane[:, : flat.shape[1]] = flat[:, :2]
     if FEWEST <= rows <= limit and len(np.unique(flat, axis=0)) >= FEWEST and flat.shape[1] >= 2:
         with threadpool_limits(1):  # its threads wait on one another where other work shares the cores: 59 s, not 4
-            from sklearn.manifold import TSNE
-
-            tsne = TSNE(2, init="pca", random_state=0, perplexity=min(30.0, (rows - 1) / 3), max_iter=ITERATIONS)
+            tsne = sklearn.manifold.TSNE(
+                2, init="pca", random_state=0, perplexity=min(30.0, (rows - 1) / 3), max_iter=ITERATIONS
+            )
             placed = tsne.fit_transform(flat)
         if np.isfinite(placed).all():
             return np.asarray(placed, dtype=np.float32)
@@ -36,6 +38,4 @@ def components(codes: np.ndarray, width: int) -> np.ndarray:
     """Principal components (n, width), float32; zeros where the codes are constant."""
     if np.ptp(codes, axis=0).max() == 0:
         return np.zeros((len(codes), width), np.float32)
-    from sklearn.decomposition import PCA
-
-    return np.asarray(PCA(width, random_state=0).fit_transform(codes), dtype=np.float32)
+    return np.asarray(sklearn.decomposition.PCA(width, random_state=0).fit_transform(codes), dtype=np.float32)

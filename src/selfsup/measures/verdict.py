@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from selfsup.measures.samples.leads import NAMES, Row, best_layer, curve, leads
 from selfsup.measures.wording import codes_of, number, percent, with_counts, words
 
+REASONS = {  # what the health of a run shows -> kind of verdict
+    "alike": "collapsed",  # the codes are one point
+    "blind": "collapsed",  # the loss fell, but a guess does not depend on what was seen
+    "idle": "not learning",  # neither
+    "as before": "not learning",  # a guess depends on what was seen, but no more than before training
+    "learnt": "learning",
+}
 KINDS = ("learning", "not learning", "collapsed", "no better than PCA")
 SAME_CODES = 0.01  # codes that differ by less than 1 % of their size: to a cosine or a plot they are one point
 GAP_SHARE = 0.01  # of the loss: untuned distillation, which learnt nothing, had 0.24 %; runs that learnt, over 40 %
@@ -17,15 +24,22 @@ FALL = 0.1  # of the loss: finding the one best guess for all samples saves more
 NOISE = 1.0  # standard errors by which a mean lead must exceed 0, over two baselines at once: chance seldom does both
 
 
-def verdict(health: Mapping[str, float], probe: Sequence[Row] = (), knn: Sequence[Row] | None = None) -> dict[str, Any]:
+def verdict(
+    health: Mapping[str, float],
+    probe: Sequence[Row] = (),
+    knn: Sequence[Row] = (),
+    tell: Callable[[str, Mapping[str, float]], str] | None = None,
+) -> dict[str, Any]:
     """Judge a run from its health and, where there were labels, from the probes beside the baselines.
 
     Parameters
     ----------
     health
-        From `evaluation.health`.
+        From `measures.health`.
     probe, knn
-        Rows from `evaluation.compare`; empty without labels. The verdict rests on the probe; leads in kNN are reported.
+        Rows of these tables; empty without labels. The verdict rests on the probe; leads in kNN are reported.
+    tell
+        The sentence for a reason of `judge_health`, where the common one, of samples, does not fit.
 
     Returns
     -------
@@ -39,49 +53,55 @@ def verdict(health: Mapping[str, float], probe: Sequence[Row] = (), knn: Sequenc
     because: dict[str, Any] = {key: float(health[key]) for key in keys}
     because["gap_share"] = health["gap"] / scale
     because["fall"] = (health["loss_start"] - health["loss"]) / before
-    kind, sentence = judge_health(health, because["gap_share"], because["fall"])
+    reason = judge_health(health, because["gap_share"], because["fall"])
+    kind, sentence = REASONS[reason], (tell or of_samples)(reason, health)
     layer = best_layer(probe)
     if layer is not None:
         because["layer"] = layer
-        for table, prefix in ((probe, ""), (knn or (), "knn_")):
+        for table, prefix in ((probe, ""), (knn, "knn_")):
             for lead in leads(table, layer):
                 because[f"{prefix}lead_{lead.baseline.replace(' ', '_')}"] = lead.size
                 because[f"{prefix}noise_{lead.baseline.replace(' ', '_')}"] = lead.noise
-    if kind == "learning" and layer is not None:
-        kind, sentence = judge_probe(probe, layer, health)
-    elif kind == "learning":
-        sentence += "; only labels would tell whether the codes beat PCA and a random network"
+        if kind == "learning":
+            kind, sentence = judge_probe(probe, layer, health)
     return {"kind": kind, "sentence": sentence[0].upper() + sentence[1:] + ".", "because": because}
 
 
-def judge_health(health: Mapping[str, float], share: float, fall: float) -> tuple[str, str]:
-    """The verdict that needs no labels; share: gap over loss, fall: the loss that training took off, over the first."""
-    gap, gap_start, loss, loss_start = (health[key] for key in ("gap", "gap_start", "loss", "loss_start"))
+def judge_health(health: Mapping[str, float], share: float, fall: float) -> str:
+    """The reason of the verdict that needs no labels, one of `REASONS`.
+
+    Parameters
+    ----------
+    share
+        The gap over the loss.
+    fall
+        The loss that training took off, over the first.
+    """
+    gap, noise = health["gap"], GAP_SDS * health["gap_sd"]
     if health["spread"] < SAME_CODES:
-        return "collapsed", (
-            f"the codes are almost the same for every sample: they differ by {percent(health['spread'])} % of their "
-            f"size (effective rank {health['rank']:.1f} of {health['width']:.0f})"
-        )
-    if share <= GAP_SHARE or gap <= GAP_SDS * health["gap_sd"]:
-        if fall > FALL:
-            return "collapsed", (
-                f"the loss fell from {number(loss_start)} to {number(loss)}, but the guesses of other samples do just "
-                f"as well (gap {number(gap)}): a guess no longer depends on what was seen"
-            )
-        return "not learning", (
-            f"the guesses of other samples do as well as a sample's own (gap {number(gap)} beside a loss of "
-            f"{number(loss)}, which was {number(loss_start)} before training)"
-        )
-    if fall < FALL and gap <= GAP_GROWTH * gap_start + GAP_SDS * health["gap_sd"]:
-        return "not learning", (
-            f"a guess owes no more to its own sample than before training (gap {number(gap)}, it was "
-            f"{number(gap_start)}; loss {number(loss)}, it was {number(loss_start)})"
-        )
-    return "learning", (
-        f"a guess depends on its own sample: with the guesses of other samples the loss is "
-        f"{number(health['shuffled'])} instead of {number(loss)} (gap {number(gap)}, {number(gap_start)} before "
-        f"training)"
-    )
+        return "alike"
+    if share <= GAP_SHARE or gap <= noise:
+        return "blind" if fall > FALL else "idle"
+    return "as before" if fall < FALL and gap <= GAP_GROWTH * health["gap_start"] + noise else "learnt"
+
+
+def of_samples(reason: str, health: Mapping[str, float]) -> str:
+    """The sentence for a reason, of samples that each have a code."""
+    loss, loss_start = number(health["loss"]), number(health["loss_start"])
+    gap, gap_start, shuffled = (number(health[key]) for key in ("gap", "gap_start", "shuffled"))
+    return {
+        "alike": f"the codes are almost the same for every sample: they differ by {percent(health['spread'])} % of their "
+        f"size (effective rank {health['rank']:.1f} of {health['width']:.0f})",
+        "blind": f"the loss fell from {loss_start} to {loss}, but the guesses of other samples do just as well (gap {gap}): "
+        "a guess no longer depends on what was seen",
+        "idle": f"the guesses of other samples do as well as a sample's own (gap {gap} beside a loss of {loss}, which was "
+        f"{loss_start} before training)",
+        "as before": f"a guess owes no more to its own sample than before training (gap {gap}, it was {gap_start}; loss "
+        f"{loss}, it was {loss_start})",
+        "learnt": f"a guess depends on its own sample: with the guesses of other samples the loss is {shuffled} instead of "
+        f"{loss} (gap {gap}, {gap_start} before training); only labels would tell whether the codes beat PCA and a random "
+        "network",
+    }[reason]
 
 
 def judge_probe(probe: Sequence[Row], layer: str, health: Mapping[str, float]) -> tuple[str, str]:

@@ -13,6 +13,8 @@ def percent(share: float) -> str:
 
 def number(value: float) -> str:
     """A loss or a gap, short enough to read."""
+    if 0 < abs(value) < 5e-5:
+        return f"{value:.1e}"  # not 0.0000, and never -0.0000
     return f"{value:.4f}" if abs(value) < 10 else f"{value:,.1f}"
 
 

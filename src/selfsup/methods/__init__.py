@@ -6,13 +6,13 @@ holds them (a module may have a class of its own; see "Customizing module attrib
 
 from __future__ import annotations
 
-import importlib
 import sys
 import types
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from selfsup.errors import OptionError, unknown
+from selfsup.system import imports
 
 if TYPE_CHECKING:
     from selfsup.method import Method
@@ -28,6 +28,9 @@ REGISTERED = {
     "undercomplete": "selfsup.methods.undercomplete:Undercomplete",
     "variational": "selfsup.methods.variational:Variational",
 }
+KINDS = ("image", "table", "text")  # of data
+TEXT = "skipgram"  # what `default` chooses for text
+DEFAULTS = ("denoising", "rotation")  # what it can choose for other data
 
 
 @dataclass(frozen=True)
@@ -37,39 +40,58 @@ class MethodInfo:
     name: str
     summary: str
     kinds: tuple[str, ...]
-    solver: str
+    solvers: tuple[str, ...]
 
     def __str__(self) -> str:
         return f"{self.name:<14} {self.summary} [{', '.join(self.kinds)}]"
 
 
 def find(method: str | type[Method]) -> tuple[str, type[Method]]:
-    """Name and class of a method: a registered word, an import path ``"mymodule:MyMethod"``, or the class itself.
+    """Name and class of a method: a registered word, ``"mymodule:MyMethod"``, ``"FILE.py:MyMethod"``, or the class itself.
 
     Raises
     ------
     OptionError
-        If there is no such method (with the nearest known one), the path does not import, or it names no `Method`.
+        If there is no such method (with the nearest known one), the path does not import, it names no `Method`, or the
+        method learns from kinds of data that there are not.
     """
     from selfsup.method import Method
 
+    found: object
     if isinstance(method, type):
-        if not issubclass(method, Method):
-            raise OptionError(f"{method.__name__} is not a subclass of selfsup.Method")
         known = {path: name for name, path in REGISTERED.items()}
         path = f"{method.__module__}:{method.__qualname__}"
-        return known.get(path, path), method
-    path = REGISTERED.get(method, method)
-    module, colon, name = path.partition(":")
-    if not colon:
-        raise OptionError(unknown("method", method, REGISTERED) + " (a method of your own: 'mymodule:MyMethod')")
-    try:
-        found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError, SyntaxError) as error:
-        raise OptionError(f"cannot import the method '{method}': {error}") from error
+        name, found = known.get(path, path), method
+    elif method in REGISTERED or imports.is_path(method):
+        name, found = method, imports.find(REGISTERED.get(method, method), "method")
+    else:
+        raise OptionError(unknown("method", method, REGISTERED) + " (a method of your own: 'FILE.py:MyMethod')")
     if not (isinstance(found, type) and issubclass(found, Method)):
-        raise OptionError(f"'{method}' is not a subclass of selfsup.Method")
-    return method, found
+        raise OptionError(f"'{name}' is not a subclass of selfsup.Method")
+    kinds: Any = found.kinds
+    if not kinds or isinstance(kinds, str) or not set(kinds) <= set(KINDS):
+        raise OptionError(f"the kinds of method '{name}' must be a tuple of {', '.join(KINDS)}; got {kinds!r}")
+    return name, found
+
+
+def default(form: Any) -> tuple[str, str]:
+    """The method for data of a form, where none is named, and why.
+
+    Raises
+    ------
+    OptionError
+        If the kind of data is unknown.
+    """
+    if form.kind == "text":
+        return TEXT, "text is learnt word by word, from the words around"
+    if form.kind == "table":
+        return "denoising", "denoising suits vectors and tables, whatever their columns mean"
+    if form.kind != "image":
+        raise OptionError(unknown("kind of data", form.kind, KINDS))
+    channels, *sides = form.shape
+    if channels == 3 and min(sides) >= 32:
+        return "rotation", "colour photographs have an upright that takes understanding to see"
+    return "denoising", "small or grey images rarely have an upright worth guessing, so noise is removed instead"
 
 
 def listing() -> list[MethodInfo]:
@@ -77,7 +99,7 @@ def listing() -> list[MethodInfo]:
     from selfsup.options import summary
 
     classes = {name: find(name)[1] for name in sorted(REGISTERED)}
-    return [MethodInfo(name, summary(cls), cls.kinds, cls.solver) for name, cls in classes.items()]
+    return [MethodInfo(name, summary(cls), cls.kinds, cls.solvers) for name, cls in classes.items()]
 
 
 class _CallableModule(types.ModuleType):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
+from selfsup.data.text.problem import WordProblem
 from selfsup.method import Tree
 from selfsup.methods.skipgram import Neighbours, Skipgram
 
@@ -16,8 +19,11 @@ class Cbow(Skipgram):
     the original program forgot (Irsoy et al. 2020).
     """
 
-    hides = "the word in the middle of others"
-    architecture = "cbow"
+    sees, hides = "the words around a word", "the word"
+
+    def problem(self) -> WordProblem:
+        """What is declared here, for the solvers that are made for it."""
+        return replace(super().problem(), architecture="cbow")
 
     def hide(self, x: Tensor, rng: torch.Generator) -> tuple[Tree, Tree]:
         """Windows (B, 2 w + 1) to the words around the middle, and the middle."""

@@ -7,11 +7,12 @@ from typing import Annotated, Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from selfsup.data.form import Form
 from selfsup.errors import OptionError
-from selfsup.method import Recipe, Spec, Terms, Tree
+from selfsup.method import Recipe, Terms, Tree
 from selfsup.methods.autoencoder import AutoEncoder, Guess, Omega
 from selfsup.methods.autoencoder.jacobian import estimated_norm
-from selfsup.nets import Trunk, make_trunk, mirrored
+from selfsup.nets import Backbone, make_backbone, mirrored
 from selfsup.nets.mlp import ACTIVATIONS, Activation
 from selfsup.options import Range
 
@@ -73,22 +74,22 @@ class Contractive(AutoEncoder):
         if probes is not None and omega != "contractive":
             raise OptionError(f"option 'probes' estimates the contractive penalty; the omega is {omega!r}")
 
-    def make_trunk(self, spec: Spec) -> Trunk:
+    def make_backbone(self, form: Form) -> Backbone:
         """Hidden layers; images get an mlp too where no net is named, since one layer is the method as published."""
         net = "mlp" if self.net == "auto" and self.hidden == () else self.net
-        return make_trunk(net, spec.shape, self.hidden, activation=self.activation)
+        return make_backbone(net, form.shape, self.hidden, activation=self.activation)
 
     def make_code(self, size: int, width: int) -> nn.Module:
         """One layer with its activation."""
         return nn.Sequential(nn.Flatten(), nn.Linear(size, width), ACTIVATIONS[self.activation]())
 
-    def make_decoder(self, width: int, spec: Spec) -> nn.Module:
+    def make_decoder(self, width: int, form: Form) -> nn.Module:
         """The encoder's weights, transposed, or a mirror with weights of its own."""
-        if self.tied and isinstance(self.trunk.blocks[0], nn.Flatten):
+        if self.tied and isinstance(self.backbone.blocks[0], nn.Flatten):
             layer = self.code[1]  # type: ignore[index]
             assert isinstance(layer, nn.Linear)
-            return nn.Sequential(Transposed(layer), nn.Unflatten(1, spec.shape))
-        return mirrored(width, spec.shape, self.trunk, self.activation)
+            return nn.Sequential(Transposed(layer), nn.Unflatten(1, form.shape))
+        return mirrored(width, form.shape, self.backbone, self.activation)
 
     def hide(self, x: Tensor, rng: torch.Generator) -> tuple[Tree, Tree]:
         """X twice; with probes, the signs are drawn here."""

@@ -8,11 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from selfsup.data.form import Form
 from selfsup.errors import OptionError
-from selfsup.hide import corrupt_places, shifted
-from selfsup.method import Recipe, Spec, Terms, Tree
+from selfsup.hide import corrupt_places, random_crop
+from selfsup.method import About, Recipe, Terms, Tree
 from selfsup.methods.autoencoder import AutoEncoder, Guess
-from selfsup.nets import Trunk, make_trunk, mirrored
+from selfsup.nets import Backbone, make_backbone, mirrored
 from selfsup.nets.mlp import ACTIVATIONS, Activation
 from selfsup.options import Range
 
@@ -49,7 +50,8 @@ class Denoising(AutoEncoder):
         its share of the epochs, and the code passes the activation too.
     """
 
-    hides = "the clean values, under corruption"
+    sees = "a corrupted sample"
+    hides = "the clean sample"
     recipe: ClassVar[Recipe] = {"steps": 1500, "batch_size": 64, "lr": 2e-3, "weight_decay": 1e-4}
 
     def __init__(
@@ -74,30 +76,30 @@ class Denoising(AutoEncoder):
         self.corruption, self.level, self.shift = corruption, level, shift
         self.emphasis, self.activation, self.layerwise = emphasis, activation, layerwise
 
-    def build(self, spec: Spec) -> None:
+    def build(self, about: About) -> None:
         """Make the nets; a stack's layers are trained in as many phases."""
-        super().build(spec)
-        self.most = min(min(spec.shape[1:], default=0) // 8, 4) if self.shift is None else self.shift
+        super().build(about)
+        self.most = min(min(self.shape[1:], default=0) // 8, 4) if self.shift is None else self.shift
         if not self.layerwise:
             return
-        self.phases = 1 + sum(not isinstance(block, nn.Flatten) for block in self.trunk.blocks)
+        self.phases = 1 + sum(not isinstance(block, nn.Flatten) for block in self.backbone.blocks)
         linear = [module for module in self.decoder.modules() if isinstance(module, nn.Linear)]
         if not isinstance(self.decoder, nn.Sequential) or len(linear) != self.phases:
             raise OptionError("option 'layerwise' needs net mlp, whose layers can be taken one by one")
 
-    def make_trunk(self, spec: Spec) -> Trunk:
+    def make_backbone(self, form: Form) -> Backbone:
         """Blocks of the encoder; a stack of images is an mlp."""
         net = "mlp" if self.net == "auto" and self.layerwise else self.net
-        return make_trunk(net, spec.shape, self.hidden, activation=self.activation)
+        return make_backbone(net, form.shape, self.hidden, activation=self.activation)
 
     def make_code(self, size: int, width: int) -> nn.Module:
         """A linear layer; in a stack with the activation, as every other."""
         code = [nn.Flatten(), nn.Linear(size, width)]
         return nn.Sequential(*code, ACTIVATIONS[self.activation]()) if self.layerwise else nn.Sequential(*code)
 
-    def make_decoder(self, width: int, spec: Spec) -> nn.Module:
+    def make_decoder(self, width: int, form: Form) -> nn.Module:
         """The mirror."""
-        return mirrored(width, spec.shape, self.trunk, self.activation)
+        return mirrored(width, form.shape, self.backbone, self.activation)
 
     def layer(self) -> int | None:
         """Layer of the stack that is being trained, from 0; None where the whole net is looked at."""
@@ -114,7 +116,7 @@ class Denoising(AutoEncoder):
                 for block in self.encoders()[:layer]:
                     seen = block(seen)
             x = seen
-        moved = shifted(seen, self.most, rng) if seen.ndim == 4 and self.most else seen
+        moved = random_crop(seen, self.most, rng) if seen.ndim == 4 and self.most else seen
         seen, places = corrupt_places(moved, self.corruption, self.level, rng)
         if self.emphasis == 0.5 or places is None:
             return seen, x
@@ -122,7 +124,7 @@ class Denoising(AutoEncoder):
 
     def encoders(self) -> list[nn.Module]:
         """Layers of a stack, the code as the last."""
-        return [*self.trunk.blocks, self.code] if self.phases > 1 else [self.code]
+        return [*self.backbone.blocks, self.code] if self.phases > 1 else [self.code]
 
     def rebuilt(self, layer: int, z: Tensor) -> Tensor:
         """What the mirror of one layer gives: its linear map, and the activation that follows, if any."""

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
 import numpy as np
-import scipy.linalg
 import torch
 from torch import Tensor, nn
 
+from selfsup.data.facts import Covariance
 from selfsup.errors import OptionError
-from selfsup.method import Method, Recipe, Spec, Terms
+from selfsup.lazy import scipy
+from selfsup.method import About, Method, Recipe, Terms
 from selfsup.options import Range
 
 TINY = 1e-12  # variance of a direction in which the data do not vary
@@ -32,8 +33,9 @@ class Linear(Method):
         Width of the code; by default 32, or the number of values in a sample if that is less.
     """
 
-    solver = "exact"
-    hides = "nothing but by capacity"
+    sees = "the whole sample"
+    hides = "nothing, but the code is smaller than the sample, so most of it has to be guessed"
+    solvers = ("exact", "sgd")
     recipe: ClassVar[Recipe] = {"steps": 3000, "batch_size": 256, "lr": 1e-3, "weight_decay": 0.0}
 
     mean: Tensor
@@ -47,43 +49,42 @@ class Linear(Method):
         super().__init__()
         self.n_components = n_components
 
-    def build(self, spec: Spec) -> None:
+    def build(self, about: About) -> None:
         """Make encoder (D, d) and decoder (d, D)."""
-        width = self.n_components if self.n_components is not None else min(32, spec.size)
-        if width > spec.size:
-            raise OptionError(f"option 'n_components' must be at most {spec.size}, the values in a sample; got {width}")
-        self.shape = spec.shape
-        self.encoder = nn.Linear(spec.size, width, bias=False)
-        self.decoder = nn.Linear(width, spec.size)
+        self.shape, size = about.form.shape, about.form.size
+        width = self.n_components if self.n_components is not None else min(32, size)
+        if width > size:
+            raise OptionError(f"option 'n_components' must be at most {size}, the values in a sample; got {width}")
+        self.encoder = nn.Linear(size, width, bias=False)
+        self.decoder = nn.Linear(width, size)
         # one scale for all columns leaves the problem as it is, while the learning rate needs no unit
-        mean, std, _ = spec.moments
-        self.register_buffer("mean", torch.tensor(mean).repeat_interleave(spec.size // len(mean)))
+        mean, std, _ = about.fact("moments")
+        self.register_buffer("mean", torch.tensor(mean).repeat_interleave(size // len(mean)))
         self.register_buffer("scale", torch.tensor(float(np.sqrt(np.square(std).mean())) or 1.0))
         self.register_buffer("centre", self.mean.clone())
-        self.register_buffer("axes", torch.zeros(width, spec.size))
+        self.register_buffer("axes", torch.zeros(width, size))
         self.register_buffer("explained_variance", torch.zeros(width))
         self.register_buffer("noise_variance", torch.zeros(()))
         self.gap: tuple[float, float] | None = None
 
-    def solve(self, mean: Tensor, covariance: Tensor, rows: int) -> None:
-        """Eigenvectors of the covariance (d, d), float64, for the largest eigenvalues."""
-        axes = self._density(mean, covariance, rows)
+    def solve(self, covariance: Covariance) -> None:
+        """Eigenvectors of the covariance for the largest eigenvalues."""
+        axes = self._density(covariance)
         with torch.no_grad():
             self.encoder.weight.copy_(axes)
             self.decoder.weight.copy_(axes.T)
             self.decoder.bias.zero_()
-            self.mean.copy_(mean)
+            self.mean.copy_(covariance.mean)
             self.scale.fill_(1)  # the codes are then the scores themselves
 
-    def _density(self, mean: Tensor, covariance: Tensor, rows: int) -> Tensor:
+    def _density(self, found: Covariance) -> Tensor:
         """Set the parameters of probabilistic PCA, and give the axes (D, d) in float64."""
+        mean, covariance, rows = found
         width = self.encoder.out_features
         size = len(covariance)
-        found = scipy.linalg.eigh(covariance.cpu().numpy(), subset_by_index=(size - width, size - 1))  # ascending
-        values, axes = (
-            torch.from_numpy(found[0]).flip(0).clamp(min=0),
-            torch.from_numpy(found[1]).T.flip(0),
-        )  # (D,), (D, d)
+        ascending = scipy.linalg.eigh(covariance.cpu().numpy(), subset_by_index=(size - width, size - 1))
+        values = torch.from_numpy(ascending[0]).flip(0).clamp(min=0)  # (D,)
+        axes = torch.from_numpy(ascending[1]).T.flip(0)  # (D, d)
         axes = axes * axes.gather(1, axes.abs().argmax(1, keepdim=True)).sign()
         unbiased = rows / max(rows - 1, 1)
         rest = min(size, rows) - width  # directions that the noise is averaged over, as in scikit-learn's PCA
@@ -94,13 +95,12 @@ class Linear(Method):
         self.noise_variance.copy_(noise * unbiased)
         return axes
 
-    def finish(self, spec: Spec) -> None:
+    def finish(self, about: About) -> None:
         """After descent: the density on the closed form's axes, and how far the subspace that was found is from them."""
-        if spec.covary is None:
+        if (found := about.fact("covariance")) is None:
             return
-        mean, covariance, rows = spec.covary(None)
-        covariance = covariance.cpu()
-        axes = self._density(mean, covariance, rows)
+        covariance = found.covariance.cpu()
+        axes = self._density(found._replace(covariance=covariance))
         ours = torch.linalg.qr(self.decoder.weight.detach().double().cpu())[0]  # (d, D)
         least = float(covariance.trace() - torch.trace(axes @ covariance @ axes.T))
         spanned = float(covariance.trace() - torch.trace(ours.T @ covariance @ ours))

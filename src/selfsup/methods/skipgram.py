@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import numpy as np
@@ -11,11 +11,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from selfsup.data.text.huffman import huffman
+from selfsup.data.text.problem import WordProblem
+from selfsup.data.text.subwords import Bags, Subwords
 from selfsup.errors import OptionError
-from selfsup.method import Method, Recipe, Spec, Terms, Tree
+from selfsup.method import About, Data, Method, Recipe, Samples, Terms, Tree
 from selfsup.options import Range
 
 EXPONENT = 0.75  # of the counts, in the distribution that negatives are drawn from (Mikolov et al. 2013b, section 2.2)
+FEW = 0.1  # share of the words that should be left after sub-sampling
 
 
 class Neighbours(NamedTuple):
@@ -44,49 +47,22 @@ class Skipgram(Method):
         Words drawn at random beside each word, shared by its neighbours; for the objective of that name.
     sample
         Frequency above which words are left out at random: a word of frequency f stays with sqrt(sample/f) + sample/f.
-    min_count
-        Words that occur less often are left out.
-    max_vocab
-        Most frequent words that are kept, at most; by default all.
     objective
         negative: tell neighbours from random words. hierarchical: the turns to a neighbour in a Huffman tree of the words.
-        softmax: the whole sum over the vocabulary, by --solver sgd, for small vocabularies.
-    threads
-        Of the fast solver; by default one for each core.
-    deterministic
-        The same vectors with any number of threads.
+        softmax: the whole sum over the vocabulary, by solver sgd, for small vocabularies.
     subwords
         A word's vector is the mean of its own row and those of its character n-grams, so that unseen words have vectors too.
     ngrams
         Shortest and longest n-gram, in characters of "<word>".
     buckets
         Rows that n-grams are hashed to; fewer take less memory, and more of them share a row.
-    warm_start
-        Run folder, or file of word vectors, to go on from: its words keep their vectors, and those of a new text join them.
-    phrases
-        Passes that join words which belong together: 1 gives pairs, 2 up to four words.
-    phrase_threshold
-        Score above which two words are joined; 0.5 of npmi and 100 of original where it is not given.
-    phrase_score
-        npmi: from -1 to 1. original: that of word2vec.
-    tokens
-        What a word is: words (letters, digits, underscores, apostrophes within), space (what stands between white space), a
-        regular expression, or in Python a function from a line to its words.
-    keep
-        Words that are always in, however rare; those that do not occur at all are left out.
-    lower
-        Lower-case the text.
-    encoding
-        Of text files.
-    column
-        Text column of a table.
     """
 
     kinds = ("text",)
-    solver = "hogwild"
-    hides = "the words around a word"
-    recipe: ClassVar[Recipe] = {"lr": 0.05, "batch_size": 512, "steps": 5000}
-    architecture: ClassVar[Literal["skipgram", "cbow"]] = "skipgram"
+    sees, hides = "a word", "the words around it"
+    solvers = ("hogwild", "batched", "sgd")
+    recipe: ClassVar[Recipe] = {"lr": 5e-3, "batch_size": 512, "epochs": 5}
+    by_heart = 0.9  # what stands around a word is a distribution: its entropy stays
 
     cumulated: Tensor
     stays: Tensor
@@ -104,64 +80,56 @@ class Skipgram(Method):
         fixed_window: bool = False,
         negative: Annotated[int, Range(1, 100)] = 5,
         sample: Annotated[float, Range(0)] = 1e-4,
-        min_count: Annotated[int, Range(1)] = 5,
-        max_vocab: Annotated[int, Range(2)] | None = None,
         objective: Literal["negative", "hierarchical", "softmax"] = "negative",
-        threads: Annotated[int, Range(1, 1024)] | None = None,
-        deterministic: bool = False,
         subwords: bool = False,
         ngrams: tuple[Annotated[int, Range(1, 100)], Annotated[int, Range(1, 100)]] = (3, 6),
         buckets: Annotated[int, Range(1, 2**24)] = 2**19,
-        warm_start: str | None = None,
-        phrases: Annotated[int, Range(0, 4)] = 0,
-        phrase_threshold: float | None = None,
-        phrase_score: Literal["npmi", "original"] = "npmi",
-        tokens: str | Callable[[str], Iterable[str]] = "words",
-        keep: tuple[str, ...] = (),
-        lower: bool = True,
-        encoding: str = "utf-8",
-        column: str | None = None,
     ) -> None:
         super().__init__()
-        if warm_start is not None and subwords:
-            raise OptionError("option 'warm_start' goes on from vectors of words, not of n-grams; leave subwords out")
         if ngrams[0] > ngrams[1]:
             raise OptionError(f"option 'ngrams' must be the shortest length, then the longest; got {ngrams}")
-        self.dim, self.window, self.negative, self.subsample = dim, window, negative, sample
-        self.min_count, self.max_vocab, self.objective = min_count, max_vocab, objective
-        self.threads, self.deterministic = threads, deterministic
-        self.subwords, self.ngrams, self.buckets = subwords, ngrams, buckets
-        self.warm_start = warm_start
-        self.fixed_window, self.tokens, self.keep = fixed_window, tokens, keep
-        self.phrase_threshold, self.phrase_score = phrase_threshold, phrase_score
-        self.phrases, self.lower, self.encoding, self.column = phrases, lower, encoding, column
+        self.dim, self.window, self.fixed_window, self.negative = dim, window, fixed_window, negative
+        self.subsample, self.objective = sample, objective
+        self.subwords = Subwords(*ngrams, buckets) if subwords else None
+        self.bags: Bags | None = None  # of each word, where its vector is a mean
 
-    def build(self, spec: Spec) -> None:
+    def problem(self) -> WordProblem:
+        """What is declared here, for the solvers that are made for it."""
+        return WordProblem(
+            self.dim, self.window, self.negative, self.subsample, objective=self.objective,
+            fixed_window=self.fixed_window, subwords=self.subwords is not None,
+        )  # fmt: skip
+
+    def view(self, data: Data) -> Samples:
+        """Windows (B, 2 w + 1) around every word."""
+        return data.windows(self.window)
+
+    def build(self, about: About) -> None:
         """Make a vector for each word as seen, and one as hidden; with subwords, rows that the former are means of."""
-        size = spec.shape[0]
-        rows = size
-        if self.subwords:
-            if spec.bags is None:
-                raise OptionError(
-                    "option 'subwords' needs the rows of each word: Spec.bags, which `fit` makes of a text"
-                )
-            rows = spec.bags.size
-            self.register_buffer("bag_offsets", torch.from_numpy(spec.bags.offsets), persistent=False)
-            self.register_buffer("bag_rows", torch.from_numpy(spec.bags.rows).long(), persistent=False)
-        counts = np.ones(size) if spec.counts is None else spec.counts.astype(np.float64)
+        rows = size = about.form.shape[0]
+        if self.subwords is not None:
+            self.bags = self.subwords.bags(about.form.words)
+            rows = self.bags.size
+            self.register_buffer("bag_offsets", torch.from_numpy(self.bags.offsets), persistent=False)
+            self.register_buffer("bag_rows", torch.from_numpy(self.bags.rows).long(), persistent=False)
+        counts = np.maximum(about.fact("counts"), 1).astype(np.float64)  # a saved model may not know them: 0
         self.input = nn.Parameter((torch.rand(rows, self.dim) - 0.5) / self.dim)
         self.output = nn.Parameter(torch.zeros(size, self.dim))
         share = counts / counts.sum()
         drawn = np.cumsum(share**EXPONENT)
         self.register_buffer("cumulated", torch.from_numpy(drawn / drawn[-1]).float())
-        stays = (
-            np.ones(size)
-            if not self.subsample
-            else np.minimum(1, np.sqrt(self.subsample / share) + self.subsample / share)
-        )
+        stays = np.ones(size)
+        if self.subsample:
+            stays = np.minimum(1, np.sqrt(self.subsample / share) + self.subsample / share)
         self.register_buffer("stays", torch.from_numpy(stays).float())
+        self.left = float(share @ stays)  # of the words of the text
         if self.objective == "hierarchical":
             self.build_paths(counts)
+
+    def net_words(self) -> str:
+        """How large the tables are."""
+        extra = f", {self.subwords.buckets:,} rows of n-grams" if self.subwords else ""
+        return f"two tables of {len(self.output):,} words x {self.dim}{extra}"
 
     def build_paths(self, counts: np.ndarray) -> None:
         """Grow the Huffman tree; row n of `output` is then the vector of inner node n, and the last row has no part."""
@@ -229,7 +197,7 @@ class Skipgram(Method):
 
     def vectors(self, words: Tensor) -> Tensor:
         """Vectors (..., D) of words (...): a row of the table, or the mean of the rows of a bag (Bojanowski et al. 2017)."""
-        if not self.subwords:
+        if self.bags is None:
             return self.input[words]
         first = self.bag_offsets[words.flatten()]  # (n,)
         sizes = self.bag_offsets[words.flatten() + 1] - first
@@ -239,9 +207,23 @@ class Skipgram(Method):
         return F.embedding_bag(rows, self.input, starts, mode="mean").view(*words.shape, self.dim)
 
     @torch.no_grad()
-    def table(self) -> Tensor:
+    def words(self) -> Tensor:
         """Vectors (V, D) of all words."""
+        if self.bags is None:
+            return self.input.detach()
         words = torch.arange(len(self.output), device=self.output.device)
-        return (
-            torch.cat([self.vectors(part) for part in words.split(1 << 16)]) if self.subwords else self.input.detach()
-        )
+        return torch.cat([self.vectors(part) for part in words.split(1 << 16)])
+
+    def tables(self) -> tuple[nn.Parameter, nn.Parameter]:
+        """Vectors as seen (V, D), or (V + buckets, D) where words are bags; and as hidden (V, D), or of a tree's nodes."""
+        return self.input, self.output
+
+    def ngram_rows(self) -> tuple[Subwords, np.ndarray, Tensor] | None:
+        """Which n-grams there are, the rows (n,) that words use, and their table (V + buckets, D); None without subwords."""
+        return None if self.subwords is None or self.bags is None else (self.subwords, self.bags.rows, self.input)
+
+    def remarks(self, measures: Mapping[str, float]) -> list[str]:
+        """Warn of a text of which sub-sampling leaves little."""
+        if self.left >= FEW:
+            return []
+        return [f"of so few words {self.left:.1%} are left by sample {self.subsample:g}; sample 0 learns from all"]

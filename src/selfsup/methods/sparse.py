@@ -11,12 +11,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from selfsup.data.form import Form
 from selfsup.errors import OptionError
-from selfsup.method import Recipe, Spec, Terms, Tree
+from selfsup.method import About, Recipe, Terms, Tree
 from selfsup.methods.autoencoder import AutoEncoder, Omega
 from selfsup.methods.autoencoder.jumprelu import Active, JumpReLU
 from selfsup.methods.autoencoder.sparse_step import batch_topk_step, sparse_codes, topk_step
-from selfsup.nets import Standardize, Trunk, make_trunk
+from selfsup.nets import Backbone, Standardize, make_backbone
 from selfsup.options import Range
 
 L1, L0 = 0.1, 0.01  # default penalties, of the typical length of a sample and of its square
@@ -63,7 +64,7 @@ class Sparse(AutoEncoder):
         Steps without activity after which a unit counts as idle.
     """
 
-    hides = "nothing but by sparsity: few units of the code are active"
+    hides = "nothing, but only a few entries of the code may be active"
     recipe: ClassVar[Recipe] = {"steps": 3000, "batch_size": 256, "lr": 1e-3, "weight_decay": 0.0}
 
     code: nn.Linear
@@ -92,44 +93,50 @@ class Sparse(AutoEncoder):
         self.default = penalty is None and omega == "l1"
         self.activation, self.k = activation, k
         self.auxiliary, self.idle_after = auxiliary, idle_after
-        self.batch_coupled = self.batch_coupled or activation == "batchtopk"
+        self.coupled = self.coupled or activation == "batchtopk"
 
-    def build(self, spec: Spec) -> None:
+    def build(self, about: About) -> None:
         """Make encoder and atoms."""
-        self.n_atoms = self.n_components or min(max(4 * spec.size, 64), 1024)
+        form, std = about.form, about.fact("moments").std
+        self.n_atoms = self.n_components or min(max(4 * form.size, 64), 1024)
         if "topk" in self.activation and self.k > self.n_atoms:
             raise OptionError(f"option 'k' must be at most {self.n_atoms}, the units of the code; got {self.k}")
-        super().build(spec)
-        if spec.kind == "vector" and isinstance(self.scale, Standardize) and spec.fields is None:
+        super().build(about)
+        if form.kind == "table" and isinstance(self.scale, Standardize) and form.fields is None:
             # one scale for all columns: an atom keeps its direction in the space of the data
-            self.scale.std.fill_(float(np.sqrt(np.square(spec.moments.std).mean())) or 1.0)
+            self.scale.std.fill_(float(np.sqrt(np.square(std).mean())) or 1.0)
         unit = self.scale.std.flatten() if isinstance(self.scale, Standardize) else 1.0
-        length = math.sqrt(spec.size * float((torch.from_numpy(spec.moments.std) / unit).square().mean())) or 1.0
+        length = math.sqrt(form.size * float((torch.from_numpy(std) / unit).square().mean())) or 1.0
         if self.default and "topk" not in self.activation:
             self.penalty = L1 * length if self.activation == "relu" else L0 * length**2
         self.kernel = KERNEL * length
         if self.activation == "jumprelu":
             self.log_threshold = nn.Parameter(torch.full((self.n_atoms,), self.kernel / 2).log() / PACE)
-        self.started = f"{self.n_atoms:,} atoms" + (f", penalty {self.penalty:.3g}" if self.penalty else "")
 
-    def make_trunk(self, spec: Spec) -> Trunk:
+    def net_words(self) -> str:
+        """The encoder, the number of atoms, and the penalty."""
+        return f"{super().net_words()}; {self.n_atoms:,} atoms" + (
+            f", penalty {self.penalty:.3g}" if self.penalty else ""
+        )
+
+    def make_backbone(self, form: Form) -> Backbone:
         """Hidden layers, if any; without them images are vectors too."""
         net = "mlp" if self.net == "auto" and self.hidden == () else self.net
-        return make_trunk(net, spec.shape, self.hidden)
+        return make_backbone(net, form.shape, self.hidden)
 
     def make_code(self, size: int, width: int) -> nn.Linear:
         """The encoder's last layer, before the activation."""
-        self.direct = isinstance(self.trunk.blocks[0], nn.Flatten)  # from the sample itself
+        self.direct = isinstance(self.backbone.blocks[0], nn.Flatten)  # from the sample itself
         return nn.Linear(size, self.n_atoms)
 
-    def make_decoder(self, width: int, spec: Spec) -> Dictionary:
+    def make_decoder(self, width: int, form: Form) -> Dictionary:
         """Atoms (M, d) and what is added to them (d,); the encoder begins as their transpose."""
-        decoder = Dictionary(self.n_atoms, spec.shape)
+        decoder = Dictionary(self.n_atoms, form.shape)
         with torch.no_grad():
             if self.direct:
                 self.code.weight.copy_(TIED * decoder.atoms)
             self.code.bias.zero_()
-            centre = self.blank.expand(spec.shape).flatten() if spec.kind == "image" else self.blank
+            centre = self.blank.expand(form.shape).flatten() if form.kind == "image" else self.blank
             decoder.bias.copy_(centre)
         self.register_buffer("idle", torch.zeros(self.n_atoms, dtype=torch.int64))
         self.register_buffer("threshold", torch.zeros(()))
@@ -141,7 +148,7 @@ class Sparse(AutoEncoder):
 
     def before(self, seen: Tensor) -> Tensor:
         """Pre-activations (B, M)."""
-        h = self.trunk(seen).flatten(1)
+        h = self.backbone(seen).flatten(1)
         found: Tensor = self.code(h - self.decoder.bias if self.direct else h)
         return found
 
@@ -162,11 +169,11 @@ class Sparse(AutoEncoder):
         active = seen.new_zeros(len(seen))
         if self.activation == "topk" and self.direct:
             parts = (self.code.weight, self.code.bias, self.decoder.atoms, self.decoder.bias)
-            rows, code, fired = topk_step(self.trunk(seen), *parts, self.k)
+            rows, code, fired = topk_step(self.backbone(seen), *parts, self.k)
             output = rows.unflatten(1, self.shape)
         elif self.activation == "batchtopk" and self.training and self.direct:
             parts = (self.code.weight, self.code.bias, self.decoder.atoms, self.decoder.bias)
-            rows, values, fired, _ = batch_topk_step(self.trunk(seen), *parts, self.k)
+            rows, values, fired, _ = batch_topk_step(self.backbone(seen), *parts, self.k)
             output, code = rows.unflatten(1, self.shape), values.new_zeros(len(seen), 1)
             self.least = values.detach()[values.detach() > 0].min() if bool((values > 0).any()) else self.threshold
         elif self.activation == "jumprelu":
@@ -186,7 +193,7 @@ class Sparse(AutoEncoder):
         idle = (self.idle > self.idle_after).nonzero()[:, 0] if self.training and self.auxiliary else self.idle[:0]
         if not len(idle):
             return seen.new_zeros(len(seen), 0)
-        h = self.trunk(seen).flatten(1)
+        h = self.backbone(seen).flatten(1)
         pre = F.linear(h - self.decoder.bias if self.direct else h, self.code.weight[idle], self.code.bias[idle])
         values, places = pre.topk(min(SPARE * self.k, len(idle)), dim=1)
         # without the ReLU, which would give no gradient to a unit that is far from firing
@@ -238,12 +245,12 @@ class Sparse(AutoEncoder):
         if dead > self.n_atoms / 10:
             found.append(
                 f"{dead:,} of {self.n_atoms:,} units are dead (idle for over {self.idle_after} steps); train longer, raise "
-                "--auxiliary, or take fewer --n-components"
+                "auxiliary, or take fewer n_components"
             )
         if active < 1:
-            found.append(f"only {active:.2g} units are active in a sample; lower --penalty (now {self.penalty:g})")
+            found.append(f"only {active:.2g} units are active in a sample; lower penalty (now {self.penalty:g})")
         if active > 0.5 * self.n_atoms:
-            found.append(f"{active:.0f} of {self.n_atoms} units are active in a sample: hardly sparse; raise --penalty")
+            found.append(f"{active:.0f} of {self.n_atoms} units are active in a sample: hardly sparse; raise penalty")
         return found
 
 

@@ -14,9 +14,8 @@ from selfsup.method import Recipe, Terms, Tree
 from selfsup.methods.autoencoder import AutoEncoder
 from selfsup.options import Range
 
-ACTIVE = (
-    0.01  # variance of a unit's posterior mean over the data from which it counts as active (Burda et al. 2015, 5.1)
-)
+# variance of a unit's posterior mean over the data from which it counts as active (Burda et al. 2015, 5.1)
+ACTIVE = 0.01
 DRAWS = 100  # importance samples of a score
 
 
@@ -53,8 +52,10 @@ class Variational(AutoEncoder):
         Importance samples in the training bound: 1 is the VAE, more the IWAE.
     """
 
-    hides = "nothing but by capacity, and by noise on the code"
+    sees = "the whole sample, and noise on its code"
+    hides = "nothing, but the code is small and noisy"
     recipe: ClassVar[Recipe] = {"steps": 4000, "batch_size": 128, "lr": 2e-3, "weight_decay": 0.0}
+    by_heart = 0.7  # a code is never certain: of samples of few values its divergence from the prior is much of the loss
     learnt_variance = True
 
     def __init__(
@@ -87,7 +88,7 @@ class Variational(AutoEncoder):
 
     def posterior(self, seen: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log-variance (B, D) of q(z|x)."""
-        mean, log_variance = self.code(self.trunk(seen)).chunk(2, 1)
+        mean, log_variance = self.code(self.backbone(seen)).chunk(2, 1)
         return mean, log_variance.clamp(-12, 12)  # e^12 is beyond any use, and its square still a number
 
     def code_of(self, seen: Tensor) -> Tensor:
@@ -168,8 +169,8 @@ class Variational(AutoEncoder):
         none = "posterior collapse: no unit of the code says anything of its sample"
         some = f"{width - active} of {width} units of the code repeat the prior and say nothing of their sample"
         return [
-            f"{some if active else none} (active means a variance over {ACTIVE:g}); lower --beta, raise --kl-warmup (now "
-            f"{self.kl_warmup:g})" + (", or take fewer --n-components" if active else "")
+            f"{some if active else none} (active means a variance over {ACTIVE:g}); lower beta, raise kl_warmup (now "
+            f"{self.kl_warmup:g})" + (", or take fewer n_components" if active else "")
         ]
 
 

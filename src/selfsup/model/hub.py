@@ -8,21 +8,22 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from torch import nn
+from typing import TYPE_CHECKING, Any
 
 from selfsup import store
 from selfsup.errors import RunError
+from selfsup.lazy import huggingface_hub
 from selfsup.model.load import load
 from selfsup.model.model import Model
 from selfsup.report import page
+from selfsup.words.formats.folder import OURS
 
 if TYPE_CHECKING:
     from selfsup.method import Method
 
 FETCHED = (
-    store.CONFIG, store.WEIGHTS, store.METRICS, store.EVALUATION, store.PICTURES, store.CODES, store.CARD, store.BAD,
+    store.CONFIG, store.WEIGHTS, store.METRICS, store.EVALUATION, store.PICTURES, store.LATENT, store.CARD, store.BAD,
+    *sorted(OURS),
 )  # fmt: skip
 PUSHED = (*FETCHED, store.REPORT)
 
@@ -57,8 +58,6 @@ def push_to_hub(
     RunError
         If the folder is not a whole run, or the hub cannot be reached or refuses.
     """
-    import huggingface_hub
-
     name = repo.removeprefix("hub:")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / (name.rpartition("/")[2] or "model")
@@ -81,7 +80,7 @@ def from_pretrained(
     *,
     revision: str | None = None,
     method: str | type[Method] | None = None,
-    net: nn.Module | None = None,
+    given: Mapping[str, Any] | None = None,
     device: str = "cpu",
 ) -> Model:
     """Load a model from a run folder, or from the Hugging Face hub; nothing that is fetched is unpickled, imported or run.
@@ -93,8 +92,8 @@ def from_pretrained(
         the files of a run folder are fetched, to the hub's own cache.
     revision
         Branch, tag or commit on the hub.
-    method, net
-        For a method or a net of your own: see `selfsup.load`.
+    method, given
+        For a method, a net or a function of your own: see `selfsup.load`.
     device
         Where the weights go.
 
@@ -107,7 +106,7 @@ def from_pretrained(
     folder = Path(words).expanduser()
     if words.startswith("hub:") or not folder.exists():
         folder = _fetched(words.removeprefix("hub:"), revision)
-    return load(folder, method=method, net=net, device=device)
+    return load(folder, method=method, given=given, device=device)
 
 
 def _staged(source: Model | str | Path, folder: Path) -> None:
@@ -146,8 +145,6 @@ def _shortened(content: bytes, place: str) -> bytes:
 
 def _fetched(name: str, revision: str | None) -> Path:
     """The folder in the hub's cache, with our files only."""
-    import huggingface_hub
-
     with _told(f"'{name}' is no run folder here, and hub:{name} cannot be loaded", revision):
         folder = Path(huggingface_hub.snapshot_download(name, revision=revision, allow_patterns=list(FETCHED)))
     if not (folder / store.CONFIG).exists():
@@ -158,8 +155,7 @@ def _fetched(name: str, revision: str | None) -> Path:
 @contextmanager
 def _told(failed: str, revision: str | None = None) -> Iterator[None]:
     """Say in our words what the hub refuses."""
-    from huggingface_hub import errors
-
+    errors = huggingface_hub.errors
     kinds = (kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception))
     known: tuple[type[Exception], ...] = (OSError, ValueError, RuntimeError, *kinds)
     try:

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from torch import Tensor, nn
-
 from selfsup import store
-from selfsup.data import Intake
+from selfsup.data.facts import Facts
+from selfsup.data.form import read_form
 from selfsup.errors import DataError, OptionError, RunError
-from selfsup.measures import Evaluation
-from selfsup.method import Method, Moments, Spec
+from selfsup.measures.evaluation import Evaluation
+from selfsup.method import Method
 from selfsup.methods import REGISTERED, find
-from selfsup.model.model import Model, build
-from selfsup.options import resolve
-from selfsup.store.weights import set_tensors
+from selfsup.model.encode import build
+from selfsup.model.model import Model
+from selfsup.options import options_of, resolve
+from selfsup.store.weights import read_weights
+from selfsup.system.imports import is_path
+from selfsup.words.vectors import WordVectors
 
 
 def load(
     path: str | Path,
     *,
     method: str | type[Method] | None = None,
-    net: nn.Module | None = None,
-    omega: Callable[..., Tensor] | None = None,
+    given: Mapping[str, Any] | None = None,
     device: str = "cpu",
 ) -> Model:
     """Read a run folder, strictly.
@@ -37,10 +37,9 @@ def load(
     method
         Needed for a method that is not selfsup's own: its class or import path. What a run folder names is never imported,
         so that a folder from a stranger runs no code.
-    net
-        Needed where the model was trained with a module of yours as net: a module of the same make; its weights are replaced.
-    omega
-        A penalty of your own that the model was trained with: only its loss needs it, codes and scores do not.
+    given
+        Options of the method that are no plain values, by name: a module of the same make as the one that was trained
+        (its weights are replaced), a penalty of your own (which only its loss needs; codes do without).
     device
         Where the weights go.
 
@@ -48,26 +47,61 @@ def load(
     ------
     RunError
         If a file is missing, damaged, foreign, or does not fit the others.
+    OptionError
+        If something is given that the run does not ask for.
     """
     folder = Path(path)
     config = store.read_json(folder, store.CONFIG)
     if not isinstance(config, dict) or not isinstance(config.get("method"), str):
         raise RunError(f"{folder / store.CONFIG} is not a configuration of selfsup: it names no method")
+    if "intake" in config:
+        raise RunError(f"{folder} was written by a version of selfsup before 0.1.0 was released: train it anew")
+    made, options, about = _unbuilt(config, folder, method, given or {})
+
+    def whole() -> Method:
+        try:
+            ready = build(made, about, config["seed"])
+        except (KeyError, TypeError, AttributeError, DataError, OptionError) as error:
+            raise RunError(f"{folder / store.CONFIG} is damaged: {error}") from error
+        besides = None if vectors is None else (ready.words(), vectors.vectors)  # type: ignore[operator]
+        read_weights(folder, store.WEIGHTS, ready, besides)
+        return ready.to(device)
+
+    vectors = WordVectors.load(folder) if config.get("words") is True else None
+    evaluation = _evidence(folder) if (folder / store.EVALUATION).exists() else None
+    pictures, latent = (
+        store.read_arrays(folder, name) if (folder / name).exists() else {} for name in (store.PICTURES, store.LATENT)
+    )
+    return Model(
+        whole if vectors is not None else whole(), about.form, config, _records(folder),
+        options=options, evaluation=evaluation, word_vectors=vectors, latent=latent, pictures=pictures, folder=folder,
+    )  # fmt: skip
+
+
+def _unbuilt(
+    config: Mapping[str, Any], folder: Path, method: str | type[Method] | None, given: Mapping[str, Any]
+) -> tuple[Method, dict[str, Any], Facts]:
+    """The method as constructed, its options, and what it is built from."""
     name, cls = _trusted(config["method"], method)
     try:
         options = {key: tuple(v) if isinstance(v, list) else v for key, v in config["options"].items()}
-        options |= _given_net(options, net) | _given_omega(options, omega)
-        intake = Intake.from_dict(config["intake"])
-        spec = intake_spec(intake, config)
-        made = build(cls, resolve(cls, options, f"method '{name}'"), spec, config["seed"])
+        for key, option in options_of(cls).items():
+            if option.is_object and isinstance(options.get(key), str) and is_path(options[key]):
+                options[key] = {"function": options[key]}  # a path that a folder names is not followed
+        form = read_form(config["form"], folder)
+        own = {key: value for key, value in given.items() if key in options}
+        if len(own) < len(given):  # what is no option of the method may be how its data are read
+            form = form.with_given({key: value for key, value in given.items() if key not in own})
+        about = Facts.from_dict(form, config.get("facts", {}))
+        resolved = resolve(cls, options | _given(options, own), f"method '{name}'")
+        made = cls(**resolved)
     except (KeyError, TypeError, AttributeError) as error:
         raise RunError(f"{folder / store.CONFIG} is not a configuration of selfsup: {error}") from error
     except (DataError, OptionError) as error:
+        if given:  # it may be what was given that is wrong
+            raise
         raise RunError(f"{folder / store.CONFIG} is damaged: {error}") from error
-    _load_weights(made, folder)
-    pictures = store.read_arrays(folder, store.PICTURES) if (folder / store.PICTURES).exists() else {}
-    codes = store.read_arrays(folder, store.CODES) if (folder / store.CODES).exists() else {}
-    return Model(made.to(device), intake, config, _records(folder), _evidence(folder), pictures, folder, codes)
+    return made, resolved, about
 
 
 def _records(folder: Path) -> list[dict[str, Any]]:
@@ -80,28 +114,11 @@ def _records(folder: Path) -> list[dict[str, Any]]:
     return records
 
 
-def _evidence(folder: Path) -> Evaluation | None:
-    if not (folder / store.EVALUATION).exists():
-        return None
-    saved = store.read_json(folder, store.EVALUATION)
+def _evidence(folder: Path) -> Evaluation:
     try:
-        return Evaluation.from_dict(saved)
+        return Evaluation.from_dict(store.read_json(folder, store.EVALUATION))
     except RunError as error:
         raise RunError(f"{folder / store.EVALUATION} is damaged: {error}") from error
-
-
-def intake_spec(intake: Intake, config: Mapping[str, Any]) -> Spec:
-    """What a method may know when a saved model is made again: shapes, columns, and the moments it asked for."""
-    return Spec(tuple(intake.shape), intake.kind, saved_moments(config), fields=intake.fields, missing=intake.missing)
-
-
-def saved_moments(config: Mapping[str, Any]) -> Callable[[], Moments] | None:
-    """Moments that the method asked for in training, from the configuration."""
-    kept = config.get("moments")
-    if kept is None:
-        return None
-    mean, std = (np.asarray(kept[key], np.float32) for key in ("mean", "std"))
-    return lambda: Moments(mean, std, bool(kept["unit"]))
 
 
 def _trusted(named: str, given: str | type[Method] | None) -> tuple[str, type[Method]]:
@@ -118,48 +135,33 @@ def _trusted(named: str, given: str | type[Method] | None) -> tuple[str, type[Me
     return find(named)
 
 
-def _given_net(options: Mapping[str, Any], net: nn.Module | None) -> dict[str, Any]:
-    named = options.get("net")
-    if isinstance(named, dict):
-        if net is None:
-            raise RunError(
-                f"this run was trained with your module {named['module']} as net; give one: load(path, net=...)"
-            )
-        return {"net": net}
-    if net is not None:
-        raise RunError(f"this run was trained with net {named!r}; it takes no net of yours")
-    return {}
-
-
 class Absent:
-    """Stands for a penalty that a run folder names: it is never imported, and is missed only when a loss is computed."""
+    """Stands for a function that a run folder names: it is never imported, and is missed only where it is called."""
 
-    def __init__(self, name: str) -> None:
-        self.__name__ = name
+    def __init__(self, option: str, name: str) -> None:
+        self.option, self.__name__ = option, name
 
-    def __call__(self, *_: Any) -> Tensor:
+    def __call__(self, *_: Any) -> Any:
         """Say how to give it."""
         raise RunError(
-            f"this run was trained with the penalty {self.__name__} of yours; give it: load(path, omega=...)"
+            f"this run was trained with {self.__name__} of yours as {self.option}; give it: "
+            f"load(path, given={{'{self.option}': ...}})"
         )
 
 
-def _given_omega(options: Mapping[str, Any], omega: Callable[..., Tensor] | None) -> dict[str, Any]:
-    named = options.get("omega")
-    if isinstance(named, dict) or (isinstance(named, str) and ":" in named):
-        return {"omega": omega or Absent(named["function"] if isinstance(named, dict) else named)}
-    return {}
-
-
-def _load_weights(method: Method, folder: Path) -> None:
-    from safetensors import SafetensorError
-    from safetensors.torch import load as parse
-
-    try:
-        state = parse(store.read_bytes(folder, store.WEIGHTS))
-    except SafetensorError as error:
-        raise RunError(f"{folder / store.WEIGHTS} is damaged or truncated: {error}") from error
-    try:
-        set_tensors(method, state)
-    except RunError as error:
-        raise RunError(f"{folder / store.WEIGHTS} does not belong to this configuration: {error}") from error
+def _given(options: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that are objects: those given, and stand-ins for functions that are not."""
+    needed = {name: value for name, value in options.items() if isinstance(value, dict)}
+    for name in given:
+        if name not in needed:
+            raise OptionError(f"this run was trained with {name} {options[name]!r}; it takes no {name} of yours")
+    found = dict(given)
+    for name, value in needed.items():
+        if name not in given and "module" in value:
+            raise RunError(
+                f"this run was trained with your module {value['module']} as {name}; give one: "
+                f"load(path, given={{'{name}': ...}})"
+            )
+        if name not in given:
+            found[name] = Absent(name, str(value.get("function")))
+    return found

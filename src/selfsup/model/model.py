@@ -1,68 +1,87 @@
-"""A trained model: codes for any data of the kind it learnt from, and the run folder it is saved in."""
+"""A trained model, of any kind of data: the method, the word vectors where they come out, and the run folder they are saved in."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from selfsup import store
-from selfsup.data import Dataset, Intake, fill, open_data, to_frame
-from selfsup.errors import DataError, OptionError, RunError
-from selfsup.measures import Evaluation
-from selfsup.method import Method, Samples, Spec
+from selfsup.data.open import open_data
+from selfsup.data.tables.frames import fill, to_frame
+from selfsup.errors import DataError, OptionError, RunError, unknown
+from selfsup.measures.evaluation import Evaluation
+from selfsup.method import Method, Samples
+from selfsup.model.encode import MOST, codes_of, encode_batches
 from selfsup.model.latent import between, draw, one, sweep
+from selfsup.model.words import WordFace
 from selfsup.report import card, page
-from selfsup.store.weights import named_tensors
-from selfsup.system.files import write_bytes
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-BATCH = 1024  # rows encoded at once: the same for every call, so that equal rows give equal bits
+from selfsup.store.weights import write_weights
+from selfsup.words.vectors import WordVectors
 
 
-class Model:
+class Model(WordFace):
     """What `selfsup.fit` returns and `selfsup.load` reads.
 
     Attributes
     ----------
     method : Method
-        The trained module.
+        The trained module; of a run of word vectors it is read when it is first asked for.
+    form
+        Of the data it learnt from (`selfsup.data.form`).
+    options : dict
+        Of the method, as it was constructed: ``config["options"]`` names what is no plain value.
     config : dict
         Everything that was decided: method, options, training settings, seed, data, versions.
     history : list of dict
-        One record an epoch: ``loss``, its ``terms``, ``heldout`` loss, ``gap``, ``seconds``, and more.
+        One record after another: ``epoch``, ``loss``, its ``terms``, ``heldout`` loss, ``gap``, ``seconds``, and more.
     start : dict
         The record from before training (epoch 0).
     evaluation : Evaluation or None
         The evidence that was gathered by `fit`.
+    word_vectors : WordVectors or None
+        Where vectors of words come out: ``model["word"]``, `most_similar` and the like are theirs.
+    latent : dict
+        ``mean`` (D,) and ``covariance`` (D, D) of the training part's codes (a very wide code: ``std`` (D,)).
+    pictures : dict
+        Arrays of a few samples that the report shows.
     folder : Path or None
         The run folder, where there is one.
-    codes : dict
-        ``mean`` (D,) and ``covariance`` (D, D) of the training part's codes (a very wide code: ``std`` (D,)).
     """
 
     def __init__(
         self,
-        method: Method,
-        intake: Intake,
+        method: Method | Callable[[], Method],
+        form: Any,
         config: dict[str, Any],
         records: list[dict[str, Any]],
+        *,
+        options: Mapping[str, Any] | None = None,
         evaluation: Evaluation | None = None,
+        word_vectors: WordVectors | None = None,
+        latent: Mapping[str, np.ndarray] | None = None,
         pictures: Mapping[str, np.ndarray] | None = None,
         folder: Path | None = None,
-        codes: Mapping[str, np.ndarray] | None = None,
     ) -> None:
-        self.method, self.intake, self.config = method.eval(), intake, config
+        self._method, self.form, self.config, self.options = method, form, config, dict(options or {})
         self.start, self.history = (records[0] if records else {}), records[1:]
-        self.evaluation, self.pictures, self.folder = evaluation, dict(pictures or {}), folder
-        self.codes = dict(codes or {})
+        self.evaluation, self.word_vectors = evaluation, word_vectors
+        self.latent, self.pictures, self.folder = dict(latent or {}), dict(pictures or {}), folder
+
+    @property
+    def method(self) -> Method:
+        """The trained module, ready to be asked."""
+        if not isinstance(self._method, Method):
+            self._method = self._method()
+        return self._method.eval()
+
+    def unbuilt(self) -> Method:
+        """A method of the same class and options, not built."""
+        return type(self.method)(**self.options)
 
     def __repr__(self) -> str:
         data = self.config["data"]
@@ -76,25 +95,41 @@ class Model:
         tensors = [*self.method.parameters(), *self.method.buffers()]
         return tensors[0].device if tensors else torch.device("cpu")
 
-    def encode(self, data: Any) -> np.ndarray:
+    def encode(self, data: Any, layer: str | None = None, *, on_bad: Literal["stop", "skip"] = "stop") -> np.ndarray:
         """Codes of the data.
 
         Parameters
         ----------
         data
-            Anything `fit` takes, of the kind and shape the model learnt from.
+            Anything `fit` takes, of the kind and form the model learnt from. Of text: a list of texts, or a file of them, one a
+            line; where word vectors come out, a text has the mean of its words' vectors.
+        layer
+            A block of the network instead of the code.
+        on_bad
+            stop: files that cannot be read are an error. skip: leave them out.
 
         Returns
         -------
         ndarray
-            (n, D) float32, a row for each row or file, in their order.
+            (n, D) float32, a row for each row, file or text, in their order.
 
         Raises
         ------
         DataError
             If the data do not fit the model, or a code is not finite.
+        OptionError
+            If there is no such layer.
         """
-        return self._run(data, lambda x: {"code": self.method.encode(x)})["code"]
+        if self.word_vectors is not None and layer is None:
+            return self.encode_texts(data)
+        how = {} if on_bad == "stop" else {"on_bad": on_bad}
+        samples = self.samples(data if not how else self.open(data, progress=False, **how))
+        if layer is None:
+            return codes_of(self.method, samples, self.device)
+        found = encode_batches(self.method.layers, samples, self.device)
+        if layer not in found:
+            raise OptionError(unknown("layer", layer, found))
+        return found[layer]
 
     def layers(self, data: Any) -> dict[str, np.ndarray]:
         """Codes (n, D_block) float32 of every block that the method names."""
@@ -108,22 +143,20 @@ class Model:
         ndarray or DataFrame
             (n, ...) float32; of a table with column names a pandas frame, its booleans and categories decided.
         """
-        dataset = self.open(data, progress=False)
-        return self._as_given(data, self._rebuilt(dataset))
+        self.needs_decoder()
+        return self._as_given(data, self.decode(codes_of(self.method, self.samples(data), self.device)))
 
     def impute(self, data: Any) -> Any:
         """The data with what is missing filled in from the reconstruction; the rest as it is."""
+        self.needs_decoder()
         dataset = self.open(data, progress=False)
-        return self._as_given(data, fill(self.intake, dataset.x, self._rebuilt(dataset)))
-
-    def _rebuilt(self, dataset: Dataset) -> np.ndarray:
-        codes = encode_batches(lambda x: {"code": self.method.encode(x)}, dataset.samples(), self.device)
-        return self.decode(codes["code"])
+        rebuilt = self.decode(codes_of(self.method, self.samples(dataset), self.device))
+        return self._as_given(data, fill(self.form, dataset.x, rebuilt))
 
     def _as_given(self, data: Any, x: np.ndarray) -> Any:
         """A frame where a table was given, by name or as one; an array otherwise."""
-        array = isinstance(data, np.ndarray | Tensor | list | tuple) or self.intake.columns is None
-        return x if array else to_frame(self.intake, x)
+        array = isinstance(data, np.ndarray | Tensor | list | tuple) or self.form.columns is None
+        return x if array else to_frame(self.form, x)
 
     def score_samples(self, data: Any, draws: int | None = None, seed: int = 0) -> np.ndarray:
         """How normal each sample is, (n,) float32: higher is more normal, as in scikit-learn.
@@ -155,7 +188,7 @@ class Model:
             raise OptionError(f"option 'n' must be at least 1; got {n}")
         rng = torch.Generator(device=self.device).manual_seed(seed)
         with torch.inference_mode():
-            return self.intake.to_units(draw(self.method, self.codes, n, rng).cpu().numpy())
+            return self.form.to_units(draw(self.method, self.latent, n, rng).cpu().numpy())
 
     def interpolate(self, a: Any, b: Any, n: int = 8) -> np.ndarray:
         """Decode n codes on the straight line from one sample's code to another's: (n, ...), both ends included."""
@@ -172,17 +205,23 @@ class Model:
         at
             A sample whose code the other units keep; by default they stay at their means.
         """
-        self.needs_codes()
-        return self.decode(sweep(self.codes, unit, n, None if at is None else one(self.encode(at), "at")))
+        self.needs_latent()
+        return self.decode(sweep(self.latent, unit, n, None if at is None else one(self.encode(at), "at")))
 
-    def needs_codes(self) -> None:
-        """Raise an error if the way back, or the codes' statistics, are missing."""
+    def needs_decoder(self) -> None:
+        """Raise an error if there is no way back from codes to data."""
         if not self.method.decodes():
-            self.method.decode(torch.zeros(1, 1))
-        if "mean" not in self.codes:
-            raise RunError("this run has no statistics of its codes (codes.safetensors): train it anew")
+            raise OptionError(
+                f"the method '{self.config['method']}' has no decoder: it predicts {self.method.hides}, not the data"
+            )
 
-    def decode(self, z: np.ndarray | Tensor | Sequence[Any]) -> np.ndarray:
+    def needs_latent(self) -> None:
+        """Raise an error if the way back, or the codes' statistics, are missing."""
+        self.needs_decoder()
+        if "mean" not in self.latent:
+            raise RunError(f"this run has no statistics of its codes ({store.LATENT}): train it anew")
+
+    def decode(self, z: np.ndarray | Tensor | list[Any]) -> np.ndarray:
         """Data from codes, where the method has a way back.
 
         Parameters
@@ -207,19 +246,19 @@ class Model:
         if codes.ndim != 2 or codes.shape[1] != width:
             raise DataError(f"decode takes codes of shape (n, {width}); got {tuple(codes.shape)}")
         with torch.inference_mode():
-            parts = [self.method.decode(part.to(self.device)).cpu() for part in codes.split(BATCH)]
-        return self.intake.to_units(torch.cat(parts).numpy())
+            parts = [self.method.decode(part.to(self.device)).cpu() for part in codes.split(MOST)]
+        return self.form.to_units(torch.cat(parts).numpy())
 
-    def open(self, data: Any, **options: Any) -> Dataset:
-        """Open data the way this model takes them (sizes, channels, columns, scale)."""
-        dataset = open_data(data, like=self.intake, **options)
-        if not self.method.takes_missing and dataset.x.ndim == 2 and np.isnan(dataset.x.sum(dtype=np.float64)):
-            raise DataError(f"{dataset.missing_words()}, and {type(self.method).__name__} needs them all: fill them in")
-        return dataset
+    def open(self, data: Any, **options: Any) -> Any:
+        """Open data the way this model takes them: its sizes, channels, columns, scale, or vocabulary."""
+        opened = open_data(data, like=self.form, **options)
+        if getattr(opened.form, "missing", False) and not self.method.takes_missing:
+            raise DataError(f"{opened.missing_words()}, and {type(self.method).__name__} needs them all: fill them in")
+        return opened
 
-    def encode_rows(self, samples: Samples, rows: Tensor | None = None) -> dict[str, np.ndarray]:
-        """Codes of every block, for rows that are already in memory."""
-        return encode_batches(self.method.layers, samples, self.device, rows)
+    def samples(self, data: Any) -> Samples:
+        """The method's view of data: what it encodes."""
+        return self.method.view(self.open(data, progress=False))
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Write a run folder: complete, or not at all.
@@ -238,79 +277,25 @@ class Model:
 
     def write(self, folder: Path) -> None:
         """Write every file of a run folder into a folder that exists."""
-        from safetensors.torch import save
-
-        state = {name: tensor.cpu().contiguous() for name, tensor in named_tensors(self.method).items()}
-        write_bytes(folder / store.WEIGHTS, save(state))
+        words = None
+        if self.word_vectors is not None:
+            self.word_vectors.write(folder)
+            words = self.method.words()  # type: ignore[operator]
+        write_weights(folder / store.WEIGHTS, self.method, besides=words)
         store.write_lines(folder / store.METRICS, [self.start, *self.history])
-        if self.pictures:
-            store.write_arrays(folder / store.PICTURES, self.pictures)
-        if self.codes:
-            store.write_arrays(folder / store.CODES, self.codes)
-        evidence = self.evaluation.to_dict() if self.evaluation else None
-        if evidence:
+        for name, arrays in ((store.PICTURES, self.pictures), (store.LATENT, self.latent)):
+            if arrays:
+                store.write_arrays(folder / name, arrays)
+        store.write_json(folder / store.CONFIG, self.config)
+        self.write_evidence(folder)
+
+    def write_evidence(self, folder: Path) -> None:
+        """Write the evaluation, and what is told of it: the card and the report."""
+        evidence = self.evaluation.to_dict() if self.evaluation is not None else None
+        if evidence is not None:
             store.write_json(folder / store.EVALUATION, evidence)
         store.write_text(folder / store.CARD, card(self.config, evidence, [self.start, *self.history]))
-        store.write_json(folder / store.CONFIG, self.config)
         store.write_text(folder / store.REPORT, page(folder))
 
     def _run(self, data: Any, function: Callable[[Tensor], dict[str, Tensor]]) -> dict[str, np.ndarray]:
-        dataset = self.open(data, progress=False)
-        return encode_batches(function, dataset.samples(), self.device)
-
-
-def encode_batches(
-    function: Callable[[Tensor], dict[str, Tensor]], samples: Samples, device: torch.device, rows: Tensor | None = None
-) -> dict[str, np.ndarray]:
-    """Run a function of a batch over all rows: arrays (n, D) float32 by name.
-
-    Raises
-    ------
-    DataError
-        If a code is not finite.
-    """
-    rows = torch.arange(len(samples)) if rows is None else rows
-    parts: dict[str, list[Tensor]] = {}
-    with torch.inference_mode():
-        for some in rows.split(BATCH):
-            for name, codes in function(samples[some].to(device)).items():
-                parts.setdefault(name, []).append(codes.float().cpu())
-    found = {name: torch.cat(codes).numpy() for name, codes in parts.items()}
-    for name, array in found.items():
-        if not np.isfinite(array.sum(dtype=np.float64)):
-            raise DataError(
-                f"codes of '{name}' are not finite: the weights have diverged, or the input is out of range"
-            )
-    return found
-
-
-def jsonable(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options as they stand in ``config.json``; a module or a function is named, since neither is saved."""
-
-    def module_of(value: Any) -> str:
-        return getattr(value, "__module__", None) or type(value).__module__  # str.split, say, has none
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, nn.Module):
-            return {"module": f"{type(value).__module__}:{type(value).__qualname__}"}
-        if callable(value):
-            return {"function": f"{module_of(value)}:{getattr(value, '__qualname__', type(value).__qualname__)}"}
-        return list(value) if isinstance(value, tuple) else value
-
-    named = {name: plain(value) for name, value in options.items()}
-    try:
-        json.dumps(named, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise OptionError(f"a method's options must be numbers, words, lists or a net: {error}") from error
-    return named
-
-
-def build(method: type[Method], options: Mapping[str, Any], spec: Spec, seed: int) -> Method:
-    """Construct and build a method; the weights depend on the seed alone."""
-    made = method(**options)
-    if spec.kind not in made.kinds:
-        raise OptionError(f"{method.__name__} learns from {' and '.join(made.kinds)}s; these data are {spec.kind}s")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        made.build(spec)
-    return made
+        return encode_batches(function, self.samples(data), self.device)

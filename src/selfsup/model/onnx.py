@@ -10,6 +10,7 @@ import tempfile
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,10 +18,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from selfsup.data.facts import Facts
 from selfsup.errors import OptionError, RunError, unknown
-from selfsup.model.load import saved_moments
+from selfsup.lazy import onnx, onnxruntime
 from selfsup.model.model import Model
-from selfsup.system.files import write_bytes
+from selfsup.system.files import check_free, write_bytes
 
 if TYPE_CHECKING:
     from selfsup.method import Method
@@ -39,7 +41,7 @@ def export_onnx(
     """Write the encoder or the decoder as one ONNX file, after checking that it computes what PyTorch does.
 
     The input is what the method sees: images (B, C, H, W) float32 in [0, 1], vectors (B, d) float32 as they come; B is free.
-    The file's metadata say how to bring data there (the intake of ``config.json``, each entry as JSON) and what made it.
+    The file's metadata say how to bring data there (the form of ``config.json``, each entry as JSON) and what made it.
 
     Parameters
     ----------
@@ -67,13 +69,13 @@ def export_onnx(
         If the file exists, a package of the extra ``export`` is missing, the net has no ONNX form, or the ONNX model
         differs from PyTorch. Nothing is written then.
     """
-    if not isinstance(model, Model):
+    if model.word_vectors is not None:
         raise OptionError(
-            "word vectors are a table and need no network: vectors.save('vectors.txt') is read everywhere"
+            "word vectors are a table and need no network: model.word_vectors.save('vectors.txt') is read everywhere"
         )
     if part not in PORTS:
         raise OptionError(unknown("part", str(part), PORTS))
-    file = _free(Path(path), overwrite)
+    check_free(file := Path(path), overwrite=overwrite)
     method = copy.deepcopy(model.method).cpu().eval()
     module = _Part(method, part)
     with torch.no_grad():
@@ -100,12 +102,6 @@ class _Part(nn.Module):
         return self.method.encode(x) if self.part == "encode" else self.method.decode(x)
 
 
-def _free(file: Path, overwrite: bool) -> Path:
-    if file.is_dir() or (file.exists() and not overwrite):
-        raise RunError(f"{file} exists; choose another path" + ("" if file.is_dir() else ", or overwrite it"))
-    return file
-
-
 def _need(*names: str) -> None:
     """Say how to install what is missing."""
     for name in names:
@@ -116,8 +112,6 @@ def _need(*names: str) -> None:
 
 
 def _check_opset(opset: int | None) -> None:
-    import onnx
-
     newest = onnx.defs.onnx_opset_version()
     if opset is not None and not OLDEST <= opset <= newest:
         raise OptionError(f"option 'opset' must lie in {OLDEST} to {newest}; got {opset!r}")
@@ -125,15 +119,13 @@ def _check_opset(opset: int | None) -> None:
 
 def _batches(model: Model) -> list[Tensor]:
     """Random inputs like the training data, of every size to check."""
-    rng, shape = np.random.default_rng(0), tuple(model.intake.shape)
-    if model.intake.kind == "image":
-        return [torch.from_numpy(rng.random((size, *shape), np.float32)) for size in BATCHES]
-    found = [rng.standard_normal((size, *shape), np.float32) for size in BATCHES]
-    if (measured := saved_moments(model.config)) is not None:
-        moments = measured()
-        found = [moments.mean + moments.std * x for x in found]
-        found = [x.clip(0, 1) for x in found] if moments.unit else found
-    if model.intake.missing:
+    rng, form = np.random.default_rng(0), model.form
+    if len(form.shape) == 3:
+        return [torch.from_numpy(rng.random((size, *form.shape), np.float32)) for size in BATCHES]
+    moments = Facts.from_dict(form, model.config["facts"]).fact("moments")
+    found = [moments.mean + moments.std * rng.standard_normal((size, *form.shape), np.float32) for size in BATCHES]
+    found = [x.clip(0, 1) for x in found] if moments.unit and "moments" in model.config["facts"] else found
+    if form.missing:
         found[0][0, 0] = np.nan
     return [torch.from_numpy(x) for x in found]
 
@@ -175,8 +167,6 @@ def _by_capture(module: _Part, x: Tensor, opset: int | None) -> Any:
 
 
 def _by_tracing(module: _Part, x: Tensor, opset: int | None) -> Any:
-    import onnx
-
     given, gives = PORTS[module.part]
     free = {given: {0: "batch"}, gives: {0: "batch"}}
     with tempfile.TemporaryDirectory() as temporary:
@@ -225,12 +215,10 @@ def _strip_graph(graph: Any) -> None:
 
 def _facts(model: Model, part: Part) -> dict[str, str]:
     """What a reader of the file must know, in the words of ``config.json``."""
-    from selfsup import __version__
-
-    facts = {"selfsup": __version__, "method": str(model.config["method"]), "part": part}
-    intake = {key: value for key, value in model.intake.to_dict().items() if value is not None}
+    facts = {"selfsup": version("selfsup"), "method": str(model.config["method"]), "part": part}
+    form = {key: value for key, value in model.form.to_dict().items() if value is not None}
     return facts | {
-        key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for key, value in intake.items()
+        key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for key, value in form.items()
     }
 
 
@@ -251,8 +239,6 @@ def _check(content: bytes, inputs: Iterable[Tensor], wanted: Iterable[Tensor], p
     RunError
         With the difference, if there is one beyond rounding.
     """
-    import onnxruntime
-
     given, gives = PORTS[part]
     try:
         session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])

@@ -1,17 +1,19 @@
-"""Networks that know nothing of methods: trunks of blocks, and decoders that mirror them."""
+"""Networks that know nothing of methods: backbones of blocks, and decoders that mirror them."""
 
-from selfsup.nets.backbone import NetName, Trunk, make_trunk, pooled
+from selfsup.nets.backbone import Backbone, pooled
+from selfsup.nets.choose import NETS, NetName, make_backbone
 from selfsup.nets.decoder import ConvDecoder, mirrored
 from selfsup.nets.mlp import Activation, mlp
 from selfsup.nets.scale import Standardize
 
 __all__ = [
+    "NETS",
     "Activation",
+    "Backbone",
     "ConvDecoder",
     "NetName",
     "Standardize",
-    "Trunk",
-    "make_trunk",
+    "make_backbone",
     "mirrored",
     "mlp",
     "pooled",

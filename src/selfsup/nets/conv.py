@@ -5,7 +5,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-SMALLEST = 3  # pixels: a conv trunk halves its map until it is at most so high
+from selfsup.errors import OptionError
+
+SMALLEST = 3  # pixels: a conv backbone halves its map until it is at most so high
 LARGE = 24  # pixels: from here on the first block halves the map too, since most of the work would be done there
 
 
@@ -22,45 +24,52 @@ def channels_last(module: nn.Module) -> None:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
 
 
-def conv_blocks(channels: int, side: int, widths: tuple[int, ...] | None = None) -> list[nn.Module]:
+def check(net: str, shape: tuple[int, ...], widths: tuple[int, ...] | None) -> None:
+    """Raise `OptionError` if samples are no images (C, H, W), or no width is named."""
+    if len(shape) != 3:
+        raise OptionError(f"net '{net}' needs images; these are vectors of {shape[0]} values: use net 'mlp'")
+    if widths == ():
+        raise OptionError(f"option 'hidden' must name at least one width for net '{net}'; got none")
+
+
+def conv_blocks(shape: tuple[int, ...], widths: tuple[int, ...] | None = None) -> list[nn.Module]:
     """One 3x3 convolution a block; each block halves the map, the first one only from 24 pixels on.
 
     Parameters
     ----------
-    channels
-        Of the images.
-    side
-        Longer side in pixels; it decides the number of blocks where `widths` does not.
+    shape
+        Of an image: (C, H, W). The longer side decides the number of blocks where `widths` does not.
     widths
         Channels of the blocks. None: 32, doubled from block to block up to 256, until the map is at most 3 pixels high.
     """
+    check("conv", shape, widths)
+    side = max(shape[1:])
     first = 2 if side >= LARGE else 1
     if widths is None:
         chosen, left = [32], -(-side // first)
         while left > SMALLEST:
             chosen, left = [*chosen, min(2 * chosen[-1], 256)], -(-left // 2)
         widths = tuple(chosen)
-    fans = (channels, *widths)
+    fans = (shape[0], *widths)
     return [nn.Sequential(*unit(fans[k], fans[k + 1], stride=first if k == 0 else 2)) for k in range(len(widths))]
 
 
-def nin_blocks(channels: int, side: int, widths: tuple[int, ...] | None = None) -> list[nn.Module]:
+def nin_blocks(shape: tuple[int, ...], widths: tuple[int, ...] | None = None) -> list[nn.Module]:
     """Blocks of two convolutions in the spirit of Network in Network (Lin et al. 2014), which RotNet was published with.
 
     Every block halves the map (the first one only from 24 pixels on), so that most of the work is done on small maps.
 
     Parameters
     ----------
-    channels
-        Of the images.
-    side
-        Shorter side in pixels.
+    shape
+        Of an image: (C, H, W).
     widths
         Channels of the blocks; None is (96, 192, 192).
     """
+    check("nin", shape, widths)
     first, *others = widths or (96, 192, 192)
-    stride = 2 if side >= LARGE else 1
-    blocks = [nn.Sequential(*unit(channels, first, 5, stride), *unit(first, first, 1))]
+    stride = 2 if min(shape[1:]) >= LARGE else 1
+    blocks = [nn.Sequential(*unit(shape[0], first, 5, stride), *unit(first, first, 1))]
     for fan_in, width in zip([first, *others], others, strict=False):
         blocks.append(nn.Sequential(*unit(fan_in, width, 3, 2), *unit(width, width, 3)))
     return list(blocks)

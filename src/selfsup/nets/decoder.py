@@ -1,4 +1,4 @@
-"""The way back from a code to an image: the mirror of a convolutional trunk."""
+"""The way back from a code to an image: the mirror of a convolutional backbone."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from typing import cast
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from selfsup.nets.backbone import Trunk
+from selfsup.nets.backbone import Backbone
 from selfsup.nets.conv import channels_last, unit
 from selfsup.nets.mlp import Activation, mlp
 
 
 def mirrored(
-    width: int, shape: tuple[int, ...], trunk: Trunk, activation: Activation = "relu"
+    width: int, shape: tuple[int, ...], backbone: Backbone, activation: Activation = "relu"
 ) -> nn.Sequential | ConvDecoder:
-    """Make the mirror of a trunk: from codes (B, width) back to (B, *shape).
+    """Make the mirror of a backbone: from codes (B, width) back to (B, *shape).
 
     Parameters
     ----------
     activation
         Of an mlp's layers.
     """
-    if len(trunk.maps[-1]) == 3:
-        return ConvDecoder(width, cast("list[tuple[int, int, int]]", [shape, *trunk.maps]))
-    # a trunk without a layer only flattens, and its mirror is one linear layer
-    maps = [] if isinstance(trunk.blocks[0], nn.Flatten) else trunk.maps
-    widths = [width, *(m[0] for m in reversed(maps)), math.prod(shape)]
+    if len(backbone.maps[-1]) == 3:
+        return ConvDecoder(width, cast("list[tuple[int, int, int]]", [shape, *backbone.maps]))
+    # a backbone without a layer only flattens, and its mirror is one linear layer
+    hidden = [] if isinstance(backbone.blocks[0], nn.Flatten) else backbone.widths
+    widths = [width, *reversed(hidden), math.prod(shape)]
     return nn.Sequential(*mlp(widths, activation=activation), nn.Unflatten(1, shape))
 
 
 class ConvDecoder(nn.Module):
-    """A linear layer to the smallest map, then upsampling and 3x3 convolutions through the trunk's sizes in reverse.
+    """A linear layer to the smallest map, then upsampling and 3x3 convolutions through the backbone's sizes in reverse.
 
-    Upsampling to the exact sizes of the trunk's maps serves odd sides, and nearest-neighbour upsampling before a
+    Upsampling to the exact sizes of the backbone's maps serves odd sides, and nearest-neighbour upsampling before a
     convolution leaves no checkerboard (Odena et al. 2016).
 
     Parameters
@@ -44,7 +44,7 @@ class ConvDecoder(nn.Module):
     width
         Of the code.
     maps
-        (C, H, W) of the image and of each of the trunk's maps, in the trunk's order.
+        (C, H, W) of the image and of each of the backbone's maps, in the backbone's order.
     """
 
     def __init__(self, width: int, maps: Sequence[tuple[int, int, int]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal
@@ -35,3 +36,20 @@ def mlp(widths: Sequence[int], *, last_active: bool = False, activation: Activat
         if last_active or number < len(widths) - 1:
             layers.append(ACTIVATIONS[activation]())
     return nn.Sequential(*layers)
+
+
+def mlp_blocks(
+    shape: tuple[int, ...], widths: tuple[int, ...] | None = None, activation: Activation = "relu"
+) -> list[nn.Module]:
+    """One layer a block; the first flattens, and is alone where no width is named.
+
+    Parameters
+    ----------
+    shape
+        Of a sample, of any number of axes.
+    widths
+        Of the layers; None is (256,).
+    """
+    widths = widths if widths is not None else (256,)
+    layers = [mlp(pair, last_active=True, activation=activation) for pair in pairwise((math.prod(shape), *widths))]
+    return [nn.Sequential(nn.Flatten(), layers[0]), *layers[1:]] if layers else [nn.Flatten()]

@@ -5,6 +5,9 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from selfsup.errors import OptionError
+from selfsup.nets.conv import check
+
 SMALL = 64  # pixels: at this side and below a 7x7 stride-2 stem and a max-pool throw most of the picture away
 
 
@@ -27,18 +30,22 @@ class BasicBlock(nn.Module):
         return F.relu(self.norm2(self.conv2(y)) + self.shortcut(x))
 
 
-def resnet18_blocks(channels: int, side: int, widths: tuple[int, ...] = (64, 128, 256, 512)) -> list[nn.Module]:
+def resnet18_blocks(shape: tuple[int, ...], widths: tuple[int, ...] | None = None) -> list[nn.Module]:
     """Stages of ResNet-18, the stem inside the first (He et al. 2016, table 1).
 
     Parameters
     ----------
-    channels
-        Of the images.
-    side
-        Shorter side in pixels. At 64 and below the stem is one 3x3 convolution without max-pool, as the CIFAR nets of the
-        same paper (section 4.2) and of SimCLR (appendix B.9) have it.
+    shape
+        Of an image: (C, H, W). Where the shorter side is 64 or below, the stem is one 3x3 convolution without max-pool, as
+        the CIFAR nets of the same paper (section 4.2) and of SimCLR (appendix B.9) have it.
+    widths
+        Channels of the four stages; None is (64, 128, 256, 512).
     """
-    if side <= SMALL:
+    check("resnet18", shape, widths)
+    if widths is not None and len(widths) != 4:
+        raise OptionError(f"net 'resnet18' has four stages; hidden must be four widths, got {widths}")
+    channels, widths = shape[0], widths or (64, 128, 256, 512)
+    if min(shape[1:]) <= SMALL:
         stem = [nn.Conv2d(channels, widths[0], 3, 1, 1, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()]
     else:
         stem = [nn.Conv2d(channels, widths[0], 7, 2, 3, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()]

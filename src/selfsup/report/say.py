@@ -1,29 +1,17 @@
-"""Values of a run folder as words: a report trusts no type and no string it finds there."""
+"""Values of a run folder as words, as HTML and as Markdown: a report trusts no type and no string it finds there."""
 
 from __future__ import annotations
 
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
-# what the built-in methods see and hide; "sees" and "hides" in config.json come first
-SIGHT = {
-    "linear": ("the whole sample", "nothing, but the code is smaller than the sample, so most of it has to be guessed"),
-    "undercomplete": (
-        "the whole sample",
-        "nothing, but the code is smaller than the sample, so most of it has to be guessed",
-    ),
-    "sparse": ("the whole sample", "nothing, but only a few entries of the code may be active"),
-    "variational": ("the whole sample, and noise on its code", "nothing, but the code is small and noisy"),
-    "denoising": ("a corrupted sample", "the clean sample"),
-    "rotation": ("the turned image", "which turn it was"),
-    "position": ("two patches of an image", "where the second lies beside the first"),
-    "skipgram": ("a word", "the words around it"),
-    "cbow": ("the words around a word", "the word"),
-    "colorization": ("the lightness of an image", "its colour"),
-}
+from markupsafe import Markup
+
+from selfsup.lazy import jinja2
 
 
 def mapping(value: Any) -> dict[str, Any]:
@@ -125,13 +113,6 @@ def tone(words: str) -> str:
     return "good" if low.startswith("learn") else "plain"
 
 
-def sight(config: Mapping[str, Any]) -> tuple[str, str]:
-    """Return what the method saw and what was hidden from it."""
-    name = plain(config.get("method"))
-    sees, hides = SIGHT.get(name, ("part of the sample", "the rest of the sample"))
-    return plain(config.get("sees") or sees), plain(config.get("hides") or hides)
-
-
 def summary(config: Mapping[str, Any]) -> str:
     """Return the method's name, and what it does where that was written down."""
     name = plain(config.get("method") or "unknown method")
@@ -144,18 +125,62 @@ def notes(*sources: Any) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def classes(config: Mapping[str, Any]) -> list[str]:
-    """Return the class names of the training data, where it had any."""
-    names = mapping(config.get("data")).get("classes")
-    return [plain(name) for name in names] if isinstance(names, list) else []
-
-
-def size(intake: Mapping[str, Any]) -> str:
+def size(form: Mapping[str, Any]) -> str:
     """Return the shape of one sample as words."""
-    shape = intake.get("shape")
+    shape = form.get("shape")
     if not isinstance(shape, list) or not shape:
         return "samples of unknown shape"
     if len(shape) == 3:
         colour = {1: "grey", 3: "colour"}.get(shape[0], f"{plain(shape[0])}-channel")
         return f"{colour} images of {plain(shape[1])} × {plain(shape[2])}"
+    if "tokens" in form:  # how a text was cut
+        return f"text of {short(shape[0])} different words"
     return f"vectors of {' × '.join(plain(side) for side in shape)} numbers"
+
+
+def full(text: str) -> str:
+    """Return a note as a sentence."""
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+
+
+@cache
+def _template(text: str) -> jinja2.Template:
+    """Return a template; whatever it is filled with is escaped unless it is marked as ours."""
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["full"] = full
+    return environment.from_string(text)
+
+
+def html(template: str, **values: Any) -> Markup:
+    """Fill a template of ours."""
+    return Markup(_template(template).render(**values))
+
+
+def md(value: Any) -> str:
+    """Return text that Markdown shows as it is, on one line and in any table."""
+    text = " ".join(plain(value).split())
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    # inside a word _ and - mark nothing, and file names stay readable
+    return re.sub(r"([\\`*\[\]|#~$])|(?<!\w)(_)|(_)(?!\w)", lambda found: "\\" + found.group(), text)
+
+
+def code(value: Any) -> str:
+    """Return text as Markdown code, on one line and safe in a table: a longer fence than any run of ticks in it."""
+    text = " ".join(plain(value).split()).replace("|", "\\|")
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * (longest + 1)
+    return f"{fence} {text} {fence}" if longest else f"`{text or ' '}`"
+
+
+def grid(head: Iterable[str], rows: Iterable[Iterable[str]], left: int = 1) -> str:
+    """Return a Markdown table of cells that are Markdown already, all but the first so many columns to the right."""
+    titles = list(head)
+    marks = "".join("---|" if place < left else "---:|" for place in range(len(titles)))
+    return "\n".join([f"| {' | '.join(titles)} |", f"|{marks}", *(f"| {' | '.join(cells)} |" for cells in rows)])
+
+
+def sight(config: Mapping[str, Any]) -> tuple[str, str]:
+    """Return what the method saw and what was hidden from it."""
+    return plain(config.get("sees") or "part of the sample"), plain(config.get("hides") or "the rest of the sample")

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated, Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -18,11 +20,16 @@ import torch
 from torch import Tensor
 
 from selfsup.errors import DataError, OptionError, TrainingError
+from selfsup.method import Data, Method
+from selfsup.options import Range
 from selfsup.solvers.blocks.pieces import Odds, draw_piece, generator, make_odds
 from selfsup.solvers.blocks.step import Room, Rows, learn
-from selfsup.solvers.hogwild import Report
+from selfsup.solvers.declared import Text, declared, words_of
+from selfsup.solvers.devices import choose_device
 from selfsup.solvers.kernels.draws import FLOOR, keep_share
-from selfsup.solvers.words import HUGE, WordPlan, WordState, checked
+from selfsup.solvers.sliced import Sliced
+from selfsup.solvers.task import Task
+from selfsup.solvers.words import HUGE, LR, Report, WordPlan, WordState, checked, of_tables
 
 BLOCK = 32_768  # windows in a block, at most: fills a GPU, and learns as well as small ones do (docs/log.md)
 LEAST = 256  # windows in a block, at least, unless asked otherwise
@@ -213,3 +220,51 @@ def batched(
         run.bring(state)
     run.sound()
     return state
+
+
+class Batched(Sliced):
+    """Word vectors by blocks of thousands of windows, on any device.
+
+    Parameters
+    ----------
+    batch_size
+        Windows a step, at most; by default as many as suit the length of the text.
+    lr
+        Learning rate at the start; by default 0.05.
+    """
+
+    name = "batched"
+
+    def __init__(
+        self,
+        batch_size: Annotated[int, Range(2)] | None = None,
+        lr: Annotated[float, Range(0, open_low=True)] | None = None,
+    ) -> None:
+        super().__init__()
+        self.batch_size, self.lr = batch_size, lr
+
+    def refuses(self, method: Method, device: str) -> str | None:
+        """Other problems, subwords, and the hierarchical softmax."""
+        why = super().refuses(method, device)
+        if why is None and (declared(method).subwords or declared(method).objective != "negative"):
+            why = "batched has neither subwords nor objective 'hierarchical'; use hogwild, on the CPU"
+        return why
+
+    def device(self, asked: str) -> torch.device:
+        """The best there is for "auto"."""
+        return choose_device(asked)
+
+    def plan(self, method: Method, data: Data, epochs: int | None, seed: int, device: torch.device) -> dict[str, Any]:
+        """The method's problem, and how it is solved."""
+        plan = self.resolved(method, epochs, seed, lr=self.lr or LR)
+        block = self.batch_size or block_size(data.fact("counts"), WordPlan(**plan), len(cast(Text, data).ids))
+        return plan | {"batch_size": block, "device": device.type}
+
+    def memory(self, method: Method, data: Data, plan: Mapping[str, Any], *, saved: bool) -> int:
+        """Two tables and copies."""
+        return of_tables(data.form.size, plan["dim"], 0, saved=saved) + self.of_probe(method)
+
+    def slice(self, task: Task, plan: WordPlan, state: WordState, progress: Report, stop: threading.Event) -> WordState:
+        """Pieces of the text, until it is stopped."""
+        ids, counts, block = words_of(task)[1].ids, task.data.fact("counts"), task.plan["batch_size"]
+        return batched(ids, counts, plan, state, task.device, block=block, progress=progress, stop=stop)

@@ -2,64 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Iterator
+from typing import Any, Protocol, cast
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from selfsup.errors import DataError
-from selfsup.method import Method, Samples
+from selfsup.data.facts import Asked, Covariance
+from selfsup.method import About, Data, Method
+from selfsup.solvers.devices import choose_device
+from selfsup.solvers.task import Pause, Solver, State, Task
+from selfsup.store.weights import named_tensors
 
-CHUNK = 8192  # rows: large enough for the matrix product, small enough to stay near the cache
-
-
-def exact(method: Method, samples: Samples, device: torch.device) -> None:
-    """Solve the method's declared problem from the first two moments of the data."""
-    mean, covariance = moments(samples.to(device), device)
-    method.to(device)
-    method.solve(mean, covariance, len(samples))
+FEW = 1000  # rows that tell the net before it is solved where the data lie
 
 
-def moments(samples: Samples, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Mean (d,) and covariance (d, d) of the flattened samples, float64, divisor n, in one pass."""
-    starts = range(0, len(samples), CHUNK)
-    return moments_of_chunks(samples[slice(start, start + CHUNK)].flatten(1) for start in starts)[:2]
+class Solved(Protocol):
+    """What a method needs beside the contract to be solved in closed form."""
+
+    def solve(self, covariance: Covariance) -> None:
+        """Set the weights, and everything else that follows from the second moments of the data."""
+        ...
 
 
-def moments_of_chunks(chunks: Iterable[Tensor]) -> tuple[Tensor, Tensor, int]:
-    """Mean (d,), covariance (d, d) and number of the rows of chunks (b, d) that need not fit in memory together.
+class Exact(Solver):
+    """The closed form, where a method has one (``solve``): no steps, no options."""
 
-    Products are formed in float32 around a pivot (the mean of the first chunk), so that a large offset costs no
-    digits, and summed over chunks in float64.
+    name = "exact"
+    closed = True
 
-    Raises
-    ------
-    DataError
-        If there is no chunk.
-    """
-    pivot = total = products = centred = None
-    rows = 0
-    for x in chunks:
-        if pivot is None or total is None or products is None or centred is None:
-            pivot = x.mean(0)  # (d,)
-            total = torch.zeros_like(pivot, dtype=torch.float64)
-            products = torch.zeros(len(pivot), len(pivot), dtype=torch.float64, device=pivot.device)
-            centred = torch.empty_like(x)  # one buffer for all chunks: fresh memory costs more than the subtraction
-        if len(x) > len(centred):
-            centred = torch.empty_like(x)
-        part = torch.sub(x, pivot, out=centred[: len(x)])
-        total += part.sum(0)
-        products += _gram(part)
-        rows += len(x)
-    if pivot is None or total is None or products is None:
-        raise DataError("the data are empty: there is no row to learn from")
-    offset = total / rows
-    return pivot.double() + offset, products / rows - torch.outer(offset, offset), rows
+    def __init__(self) -> None:
+        self._method: Method | None = None
 
+    def refuses(self, method: Method, device: str) -> str | None:
+        """Without a closed form."""
+        if callable(getattr(method, "solve", None)):
+            return None
+        return f"{type(method).__name__} has no closed form, which exact needs; use {method.solvers[0]}"
 
-def _gram(x: Tensor) -> Tensor:
-    if x.device.type == "cpu":
-        rows = x.numpy()
-        return torch.from_numpy(np.matmul(rows.T, rows))  # NumPy sees the symmetry and does half the work (syrk)
-    return x.T @ x
+    def device(self, asked: str) -> torch.device:
+        """The best there is for "auto"."""
+        return choose_device(asked)
+
+    def about(self, data: Data) -> About:
+        """Moments of a few rows, and no covariance: the one pass over the data is made in `run`."""
+        few = data.part(np.arange(min(len(data), FEW))) if hasattr(data, "part") else data
+        return Asked(few, without=("covariance",))
+
+    def plan(self, method: Method, data: Data, epochs: int | None, seed: int, device: torch.device) -> dict[str, Any]:
+        """One pass, however many are asked for."""
+        return {"epochs": 1, "seed": seed}
+
+    def run(self, task: Task) -> Iterator[Pause]:
+        """Measure the covariance and solve; the loss of the record is left to be measured."""
+        self._method = task.method.to(task.device).eval()
+        yield Pause(0.0)
+        began = time.perf_counter()
+        covariance = task.data.fact("covariance", device=task.device)
+        cast(Solved, task.method).solve(covariance)
+        seconds = time.perf_counter() - began
+        rate = covariance.rows / max(seconds, 1e-9)
+        self.epoch = 1.0
+        yield Pause(1.0, {"terms": {}, "seconds": seconds, "samples_per_second": rate, "data_wait": 0.0})
+
+    def state(self) -> State:
+        """The solution."""
+        assert self._method is not None
+        return State({name: tensor.clone() for name, tensor in named_tensors(self._method).items()}, {})

@@ -7,24 +7,42 @@ that can be measured (Recht et al., "Hogwild!", 2011). ``deterministic`` is the 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
+from selfsup.data.text.subwords import Bags
 from selfsup.errors import DataError, TrainingError
-from selfsup.solvers.words import HUGE, SPARE, Floats, WordPlan, WordState, checked, hot_rows
-
-if TYPE_CHECKING:
-    from selfsup.method import Bags
-    from selfsup.solvers.kernels.draws import Course, Tables
-
-Report = Callable[[int, int, int], None]
+from selfsup.method import Data, Method
+from selfsup.options import Range
+from selfsup.solvers.declared import words_of
+from selfsup.solvers.kernels.copies import Own
+from selfsup.solvers.kernels.draws import Course, Tables, make_batch, make_tables, path_tables
+from selfsup.solvers.kernels.rounds import SIZE, VIRTUAL, capacity, forget, make_shared, merge, prepare, visit
+from selfsup.solvers.kernels.windows import work
+from selfsup.solvers.sliced import Sliced
+from selfsup.solvers.task import Task
+from selfsup.solvers.words import (
+    HUGE,
+    LR,
+    SPARE,
+    Floats,
+    Report,
+    WordPlan,
+    WordState,
+    checked,
+    hot_rows,
+    of_tables,
+    too_high,
+)  # fmt: skip
+from selfsup.system.cores import cores
 
 CHUNK = 10_000  # ids that a thread takes at a time
-EVERY = 200_000  # kept words from one exchange of threads' copies to the next (`solvers/copies.py`)
+EVERY = 200_000  # kept words from one exchange of threads' copies to the next (`kernels/copies.py`)
 TICK = 0.25  # seconds between reports
 
 
@@ -86,9 +104,6 @@ def _job(
     state: WordState,
     bags: Bags | None,
 ) -> _Job:
-    from selfsup.solvers.kernels.draws import Course
-    from selfsup.solvers.kernels.rounds import SIZE, VIRTUAL
-
     size = SIZE if plan.deterministic else CHUNK
     each = -(-len(ids) // size)
     pitch = state.tables[0].shape[1]
@@ -116,8 +131,6 @@ def _job(
 
 def _tables(counts: npt.NDArray[np.int64], plan: WordPlan, state: WordState) -> Tables:
     """The draws, made once for all calls that go on with a state: a second for a million words."""
-    from selfsup.solvers.kernels.draws import make_tables, path_tables
-
     settings = plan.objective, plan.sample, plan.exponent
     if state.drawn is None or state.drawn[1] != settings or not np.array_equal(state.drawn[0], counts):
         paths = plan.objective == "hierarchical"
@@ -128,10 +141,6 @@ def _tables(counts: npt.NDArray[np.int64], plan: WordPlan, state: WordState) -> 
 
 def _free(job: _Job, number: int) -> None:
     """A thread that takes the next chunk whenever it is free."""
-    from selfsup.solvers.kernels.copies import Own
-    from selfsup.solvers.kernels.draws import make_batch
-    from selfsup.solvers.kernels.windows import work
-
     spare = job.state.words + number % SPARE
     batch = make_batch(job.slots - 1)
     first = job.state.words + SPARE + 2 * number * job.hot
@@ -143,9 +152,6 @@ class _Rounds:
     """Threads that do rounds of chunks together; every step of a round ends for all before the next begins."""
 
     def __init__(self, job: _Job, threads: int) -> None:
-        from selfsup.solvers.kernels.draws import make_batch
-        from selfsup.solvers.kernels.rounds import VIRTUAL, capacity, make_shared
-
         slots = 1 if job.bags is None else int(np.diff(job.bags.offsets).max()), job.slots
         rows = len(job.state.input), len(job.state.output)
         job.state.extend(*map(lambda n, k: VIRTUAL * capacity(n, k), rows, slots))
@@ -156,8 +162,6 @@ class _Rounds:
         self.threads, self.barrier = threads, threading.Barrier(threads)
 
     def __call__(self, job: _Job, number: int) -> None:
-        from selfsup.solvers.kernels.rounds import VIRTUAL
-
         try:
             for first in range(job.next, job.last, VIRTUAL):
                 mine = range(number, min(VIRTUAL, job.last - first), self.threads)  # the last round may be short
@@ -171,8 +175,6 @@ class _Rounds:
             raise
 
     def _round(self, job: _Job, first: int, mine: range, number: int) -> None:
-        from selfsup.solvers.kernels.rounds import VIRTUAL, forget, merge, prepare, visit
-
         n, course, tables = len(job.ids), job.course, job.flat()
         for p in mine:
             self.counts[p] = prepare(first + p, p, job.ids, job.tables, self.batches[p], *self.shared, course, job.bags)
@@ -215,12 +217,6 @@ def _sound(job: _Job, rows: int) -> None:
             part = table[first : min(first + 65536, rows)]
             if not float(np.abs(part).max()) < HUGE:
                 raise TrainingError(f"the vectors blew up: {too_high(job.plan.lr)}")
-
-
-def too_high(lr: float, usual: float = 0.05) -> str:
-    """Say that a learning rate is too high, and which one to try: the usual one, or where that was too high, a fourth."""
-    calmer = usual if lr > usual else lr / 4
-    return f"the learning rate is too high; try lr {calmer:.2g} instead of {lr:g}"
 
 
 def hogwild(
@@ -268,7 +264,7 @@ def hogwild(
     ids = ids.view(np.ndarray)
     ids.flags.writeable = False  # of this view: arrays that may be written would compile everything a second time
     job = _job(np.ascontiguousarray(ids), counts, plan, state, bags)
-    threads = min(plan.threads, _most(plan))
+    threads = min(plan.threads, VIRTUAL) if plan.deterministic else plan.threads
     if not plan.deterministic and threads > 1:
         job.hot = min(hot_rows(threads, job.course.pitch), len(counts))
         state.extend(2 * threads * job.hot if bags is None else 0, 2 * threads * job.hot)
@@ -298,8 +294,59 @@ def hogwild(
     return state
 
 
-def _most(plan: WordPlan) -> int:
-    """How many threads can be of use."""
-    from selfsup.solvers.kernels.rounds import VIRTUAL
+class Hogwild(Sliced):
+    """Word vectors by threads of the CPU that learn from the same tables.
 
-    return VIRTUAL if plan.deterministic else plan.threads
+    Parameters
+    ----------
+    lr
+        Learning rate at the start; by default 0.05.
+    threads
+        By default one for each core.
+    deterministic
+        The same vectors with any number of threads.
+    """
+
+    name = "hogwild"
+    free = ("threads",)
+
+    def __init__(
+        self,
+        lr: Annotated[float, Range(0, open_low=True)] | None = None,
+        threads: Annotated[int, Range(1, 1024)] | None = None,
+        deterministic: bool = False,
+    ) -> None:
+        super().__init__()
+        self.lr, self.threads, self.deterministic = lr, threads, deterministic
+
+    def refuses(self, method: Method, device: str) -> str | None:
+        """Other problems, and other devices than the CPU."""
+        why = super().refuses(method, device)
+        if why is None and device not in ("auto", "cpu"):
+            other = "use solver batched, which has no deterministic, subwords or objective hierarchical"
+            why = f"hogwild runs on the CPU, not on '{device}'; leave option 'device' out, or {other}"
+        return why
+
+    def device(self, asked: str) -> torch.device:
+        """The CPU."""
+        return torch.device("cpu")
+
+    def plan(self, method: Method, data: Data, epochs: int | None, seed: int, device: torch.device) -> dict[str, Any]:
+        """The method's problem, and how it is solved."""
+        how = {"lr": self.lr or LR, "threads": self.threads or cores(), "deterministic": self.deterministic}
+        return self.resolved(method, epochs, seed, **how)
+
+    def memory(self, method: Method, data: Data, plan: Mapping[str, Any], *, saved: bool) -> int:
+        """Two tables, threads' own rows, and copies."""
+        words, threads, own = data.form.size, plan["threads"], 0
+        if plan["deterministic"]:
+            own = VIRTUAL * (capacity(words, 1) + capacity(words, plan["negative"] + 1))
+        elif threads > 1:
+            own = 4 * threads * min(hot_rows(threads, -(-plan["dim"] // 16) * 16), words)
+        return of_tables(words, plan["dim"], own, saved=saved) + self.of_probe(method)
+
+    def slice(self, task: Task, plan: WordPlan, state: WordState, progress: Report, stop: threading.Event) -> WordState:
+        """Threads, until they are stopped."""
+        method, data = words_of(task)
+        counts = task.data.fact("counts")
+        return hogwild(data.ids, counts, plan, state, bags=method.bags, progress=progress, stop=stop)

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
+
+from selfsup.method import Recipe
+
+MAX_EPOCHS = 300  # where the method names steps and the data are few
+DEFAULTS = Recipe(
+    steps=3000, batch_size=128, lr=1e-3, weight_decay=0.0, optimizer="adamw", warmup=0.05, clip=None, betas=(0.9, 0.999)
+)
+Precision = Literal["float32", "bfloat16"]
 
 
 @dataclass(frozen=True)
@@ -21,9 +30,15 @@ class Plan:
     optimizer: Literal["adamw", "sgd"]
     warmup: float  # share of the steps
     clip: float | None  # largest norm of the gradient
-    patience: int | None  # epochs without a better held-out loss before stopping
-    precision: Literal["float32", "bfloat16"]
+    betas: tuple[float, float]  # of adamw
+    precision: Precision
     seed: int
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> Plan:
+        """Take the settings from among those of a run, as JSON may have brought them."""
+        values = {field.name: plain[field.name] for field in fields(cls)}
+        return cls(**values | {"betas": tuple(values["betas"])})
 
     def batches(self, rows: int) -> int:
         """Batches an epoch: no row is left out, and none is left alone in a last, tiny batch."""

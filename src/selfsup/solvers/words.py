@@ -1,8 +1,9 @@
-"""What a training of word vectors is decided by, and what it changes: the settings and the two tables."""
+"""What a training of word vectors is decided by, what it changes, and the memory it takes: the settings and the two tables."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,13 +16,16 @@ if TYPE_CHECKING:
     from selfsup.solvers.kernels.draws import Tables
 
 Floats = npt.NDArray[np.float32]
+Report = Callable[[int, int, int], None]
 
+LR, EPOCHS = 0.05, 5  # by default
 SPARE = 16  # rows after the last word's that take the writes meant for nobody; they stay zero
 HOT, HOT_IN_ALL = (
     8 << 20,
     64 << 20,
 )  # bytes of a table, its most frequent words, that a thread has copies of; and all threads
 HUGE = 1e6  # no vector of a training that goes well comes near
+FLOAT = 4  # bytes
 
 
 @dataclass(frozen=True)
@@ -32,8 +36,8 @@ class WordPlan:
     window: int = 5
     negative: int = 5
     sample: float = 1e-4  # 0: every word is kept
-    epochs: int = 5
-    lr: float = 0.05
+    epochs: int = EPOCHS
+    lr: float = LR
     threads: int = 1
     seed: int = 0
     deterministic: bool = False
@@ -43,19 +47,9 @@ class WordPlan:
     exponent: float = 0.75
 
     def __post_init__(self) -> None:
-        for name in ("dim", "window", "negative", "epochs", "threads"):
+        for name in ("dim", "window", "negative", "epochs", "threads"):  # a kernel without bounds checks relies on it
             if getattr(self, name) < 1:
                 raise OptionError(f"{name} must be at least 1, not {getattr(self, name)}")
-        if self.architecture not in ("skipgram", "cbow"):
-            raise OptionError(f"architecture must be 'skipgram' or 'cbow', not '{self.architecture}'")
-        if self.objective not in ("negative", "hierarchical"):
-            raise OptionError(f"objective must be 'negative' or 'hierarchical' for this solver, not '{self.objective}'")
-        if not (np.isfinite(self.lr) and self.lr > 0):
-            raise OptionError(f"lr must be above 0, not {self.lr}; 0.05 is a good start")
-        if not (np.isfinite(self.sample) and self.sample >= 0):
-            raise OptionError(f"sample must be 0 (keep every word) or above, not {self.sample}; 1e-4 is a good start")
-        if not np.isfinite(self.exponent):
-            raise OptionError(f"exponent must be a number, not {self.exponent}; 0.75 is a good start")
 
 
 @dataclass
@@ -125,7 +119,7 @@ class WordState:
 
 
 def hot_rows(threads: int, pitch: int) -> int:
-    """How many of the most frequent words each of so many threads has copies of (`solvers/copies.py`)."""
+    """How many of the most frequent words each of so many threads has copies of (`kernels/copies.py`)."""
     return min(HOT, HOT_IN_ALL // threads) // (4 * pitch)
 
 
@@ -160,3 +154,47 @@ def checked(ids: npt.NDArray[np.int32], counts: npt.NDArray[np.int64], plan: Wor
     if state is not None and (state.words, state.dim) != (len(counts), plan.dim):
         given = f"{state.words} words of {state.dim} dimensions"
         raise DataError(f"the state holds {given}, but the vocabulary has {len(counts)} and dim is {plan.dim}")
+
+
+def too_high(lr: float, usual: float = LR) -> str:
+    """Say that a learning rate is too high, and which one to try: the usual one, or where that was too high, a fourth."""
+    calmer = usual if lr > usual else lr / 4
+    return f"the learning rate is too high; try lr {calmer:.2g} instead of {lr:g}"
+
+
+def of_tables(words: int, dim: int, own: int, *, saved: bool) -> int:
+    """Bytes that a fast solver takes: its two tables, and the copies that are made of the vectors.
+
+    Parameters
+    ----------
+    words, dim
+        Of the vocabulary, and of its vectors.
+    own
+        Rows of threads' own, in both tables.
+    saved
+        Whether the state is saved on the way: then both tables are copied, and twice again as the bytes of a file.
+    """
+    return FLOAT * ((2 * (words + SPARE) + own) * _pitch(dim) + (6 if saved else 2) * words * dim)
+
+
+def of_descent(words: int, dim: int, batch_size: int, *, softmax: bool, saved: bool) -> int:
+    """Bytes that gradient descent takes: weights, gradients, two averages of them, a step's work, and what is saved.
+
+    Parameters
+    ----------
+    words, dim
+        Of the two tables.
+    batch_size
+        Windows a step.
+    softmax
+        Whether a window has a score for every word of the vocabulary.
+    saved
+        Whether the state is saved on the way: weights and averages are copied, and copied again as the bytes of a file.
+    """
+    tables = 2 * words * dim
+    return FLOAT * (tables * (14 if saved else 6) + (3 * batch_size * words if softmax else 0))
+
+
+def of_windows(windows: int, window: int, dim: int) -> int:
+    """Bytes for the vectors of all the words in so many windows, twice: the declared loss is taken of them at once."""
+    return FLOAT * 2 * windows * 2 * window * dim

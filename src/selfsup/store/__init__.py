@@ -3,9 +3,9 @@
 from selfsup.store.folder import (
     BAD,
     CARD,
-    CODES,
     CONFIG,
     EVALUATION,
+    LATENT,
     LOG,
     METRICS,
     PICTURES,
@@ -32,9 +32,9 @@ from selfsup.store.folder import (
 __all__ = [
     "BAD",
     "CARD",
-    "CODES",
     "CONFIG",
     "EVALUATION",
+    "LATENT",
     "LOG",
     "METRICS",
     "PICTURES",

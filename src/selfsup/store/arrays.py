@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from selfsup.errors import RunError
-from selfsup.words.formats.io import bytes_of, write_blocks
+from selfsup.lazy import safetensors
+from selfsup.system.files import write_blocks
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 CHUNK = 1 << 26  # bytes written at once
 KINDS = {"F32": np.dtype("<f4"), "I32": np.dtype("<i4")}
@@ -29,14 +34,12 @@ def mapped(path: Path, wanted: Mapping[str, tuple[str, int]]) -> tuple[dict[str,
     RunError
         If the file is damaged, or an array is missing, empty, or of another type or number of axes.
     """
-    from safetensors import SafetensorError, safe_open
-
     try:
-        with safe_open(path, "np") as file:  # checks that header and size agree
+        with safetensors.safe_open(path, "np") as file:  # checks that header and size agree
             names, about = list(file.keys()), dict(file.metadata() or {})
             found = {name: file.get_slice(name) for name in wanted if name in names}
             facts = {name: (part.get_dtype(), tuple(part.get_shape())) for name, part in found.items()}
-    except (SafetensorError, OSError) as error:
+    except (safetensors.SafetensorError, OSError) as error:
         raise RunError(f"{path} is damaged or truncated: {error}") from error
     with path.open("rb") as file:
         size = int.from_bytes(file.read(8), "little")
@@ -51,6 +54,12 @@ def mapped(path: Path, wanted: Mapping[str, tuple[str, int]]) -> tuple[dict[str,
         start = 8 + size + header[name]["data_offsets"][0]
         arrays[name] = np.asarray(np.memmap(path, KINDS[kind], "r", start, shape))
     return arrays, about
+
+
+def bytes_of(array: np.ndarray) -> memoryview:
+    """Bytes of an array in C order, as little-endian numbers, without a copy where they are that already."""
+    array = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+    return memoryview(cast("Buffer", array)).cast("B")
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], about: Mapping[str, str] | None = None) -> None:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from selfsup.errors import RunError
+from selfsup.lazy import safetensors
 from selfsup.store.weights import named_tensors, set_tensors
 from selfsup.system.files import write_bytes
 
@@ -47,10 +48,9 @@ class Checkpoint:
         RunError
             If it cannot be written; the state before is still there.
         """
-        from safetensors.torch import save
-
         header = {"identity": json.dumps(self.identity), "facts": json.dumps(facts)}
-        content = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, header)
+        there = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        content = safetensors.torch.save(there, header)
         write_bytes(self.folder / STATE, content)
         self._last = time.monotonic()
 
@@ -62,22 +62,22 @@ class Checkpoint:
         RunError
             If it is damaged, or belongs to a run with other data or settings (which are named).
         """
-        from safetensors import SafetensorError, safe_open
-
         path = self.folder / STATE
         if not path.is_file():
             return None
         try:
-            with safe_open(path, framework="pt") as file:
+            with safetensors.safe_open(path, framework="pt") as file:
                 header = file.metadata() or {}
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             identity, facts = json.loads(header["identity"]), json.loads(header["facts"])
-        except (SafetensorError, KeyError, json.JSONDecodeError) as error:
-            raise RunError(f"{path} is damaged: {error}; start again with --overwrite") from error
+        except (safetensors.SafetensorError, KeyError, json.JSONDecodeError) as error:
+            raise RunError(f"{path} is damaged: {error}; start again with option 'overwrite'") from error
         differing = [key for key in self.identity if identity.get(key) != self.identity[key]]
         if differing:
             told = "; ".join(f"{key} was {identity.get(key)!r}, now {self.identity[key]!r}" for key in differing)
-            raise RunError(f"cannot resume {self.folder.parent}: {told}. Repeat the first command, or --overwrite")
+            raise RunError(
+                f"cannot resume {self.folder.parent}: {told}. Repeat the first call, or set option 'overwrite'"
+            )
         return tensors, facts
 
 

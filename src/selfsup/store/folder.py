@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from selfsup.errors import RunError
+from selfsup.lazy import pyarrow as pa, safetensors
 from selfsup.system.files import write_bytes
 
 CONFIG, WEIGHTS, METRICS, EVALUATION = "config.json", "model.safetensors", "metrics.jsonl", "evaluation.json"
-PICTURES, REPORT, CARD, LOG, RESUME, BAD, CODES = (
-    "pictures.safetensors", "report.html", "README.md", "log.txt", "resume", "bad_files.json", "codes.safetensors",
+PICTURES, REPORT, CARD, LOG, RESUME, BAD, LATENT = (
+    "pictures.safetensors", "report.html", "README.md", "log.txt", "resume", "bad_files.json", "latent.safetensors",
 )  # fmt: skip
 
 
@@ -38,9 +39,7 @@ def write_lines(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write named arrays as safetensors, atomically."""
-    from safetensors.numpy import save
-
-    write_bytes(path, save({name: np.ascontiguousarray(array) for name, array in arrays.items()}))
+    write_bytes(path, safetensors.numpy.save({name: np.ascontiguousarray(array) for name, array in arrays.items()}))
 
 
 def write_codes(path: Path, codes: np.ndarray, names: Sequence[str]) -> None:
@@ -49,11 +48,8 @@ def write_codes(path: Path, codes: np.ndarray, names: Sequence[str]) -> None:
     if path.suffix == ".npy":
         np.save(buffer, codes, allow_pickle=False)
     else:
-        import pyarrow as pa
-        import pyarrow.parquet
-
         column = pa.FixedSizeListArray.from_arrays(pa.array(codes.ravel()), codes.shape[1])
-        pyarrow.parquet.write_table(pa.table({"name": list(names), "code": column}), buffer)
+        pa.parquet.write_table(pa.table({"name": list(names), "code": column}), buffer)
     write_bytes(path, buffer.getvalue())
 
 
@@ -72,7 +68,7 @@ def read_bytes(folder: Path, name: str) -> bytes:
 def _near(folder: Path) -> str:
     """What may have been meant by a run folder that is not there."""
     if partial(folder).is_dir():
-        return f"; an unfinished run lies in {partial(folder)}: repeat its command with --resume"
+        return f"; an unfinished run lies in {partial(folder)}: repeat its call with option 'resume'"
     if folder.is_file():
         return ": it is a file"
     beside = [path.name for path in folder.parent.iterdir() if path.is_dir()] if folder.parent.is_dir() else []
@@ -98,12 +94,9 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
 
 def read_arrays(folder: Path, name: str) -> dict[str, np.ndarray]:
     """Read a safetensors file of a run folder as arrays."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
     try:
-        return dict(load(read_bytes(folder, name)))
-    except SafetensorError as error:
+        return dict(safetensors.numpy.load(read_bytes(folder, name)))
+    except safetensors.SafetensorError as error:
         raise RunError(f"{folder / name} is damaged or truncated: {error}") from error
 
 
@@ -131,11 +124,13 @@ def check_free(out: Path, *, overwrite: bool) -> None:
     """
     if out.exists():
         if not overwrite:
-            raise RunError(f"{out} exists; choose another --out, or --overwrite it")
+            raise RunError(f"{out} exists; choose another place, or set option 'overwrite'")
         if not (out / CONFIG).is_file():
-            raise RunError(f"{out} is not a run folder of selfsup and will not be overwritten; choose another --out")
+            raise RunError(f"{out} is not a run folder of selfsup and will not be overwritten; choose another place")
     if partial(out).exists() and not overwrite:
-        raise RunError(f"{partial(out)} holds an unfinished run; continue it with --resume, or --overwrite it")
+        raise RunError(
+            f"{partial(out)} holds an unfinished run; continue it with option 'resume', or set option 'overwrite'"
+        )
 
 
 def claim(out: Path, *, overwrite: bool, resume: bool) -> Path:
@@ -153,7 +148,7 @@ def claim(out: Path, *, overwrite: bool, resume: bool) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise RunError(f"cannot make {folder}: {error.strerror}; choose another --out") from error
+        raise RunError(f"cannot make {folder}: {error.strerror}; choose another place") from error
     return folder
 
 

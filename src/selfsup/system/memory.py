@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 
 from selfsup.errors import DataError
+from selfsup.lazy import psutil
 
 
 def available() -> int:
     """Bytes of memory that can be had without swapping."""
-    import psutil
-
     return int(psutil.virtual_memory().available)
 
 

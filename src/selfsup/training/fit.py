@@ -7,109 +7,79 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any
 
 from selfsup import store
-from selfsup.errors import OptionError, RunError
-from selfsup.methods import find
-from selfsup.model.words import WordModel, is_word_run, load_words
+from selfsup.data.open import open_data, reader_of, reading_options
+from selfsup.errors import OptionError, RunError, unknown
+from selfsup.method import Method
+from selfsup.methods import REGISTERED, default, find
+from selfsup.model.load import load
+from selfsup.model.model import Model
 from selfsup.options import Option, Range, checked, options_of, resolve
-
-if TYPE_CHECKING:
-    from selfsup.model.model import Model
-
-__all__ = ["fit", "load"]
+from selfsup.solvers import REGISTERED as SOLVERS
+from selfsup.solvers import find as find_solver
+from selfsup.solvers.task import Solver
+from selfsup.system import imports
+from selfsup.training.job import Job, Settings
+from selfsup.training.warm import Earlier
 
 log = logging.getLogger("selfsup")
-Positive = Range(0, open_low=True)
-TEXTS = (".txt", ".txt.gz", ".txt.zst")
-CHOICES = ("denoising", "rotation")  # what `learning.choose_method` can give
 
 
 def fit(
     data: Any,
-    method: str | type[Any] | None = None,
+    method: str | type[Any] | Any = None,
     *,
     out: str | Path | None = None,
     epochs: Annotated[int, Range(0)] | None = None,
-    batch_size: Annotated[int, Range(2)] | None = None,
-    lr: Annotated[float, Positive] | None = None,
-    weight_decay: Annotated[float, Range(0)] | None = None,
-    optimizer: Literal["adamw", "sgd"] | None = None,
-    warmup: Annotated[float, Range(0, 1, open_high=True)] = 0.05,
-    clip: Annotated[float, Positive] | None = None,
     patience: Annotated[int, Range(1)] | None = None,
-    solver: Literal["sgd", "exact", "hogwild", "batched"] | None = None,
+    solver: str | None = None,
     seed: Annotated[int, Range(0, 2**32 - 1)] = 0,
     device: str = "auto",
-    precision: Literal["auto", "float32", "bfloat16"] = "auto",
     holdout: Annotated[float, Range(0, 1, open_high=True)] | None = None,
-    labels: Any = None,
-    label_column: str | None = None,
-    size: Annotated[int, Range(8)] | None = None,
     limit: Annotated[int, Range(2)] | None = None,
-    stream: bool = False,
-    on_bad: Literal["stop", "skip"] = "stop",
+    warm_start: str | Path | None = None,
     evaluate: bool = True,
     checkpoint_every: Annotated[float, Range(0)] = 30.0,
     overwrite: bool = False,
     resume: bool = False,
     progress: bool = True,
     **options: Any,
-) -> Any:
+) -> Model:
     """Learn a representation from data without labels, and gather the evidence of whether that helped.
 
     Parameters
     ----------
     data
         Array (n, d), (n, H, W), (n, H, W, C) or (n, C, H, W); a path to a folder of images, parquet, .npy, .npz or .csv;
-        "hub:NAME"; or "digits". Text for word vectors: a .txt (also .gz, .zst), a folder or glob of them, a table's
-        column, or "docstrings", the documentation of the installed Python packages.
+        "hub:NAME"; or "digits". Text: a .txt (also .gz, .zst), a folder or glob of them, a table's column, or "docstrings",
+        the documentation of the installed Python packages.
     method
-        A word of `selfsup.methods`, an import path "mymodule:MyMethod", or a class. None: chosen by the kind of data.
+        A word of `selfsup.methods`, an import path "mymodule:MyMethod" or "FILE.py:MyMethod", or a class. None: chosen by the
+        kind of data. (An array here is taken for labels, as scikit-learn's users give them.)
     out
         Run folder to write; by default none (on the command line: runs/METHOD-DATA).
     epochs
         Passes over the data; by default from the method's number of steps and the size of the data.
-    batch_size
-        Samples a step, at most.
-    lr
-        Peak learning rate.
-    weight_decay
-        Decoupled weight decay.
-    optimizer
-        adamw, or sgd with Nesterov momentum; by default as the method prefers.
-    warmup
-        Share of the steps in which the rate rises to its peak, before a cosine takes it to 0.
-    clip
-        Largest norm of the gradient.
     patience
-        Stop after so many epochs without a lower held-out loss, and take the best epoch's weights.
+        Early stopping: stop after so many epochs without a lower held-out loss, and take the best epoch's weights.
     solver
-        sgd; exact: the closed form, where there is one; of word vectors hogwild: threads of the CPU, or batched: blocks of
-        windows on any device; by default as the method prefers, and batched for word vectors where a device is named.
+        sgd: gradient descent. exact: the closed form, where there is one. Of word vectors hogwild: threads of the CPU, or
+        batched: blocks of windows on any device. By default as the method prefers, and batched for word vectors where a device
+        is named.
     seed
         Of everything random.
     device
         auto, cpu, cuda, cuda:1, mps.
-    precision
-        auto is bfloat16 on a GPU that has it, else float32.
     holdout
-        Share of the rows that is never trained on; loss, gap and (where there are labels) probes are measured on it. By
-        default a fifth, at most 2,000 rows; none for a closed form.
-    labels
-        Labels (n,) of an array, for evaluation only.
-    label_column
-        Name of the column that holds labels, for evaluation only.
-    size
-        Side in pixels to which images are resized and cropped.
+        Share of the rows (of text: of its end) that is never trained on; loss, gap and (where there are labels) probes are
+        measured on it. By default a fifth, at most 2,000 rows (of text a hundredth, at most 20,000 words); none for a closed form.
     limit
-        Use the first so many rows only.
-    stream
-        Read the rows in chunks, once, and never hold them all: for a closed form (the method linear) on numbers in parquet,
-        .npy, or an iterable of arrays (b, d). An iterator is always read so.
-    on_bad
-        stop: files that cannot be read are an error. skip: leave them out, count and list them.
+        Use the first so many rows (of text: lines) only.
+    warm_start
+        Run folder to go on from: its weights. Of text also a file of word vectors: its words keep their vectors, and those of a
+        new text join them.
     evaluate
         Gather evidence after training.
     checkpoint_every
@@ -121,12 +91,12 @@ def fit(
     progress
         Show progress on standard error.
     **options
-        The method's own: see `selfsup fit DATA --method NAME --help`.
+        How the data are read (`size`, `labels`, `min_count` ...), the method's own (`n_components` ...) and the solver's
+        (`batch_size`, `lr` ...): see `selfsup fit DATA --method NAME --help`.
 
     Returns
     -------
     Model
-        Of text a `WordModel`: word vectors with the run that made them.
 
     Raises
     ------
@@ -135,25 +105,97 @@ def fit(
     """
     given = {name: value for name, value in locals().items() if name not in ("data", "method", "options")}
     settings = checked(fit, given)
+    if method is not None and not isinstance(method, str | type):
+        method, options = None, {"labels": method, **options}
     out = Path(out) if out is not None else None
     if int(os.environ.get("RANK", "0")) > 0:  # torchrun: the first process writes and speaks, the others only train
         out, settings = None, settings | {"evaluate": False, "progress": False}
     if out is not None and resume and (out / store.CONFIG).is_file() and not store.partial(out).exists():
-        log.warning("%s is finished and returned as it is, with its own settings; --overwrite to train it anew", out)
-        return load(out, method=method if not isinstance(method, str) or ":" in method else None)
+        log.warning("%s is finished and returned as it is, with its own settings; overwrite it to train it anew", out)
+        return load(out, method=method if not isinstance(method, str) or method not in REGISTERED else None)
     if out is not None and not resume:
         store.check_free(out, overwrite=overwrite)
-    if (text := of_text(data, method)) is not None:
-        return _fit_words(data, *text, options, settings, out)
-    from selfsup.training.learning import learn_samples
-
-    if method is not None:
-        method_options(*find(method))
-    job, bad = learn_samples(data, method, options, settings)
-    return _run(job, out, settings, bad)
+    return _run(_job(data, method, settings, options), out, settings)
 
 
-def _run(job: Any, out: Path | None, settings: Mapping[str, Any], bad: list[dict[str, Any]] | None = None) -> Any:
+def _job(data: Any, method: str | type[Method] | None, settings: Mapping[str, Any], options: dict[str, Any]) -> Job:
+    """Sort the options by whose they are, read the data, choose what was not named, and make the job."""
+    named = None if method is None else find(method)
+    reader = reader_of(data, None if named is None else named[1].kinds)
+    known = reading_options(reader)
+    reading = {name: value for name, value in options.items() if name in known}
+    rest = {name: value for name, value in options.items() if name not in known}
+    if named is not None:  # what is wrong with the options is said before the data are read
+        made, own, solver = _chosen(*named, rest, settings, reader)
+    else:
+        _check_names(rest, reader)
+    earlier = Earlier(str(settings["warm_start"]), *named, made) if named and settings["warm_start"] is not None else None
+    more: dict[str, Any] = {"limit": settings["limit"], "progress": settings["progress"], "seed": settings["seed"]}
+    more["closed"] = named is not None and solver.closed
+    if earlier is not None and earlier.words is not None:
+        more["known"] = tuple(earlier.words.vectors.words)
+    opened = open_data(data, reader, **reading, **more)
+    why = "as asked"
+    if named is None:
+        name, why = default(opened.form)
+        named = find(name)
+        made, own, solver = _chosen(*named, rest, settings, reader)
+        if settings["warm_start"] is not None:
+            earlier = Earlier(str(settings["warm_start"]), *named, made)
+    kept = {key: settings[key] for key in Settings.__dataclass_fields__ if key in settings}
+    return Job(opened, named[0], made, own, solver, Settings(**kept), reading, why, earlier)
+
+
+def _chosen(
+    name: str, cls: type[Method], given: Mapping[str, Any], settings: Mapping[str, Any], reader: str
+) -> tuple[Method, dict[str, Any], Solver]:
+    """The method, constructed; its options; and the solver: the one asked for, or the first of the method's that can do it."""
+    known = method_options(name, cls)
+    own = resolve(cls, _imported(known, {key: given[key] for key in given if key in known}), f"method '{name}'")
+    made = cls(**own)
+    others = {key: value for key, value in given.items() if key not in known}
+    candidates = [settings["solver"]] if settings["solver"] is not None else list(cls.solvers)
+    why: str | None = None
+    for candidate in candidates:
+        solver = find_solver(candidate)
+        said = solver().refuses(made, settings["device"])
+        strange = [key for key in others if key not in options_of(solver)]
+        if said is None and not strange:
+            return made, own, solver(**resolve(solver, others, f"solver '{candidate}'"))
+        if why is None:
+            why = f"option 'solver': {said}" if said is not None else _strange(strange[0], name, known, candidate, reader)
+    raise OptionError(why or f"method '{name}' names no solver")
+
+
+def _strange(option: str, name: str, known: Mapping[str, Option], solver: str, reader: str) -> str:
+    """Say that nobody has an option, or that another solver has it."""
+    owners = [other for other in SOLVERS if option in options_of(find_solver(other))]
+    if owners:
+        return f"option '{option}' is for the solver {' or '.join(owners)}; method '{name}' is solved by {solver} here"
+    every = [*known, *options_of(find_solver(solver)), *reading_options(reader), *options_of(fit)]
+    return unknown(f"option of method '{name}'", option, [one for one in every if one not in ("data", "method")])
+
+
+def _check_names(given: Mapping[str, Any], reader: str) -> None:
+    """Before data are read and a method is chosen, refuse options that none has."""
+    solvers = [options_of(find_solver(name)) for name in SOLVERS]
+    methods = [options_of(find(name)[1]) for name in REGISTERED]
+    every = {name for known in (*solvers, *methods, reading_options(reader), options_of(fit)) for name in known}
+    for name in given:
+        if name not in every:
+            raise OptionError(unknown("option", name, every))
+
+
+def _imported(known: Mapping[str, Option], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of which some are paths of a function or module of the user's own: imported, as the caller asks for them."""
+    found = dict(given)
+    for name, value in given.items():
+        if isinstance(value, str) and imports.is_path(value) and known[name].is_object:
+            found[name] = imports.find(value, name)
+    return found
+
+
+def _run(job: Job, out: Path | None, settings: Mapping[str, Any]) -> Model:
     """Do a job; with `out`, in a run folder that is complete or left as an unfinished run."""
     if out is None:
         return job.run(None)
@@ -161,8 +203,8 @@ def _run(job: Any, out: Path | None, settings: Mapping[str, Any], bad: list[dict
     try:
         with _logged(folder):
             model = job.run(folder)
-            if bad:
-                store.write_json(folder / store.BAD, bad)
+            if bad := job.data.unreadable():
+                store.write_json(folder / store.BAD, [file._asdict() for file in bad])
             model.write(folder)
     except BaseException:
         store.abandon(folder)
@@ -172,56 +214,22 @@ def _run(job: Any, out: Path | None, settings: Mapping[str, Any], bad: list[dict
     return model
 
 
-def of_text(data: Any, method: str | type[Any] | None) -> tuple[str, type[Any], str] | None:
-    """Method and reason, where the data are text: because the method learns from text, or by the name of the file."""
-    if method is not None:
-        name, cls = find(method)
-        return (name, cls, "as asked") if cls.kinds == ("text",) else None
-    words = str(data) if isinstance(data, str | Path) else ""
-    if words == "docstrings" or any(words.lower().endswith(end) for end in TEXTS):
-        return (*find("skipgram"), "text is learnt word by word, from the words around")
-    return None
-
-
-def _fit_words(
-    data: Any,
-    name: str,
-    cls: type[Any],
-    why: str,
-    options: Mapping[str, Any],
-    settings: dict[str, Any],
-    out: Path | None,
-) -> Any:
-    """`fit` on text."""
-    from selfsup.methods.skipgram import Skipgram
-    from selfsup.training.wordjob import fit_words
-
-    if not issubclass(cls, Skipgram):
-        raise OptionError(f"method '{name}' learns from text, but is no kind of skip-gram")
-    job = fit_words(data, name, cls, resolve(cls, options, f"method '{name}'"), settings, why)
-    return _run(job, out, settings)
-
-
-def load(path: str | Path, **how: Any) -> Model | WordModel:
-    """Read a run folder: a `Model`, or word vectors; see `selfsup.model.load.load` for the further words."""
-    if is_word_run(Path(path)):
-        return load_words(Path(path))
-    from selfsup.model.load import load as load_model
-
-    return load_model(path, **how)
-
-
-def method_options(name: str, cls: type[Any]) -> Mapping[str, Option]:
+def method_options(name: str, cls: type[Method]) -> Mapping[str, Option]:
     """Options of a method's own.
 
     Raises
     ------
     OptionError
-        If one has the name of an option of `fit`, so that it could never be given.
+        If one has the name of an option of `fit`, of a solver or of a reader of its data, so that it could never be given.
     """
     own = options_of(cls)
-    if clash := own.keys() & options_of(fit).keys():
-        raise OptionError(f"method '{name}' has an option '{min(clash)}', which is a word of fit; call it otherwise")
+    taken = [(fit, "fit"), *((find_solver(one), f"the solver {one}") for one in cls.solvers if one in SOLVERS)]
+    words = {key: owner for function, owner in taken for key in options_of(function)}
+    for reader in {reader_of("", (kind,)) for kind in cls.kinds}:
+        words |= dict.fromkeys(reading_options(reader), "the reader of its data")
+    if clash := own.keys() & words.keys():
+        taken_by = words[min(clash)]
+        raise OptionError(f"method '{name}' has an option '{min(clash)}', which is a word of {taken_by}; call it otherwise")
     return own
 
 
@@ -238,7 +246,7 @@ def _logged(folder: Path) -> Iterator[None]:
     try:
         handler = _LogFile(folder / store.LOG, encoding="utf-8")
     except OSError as error:
-        raise RunError(f"cannot write {folder / store.LOG}: {error.strerror}; choose another --out") from error
+        raise RunError(f"cannot write {folder / store.LOG}: {error.strerror}; choose another out") from error
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     level = log.level
     log.addHandler(handler)

@@ -1,307 +1,200 @@
-"""One call of `fit`, once its words are checked: split the rows, build, solve, gather evidence."""
+"""One call of `fit`, once its words are checked: split, build, solve, gather evidence."""
 
 from __future__ import annotations
 
 import copy
 import logging
-import platform
 import time
-from dataclasses import asdict, replace
-from datetime import UTC, datetime
-from importlib.metadata import version
-from math import ceil
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
 import torch
 
 from selfsup import store
-from selfsup.data import Dataset
-from selfsup.errors import DataError, OptionError
-from selfsup.measures import Evaluation, fitting
-from selfsup.method import Method, Moments, Recipe, Spec, shuffle_gap
+from selfsup.data.facts import Asked
+from selfsup.errors import DataError
+from selfsup.measures.fitting import fitting
+from selfsup.method import Method, Start
+from selfsup.model.encode import build, check_kind, jsonable
 from selfsup.model.latent import statistics
-from selfsup.model.model import Model, build, jsonable
-from selfsup.solvers.exact import exact
-from selfsup.solvers.exact import moments as second_moments
-from selfsup.solvers.plan import Plan
-from selfsup.solvers.sgd import measure, probe_rows, sgd
+from selfsup.model.model import Model
+from selfsup.solvers.task import Solver, Task
 from selfsup.store.checkpoint import Checkpoint
 from selfsup.store.weights import named_tensors, set_tensors
+from selfsup.system import memory
 from selfsup.system.progress import Progress
 from selfsup.training import evidence
+from selfsup.training.config import Decided, configuration, now
+from selfsup.training.loop import Loop, Record
+from selfsup.training.measure import measure, probe_of
+from selfsup.training.pictures import pictures
+from selfsup.training.warm import Earlier
 
-HELD_OUT_SHARE, HELD_OUT_ROWS = 0.2, 2_000  # by default a fifth of the rows is held out, at most so many
-MAX_EPOCHS = 300
-FEW = 1_000
-DEFAULTS = Recipe(steps=3000, batch_size=128, lr=1e-3, weight_decay=0.0, optimizer="adamw")
 log = logging.getLogger("selfsup")
 
 
-class Job:
-    """One call of `fit`, once its words are checked: split, build, solve, gather evidence."""
+@dataclass(frozen=True)
+class Settings:
+    """What `fit` was asked for, besides the options of the data, the method and the solver."""
 
-    def __init__(
-        self,
-        dataset: Dataset,
-        name: str,
-        method: type[Method],
-        options: dict[str, Any],
-        settings: dict[str, Any],
-        why: str,
-        streamed: tuple[torch.Tensor, torch.Tensor, int] | None = None,
-    ) -> None:
-        self.streamed = (
-            streamed  # mean, covariance and number of rows that were read in chunks; `dataset` is a sample of them
-        )
-        self.dataset, self.name, self.cls = dataset, name, method
-        self.options, self.settings, self.why = options, settings, why
-        self.solver: str = settings["solver"] or method.solver
-        if self.solver in ("hogwild", "batched"):
-            raise OptionError(f"option 'solver': {self.solver} is for word vectors; method '{name}' takes sgd")
-        self.device = choose_device(settings["device"])
-        count = self._heldout_rows()
-        self.train_rows, self.test_rows = held_out(len(dataset), count, settings["seed"])
-        self.plan = self._plan()
+    epochs: int | None = None
+    patience: int | None = None
+    seed: int = 0
+    device: str = "auto"
+    holdout: float | None = None
+    evaluate: bool = True
+    checkpoint_every: float = 30.0
+    record_every: float = 2.0  # seconds, where a solver chooses its pauses freely
+    progress: bool = True
+
+
+@dataclass
+class Job:
+    """One problem: whose data, which method, which solver, and why."""
+
+    data: Any  # a Dataset or a Corpus
+    name: str
+    method: Method  # constructed, not built
+    options: dict[str, Any]
+    solver: Solver
+    settings: Settings
+    reading: dict[str, Any] = field(default_factory=dict)
+    why: str = "as asked"
+    earlier: Earlier | None = None
 
     def run(self, folder: Path | None) -> Model:
         """Train, then gather evidence; nothing is written but the state and the metrics of the run."""
-        began = time.perf_counter()
-        moments: list[Moments] = []
-        spec = self._spec(moments)
-        self._check_missing()
-        method = build(self.cls, self.options, spec, self.settings["seed"])
-        untrained = start = copy.deepcopy(method)
-        pca = getattr(method, "started", "").startswith("starts from PCA")
-        if pca:  # the baseline is a random net
-            untrained = build(self.cls, self.options, replace(spec, covary=None), self.settings["seed"])
-        log.info("%s with %s on %s (%s)", self.name, net_words(method), self.dataset.describe(), self.why)
-        records = self._solve(method, folder, spec)
-        notes = self._no_worse_than_its_start(method, start, records) if pca else []
-        if pca:  # what "before training" means to the verdict is a random net; the start is told with the net
-            method.started += f" (held-out loss {records[0]['heldout']:.4g})"  # type: ignore[operator]
-            records[0] = self._before(untrained)
-        model = Model(method, self.dataset.intake, {}, records)
-        model.config = self._config(method, moments)
-        model.config["notes"] = [*notes, *method.remarks(records[-1].get("measures", {})), *fitting(records)]
-        rows = self.test_rows if len(self.test_rows) else self.train_rows
-        if method.decodes():
-            model.codes = statistics(method.eval(), self.dataset.samples(self.train_rows), self.device)
-        if self.settings["evaluate"]:
-            bar = Progress(self.settings["progress"])
-            bar.close("trained; measuring what the codes are worth")
-            model.evaluation = self._evidence(model, untrained, rows)
-            model.pictures = evidence.pictures(model, self.dataset, rows, self.settings["seed"])
-        model.config["seconds"] = time.perf_counter() - began
-        return model
+        began, clock, seed = now(), time.perf_counter(), self.settings.seed
+        self._check()
+        device = self.solver.device(self.settings.device)
+        closed = self.solver.closed and self.settings.holdout is None
+        learnt, heldout = self.data.split(0.0 if closed else self.settings.holdout, seed)
+        plan = self.solver.plan(self.method, learnt, self.settings.epochs, seed, device)
+        self._check_memory(learnt, plan, saved=folder is not None)
+        about = Asked(self.solver.about(learnt))
+        method = build(self.method, about, seed)
+        wanted = self.settings.evaluate and self.data.labels is not None
+        untrained = copy.deepcopy(method) if wanted or self._moves(method) else None
+        start = method.start(about)
+        log.info("%s with %s on %s (%s)", self.name, method.net_words(), self.data.describe(), self.why)
+        method, form, records, notes = self._train(method, untrained, start, learnt, heldout, plan, device, folder)
+        latent = statistics(method, method.view(learnt), device) if method.decodes() else {}
+        vectors, evaluation, shown = evidence.vectors_of(method, form), None, {}
+        if self.settings.evaluate:
+            Progress(self.settings.progress).close("trained; measuring what the codes are worth")
+            if vectors is not None:
+                evaluation = evidence.of_words(vectors, method, learnt, records, notes, held_out=len(heldout) > 0)
+            else:
+                learnt, test = self._parts(learnt, heldout, notes)
+                subject = evidence.Subject(method, untrained, device, learnt, test, records[0], records[-1])
+                evaluation = evidence.gather(subject, notes, seed=seed)
+                shown = pictures(method, test, latent, device, seed)
+        decided = Decided(self.name, self.options, self.reading, self.solver.name, plan, seed, self.why, device)
+        config = configuration(
+            decided, method, self.data, form, (learnt, heldout), about, start, notes,
+            began=began, seconds=time.perf_counter() - clock,
+        )  # fmt: skip
+        return Model(
+            method, form, config, records,
+            options=self.options, evaluation=evaluation, word_vectors=vectors, latent=latent, pictures=shown,
+        )  # fmt: skip
 
-    def _heldout_rows(self) -> int:
-        rows, share = len(self.dataset), self.settings["holdout"]
-        if rows < 2:
-            raise DataError(f"learning needs at least 2 samples; got {rows}")
-        if share is None:
-            share = 0.0 if self.solver == "exact" else min(HELD_OUT_SHARE, HELD_OUT_ROWS / rows)
-        return min(int(rows * share), rows - 2)
+    def _parts(self, learnt: Any, heldout: Any, notes: list[str]) -> tuple[Any, Any]:
+        """What probes are trained on and what everything is measured on: the data's own test part, or what was held out."""
+        test = self.data.test
+        if test is not None and test.labels is not None:
+            return learnt, test.whole()
+        if len(heldout):
+            return learnt, heldout
+        # a closed form holds nothing out; the probe's test labels are still its own
+        if self.data.labels is not None:
+            notes.append("the rows the probes are tested on were seen, without labels, in training")
+        return tuple(self.data.cut(max(1, len(self.data) // 5), self.settings.seed))
 
-    def _plan(self) -> Plan:
-        """Settings of gradient descent: what was asked, else what the method prefers, else the defaults."""
-        recipe: dict[str, Any] = {**DEFAULTS, **self.cls.recipe}
-        asked = {key: self.settings[key] for key in ("batch_size", "lr", "weight_decay", "optimizer")}
-        chosen = {key: value if value is not None else recipe[key] for key, value in asked.items()}
-        rows = len(self.train_rows)
-        epochs = self.settings["epochs"]
-        if epochs is None:
-            epochs = min(MAX_EPOCHS, ceil(recipe["steps"] / ceil(rows / chosen["batch_size"])))
-        kept: dict[str, Any] = {key: self.settings[key] for key in ("warmup", "clip", "patience", "seed")}
-        return Plan(
-            epochs=epochs, precision=choose_precision(self.settings["precision"], self.device), **chosen, **kept
-        )
-
-    def _spec(self, moments: list[Moments]) -> Spec:
-        """Shape and moments of the training part; what is asked for is kept, to be saved."""
-        whole = self.dataset.spec(self.train_rows)
-        if (
-            self.solver == "exact"
-        ):  # its one pass measures the moments; a few rows tell the net before it where the data lie
-            whole = self.dataset.spec(self.train_rows[:FEW])
-
-        def measure() -> Moments:
-            moments.append(whole.moments)
-            return whole.moments
-
-        def covary(most: int | None) -> tuple[torch.Tensor, torch.Tensor, int]:
-            rows = self.train_rows
-            if most is not None and len(rows) > most:
-                rows = np.sort(np.random.default_rng(self.settings["seed"]).choice(rows, most, replace=False))
-            return (*second_moments(self.dataset.samples(rows), torch.device("cpu")), len(rows))
-
-        return replace(whole, measure=measure, covary=None if self.solver == "exact" else covary)
-
-    def _before(self, untrained: Method) -> dict[str, Any]:
-        """The record of epoch 0, of the random net."""
-        rows = self.test_rows if len(self.test_rows) else self.train_rows
-        x = probe_rows(self.dataset.samples(self.train_rows), self.dataset.samples(rows)).to(self.device)
-        return measure(untrained.to(self.device), x, 0)
-
-    @staticmethod
-    def _no_worse_than_its_start(method: Method, start: Method, records: list[dict[str, Any]]) -> list[str]:
-        """Take back a training that has not improved on the start, by the loss on held-out rows."""
-        if records[-1]["heldout"] <= records[0]["heldout"]:
-            return []
-        set_tensors(method, named_tensors(start))
-        said = f"{records[-1]['heldout']:.4g} beside {records[0]['heldout']:.4g}"
-        records.append({**records[-1], **{k: records[0][k] for k in ("heldout", "gap", "gap_sd", "shuffled")}})
-        records[-1]["epoch"] += 1
-        return [
-            f"training did not improve on PCA of the same width (held-out loss {said}), so the weights are those of the start; "
-            "train longer, or at a lower --lr"
-        ]
-
-    def _check_missing(self) -> None:
-        """Refuse missing values where the method cannot learn around them."""
-        if self.dataset.intake.missing and not self.cls.takes_missing:
+    def _check(self) -> None:
+        """Refuse data that the method cannot learn from."""
+        check_kind(self.method, self.data.form)
+        if getattr(self.data.form, "missing", False) and not self.method.takes_missing:
             raise DataError(
-                f"{self.dataset.source}: {self.dataset.missing_words()}, and method '{self.name}' needs them all: "
-                "drop such rows, fill the values in, or use an auto-encoder (--method undercomplete), which learns "
+                f"{self.data.source}: {self.data.missing_words()}, and method '{self.name}' needs them all: "
+                "drop such rows, fill the values in, or use an auto-encoder (method undercomplete), which learns "
                 "around what is missing"
             )
 
-    def _solve(self, method: Method, folder: Path | None, spec: Spec) -> list[dict[str, Any]]:
-        samples = self.dataset.samples(self.train_rows)
-        heldout = self.dataset.samples(self.test_rows) if len(self.test_rows) else samples
-        if self.solver == "exact":
-            return self._solve_exactly(method, samples, heldout)
-        checkpoint = None
-        if folder:
-            checkpoint = Checkpoint(folder / store.RESUME, self._identity(), self.settings["checkpoint_every"])
-        keep = (lambda records: store.write_lines(folder / store.METRICS, records)) if folder else None
-        bar = Progress(self.settings["progress"])
-        records = sgd(method, samples, heldout, self.plan, self.device, bar, checkpoint, keep)
-        method.finish(spec)
-        return records
+    def _check_memory(self, learnt: Any, plan: dict[str, Any], *, saved: bool) -> None:
+        """Say before anything is made that it does not fit in memory."""
+        if size := self.solver.memory(self.method, learnt, plan, saved=saved):
+            what = f"method '{self.name}' on {self.data.form.describe()}, and learning it,"
+            memory.check(size, what, "use a smaller width, a smaller batch_size, or of text fewer words: max_vocab, min_count")
 
-    def _solve_exactly(self, method: Method, samples: Any, heldout: Any) -> list[dict[str, Any]]:
-        probe = heldout[torch.arange(min(len(heldout), 512))].to(self.device)
-        method.to(self.device).eval()
-        before = shuffle_gap(method, probe)
-        clock = time.perf_counter()
-        if self.streamed is None:
-            exact(method, samples, self.device)
-        else:
-            method.solve(*self.streamed)
-        seconds = time.perf_counter() - clock
-        after = shuffle_gap(method, probe)
-        records: list[dict[str, Any]] = [
-            {"epoch": epoch, "heldout": found["loss"], **{key: found[key] for key in ("gap", "gap_sd", "shuffled")}}
-            for epoch, found in enumerate((before, after))
-        ]
-        records[1] |= {"loss": after["loss"], "terms": {}, "seconds": seconds, "data_wait": 0.0}
-        records[1] |= {"samples_per_second": len(samples) / max(seconds, 1e-9)}
-        if own := method.measures(probe):
-            records[1]["measures"] = own
-        return records
+    @staticmethod
+    def _moves(method: Method) -> bool:
+        """Whether the method has first weights of its own: it is then held against a net that has not."""
+        return type(method).start is not Method.start
 
-    def _evidence(self, model: Model, untrained: Method, rows: np.ndarray) -> Evaluation:
-        test = self.dataset.test
-        if test is not None and test.labels is not None:
-            return evidence.gather(
-                model,
-                untrained,
-                (self.dataset, self.train_rows),
-                (test, np.arange(len(test))),
-                seed=self.settings["seed"],
-            )
-        train_rows = self.train_rows
-        if not len(self.test_rows):  # a closed form holds nothing out; the probe's test labels are still its own
-            train_rows, rows = held_out(len(self.dataset), max(1, len(self.dataset) // 5), self.settings["seed"])
-            model.config["notes"] += ["the rows the probes are tested on were seen, without labels, in training"]
-        return evidence.gather(
-            model, untrained, (self.dataset, train_rows), (self.dataset, rows), seed=self.settings["seed"]
-        )
+    def _train(
+        self, method: Method, untrained: Method | None, start: Start, learnt: Any, heldout: Any, plan: dict[str, Any],
+        device: torch.device, folder: Path | None,
+    ) -> tuple[Method, Any, list[Record], list[str]]:
+        """The trained method, the form it has then, the records, and what a user should know."""
+        probe = probe_of(method, learnt, heldout, device)
+        moved = start.name != Start().name
+        first = {name: tensor.clone() for name, tensor in named_tensors(method).items()} if moved else {}
+        keep = (lambda records: store.write_lines(folder / store.METRICS, records)) if folder else (lambda records: None)
+        loop = Loop(
+            self.solver, probe, Progress(self.settings.progress), self._checkpoint(folder, plan), keep,
+            self.settings.patience, self._usual_lr(learnt, device), self.settings.record_every,
+        )  # fmt: skip
+        records = loop.run(Task(method, learnt, plan, device, warm=self._warm(method)))
+        notes = [] if len(heldout) or self.solver.closed else ["nothing was held out: loss and gap are of what was learnt from"]
+        if moved and untrained is not None:
+            notes += _no_worse(method, first, records)
+            records[0] = measure(untrained.to(device), probe, 0)  # "before training" means a random net
+        for parameter in method.parameters():
+            if parameter.untyped_storage().nbytes() > parameter.nbytes:  # part of a solver's own table, which is given back
+                parameter.data = parameter.data.clone(memory_format=torch.contiguous_format)
+        notes += [*method.remarks(records[-1].get("measures", {})), *fitting(records)]
+        form = self.data.form
+        if self.earlier is not None and self.earlier.words is not None:
+            fresh = type(method)(**self.options)
+            method, form = self.earlier.joined(method, form, fresh, self.settings.seed)
+        return method.eval(), form, records, notes
 
-    def _identity(self) -> dict[str, Any]:
-        """What must be the same for an unfinished run to be continued."""
-        plan = asdict(self.plan)
-        return {"method": self.name, "options": jsonable(self.options), "data": self.dataset.fingerprint, **plan}
+    def _warm(self, method: Method) -> Any:
+        """How the first weights are taken from an earlier training."""
+        if self.earlier is None:
+            return None
+        if self.earlier.words is None:
+            self.earlier.begin(method)
+            return None
+        words, fill = self.data.form.words, self.earlier.fill
+        return lambda input, output: fill(words, input, output)
 
-    def _described(self) -> str:
-        said = self.dataset.describe()
-        return said if self.streamed is None else f"{self.streamed[2]:,} rows read in chunks, of which {said}"
+    def _usual_lr(self, learnt: Any, device: torch.device) -> float | None:
+        usual: float | None = type(self.solver)().plan(self.method, learnt, 1, 0, device).get("lr")
+        return usual
 
-    def _config(self, method: Method, moments: list[Moments]) -> dict[str, Any]:
-        dataset, plan = self.dataset, asdict(self.plan)
-        width = _width(method, dataset.samples(self.train_rows[:2]), self.device)
-        kept = moments[0] if moments else None
-        return {
-            "selfsup": version("selfsup"),
-            "method": self.name,
-            "options": jsonable(self.options),
-            "training": {
-                "solver": self.solver,
-                **plan,
-                "rows": len(self.train_rows) if self.streamed is None else self.streamed[2],
-                "heldout_rows": len(self.test_rows),
-            },
-            "seed": self.settings["seed"],
-            "intake": dataset.intake.to_dict(),
-            "moments": kept and {"mean": kept.mean.tolist(), "std": kept.std.tolist(), "unit": kept.unit},
-            "data": {
-                "source": dataset.source,
-                "rows": len(dataset) if self.streamed is None else self.streamed[2],
-                "fingerprint": dataset.fingerprint,
-                "classes": list(dataset.classes),
-                "description": self._described(),
-                "bad": len(dataset.bad) + (len(dataset.test.bad) if dataset.test else 0),
-            },
-            "width": width,
-            "parameters": sum(p.numel() for p in method.parameters()),
-            "net": net_words(method),
-            "why": self.why,
-            "summary": (type(method).__doc__ or "").strip().split("\n")[0],
-            "hides": method.hides,
-            "decodes": method.decodes(),
-            "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
-            "hardware": f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, {self.device}",
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
+    def _checkpoint(self, folder: Path | None, plan: dict[str, Any]) -> Checkpoint | None:
+        if folder is None or self.solver.closed:
+            return None
+        kept = {key: value for key, value in plan.items() if key not in self.solver.free}
+        identity = {"method": self.name, "options": jsonable(self.options), "data": self.data.fingerprint, "solver": self.solver.name}
+        if self.earlier is not None:
+            identity["warm_start"] = self.earlier.fingerprint
+        return Checkpoint(folder / store.RESUME, {**identity, **kept}, self.settings.checkpoint_every)
 
 
-def net_words(method: Method) -> str:
-    """What the network is, for people."""
-    words = str(getattr(getattr(method, "trunk", None), "words", "")) or f"{type(method).__name__}'s own net"
-    return "; ".join(filter(None, (words, getattr(method, "started", ""))))
+def _no_worse(method: Method, first: dict[str, torch.Tensor], records: list[Record]) -> list[str]:
+    """Take back a training that has not improved on its first weights, by the loss on held-out rows."""
+    if records[-1]["heldout"] <= records[0]["heldout"]:
+        return []
+    set_tensors(method, first)
+    said = f"{records[-1]['heldout']:.4g} beside {records[0]['heldout']:.4g}"
+    records.append({**records[-1], **{k: records[0][k] for k in ("heldout", "gap", "gap_sd", "shuffled")}})
+    records[-1]["epoch"] += 1
+    return [
+        f"training did not improve on PCA of the same width (held-out loss {said}), so the weights are those of the start; "
+        "train longer, or at a lower rate (lr)"
+    ]
 
-
-def _width(method: Method, samples: Any, device: torch.device) -> int:
-    with torch.inference_mode():
-        return int(method.encode(samples[torch.arange(len(samples))].to(device)).shape[1])
-
-
-def choose_device(asked: str) -> torch.device:
-    """The device asked for, or the best there is."""
-    if asked == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(asked)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        here = ["auto", "cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
-        here += ["mps"] if torch.backends.mps.is_available() else []
-        raise OptionError(
-            f"option 'device': there is no '{asked}' here; use {', '.join(here[:-1])} or {here[-1]}"
-        ) from error
-    return device
-
-
-def choose_precision(asked: str, device: torch.device) -> Literal["float32", "bfloat16"]:
-    """Float32 on a CPU, bfloat16 on a GPU that has it, unless asked otherwise."""
-    if asked == "auto":
-        return "bfloat16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "float32"
-    return "bfloat16" if asked == "bfloat16" else "float32"
-
-
-def held_out(rows: int, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Row numbers to train on and to hold out; a seeded shuffle that knows no labels."""
-    order = np.random.default_rng(seed).permutation(rows)
-    return np.sort(order[count:]), np.sort(order[:count])

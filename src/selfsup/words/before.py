@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from selfsup.errors import DataError, OptionError, RunError
-from selfsup.store.arrays import mapped, write_arrays
+from selfsup.errors import DataError, OptionError
 from selfsup.words.vectors import WordVectors
-
-TARGETS = "targets.safetensors"
 
 
 class Before(NamedTuple):
@@ -31,7 +27,7 @@ class Before(NamedTuple):
     targets: np.ndarray | None
 
     @classmethod
-    def load(cls, path: str, dim: int) -> Before:
+    def load(cls, path: str, dim: int, targets: np.ndarray | None = None) -> Before:
         """Read a run folder, or a file of word vectors.
 
         Raises
@@ -51,7 +47,7 @@ class Before(NamedTuple):
             )
         if not np.isfinite(vectors.vectors).all():
             raise DataError(f"{path} has vectors that are not finite; nothing can be learnt from there on")
-        return cls(vectors, read_targets(Path(path), vectors.vectors.shape) if Path(path).is_dir() else None)
+        return cls(vectors, targets if targets is not None and targets.shape == vectors.vectors.shape else None)
 
     def fill(self, words: Sequence[str], input: np.ndarray, output: np.ndarray | None) -> int:
         """Put the vectors of known words in the place of new ones (V, D), and say how many words are known.
@@ -90,24 +86,3 @@ class Before(NamedTuple):
         pairs = [(row, index[word]) for row, word in enumerate(words) if word in index]
         both = np.array(pairs, np.int64).reshape(-1, 2)
         return both[:, 0], both[:, 1]
-
-
-def write_targets(folder: Path, targets: np.ndarray) -> None:
-    """Keep the words' vectors as targets (n, D) in a folder that exists."""
-    write_arrays(folder / TARGETS, {"targets": np.asarray(targets, "<f4")})
-
-
-def read_targets(folder: Path, shape: tuple[int, ...]) -> np.ndarray | None:
-    """Vectors of the words as targets (n, D), which stay on disk until they are used; None if the folder has none.
-
-    Raises
-    ------
-    RunError
-        If the file is damaged or of another shape.
-    """
-    if not (folder / TARGETS).is_file():
-        return None
-    targets = mapped(folder / TARGETS, {"targets": ("F32", 2)})[0]["targets"]
-    if targets.shape != shape:
-        raise RunError(f"{folder / TARGETS} is damaged: it has {targets.shape}, beside word vectors {shape}")
-    return targets

@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from selfsup.errors import DataError, OptionError
-from selfsup.words.formats import folder as formats
+from selfsup.words.formats.files import read, write
+from selfsup.words.formats.folder import write_folder
+from selfsup.words.formats.io import Table
 from selfsup.words.ngrams import NgramVectors
 from selfsup.words.search import Nearest, best, nearest, spellings, unit_rows
 
@@ -184,7 +186,7 @@ class WordVectors:
         return nearest(self.unit, unit_rows(np.asarray(vectors, np.float32)), k)
 
     @classmethod
-    def load(cls, path: str | PathLike[str], format: formats.Format | None = None) -> WordVectors:
+    def load(cls, path: str | PathLike[str], format: str | None = None) -> WordVectors:
         """Read word vectors; nothing is unpickled.
 
         Parameters
@@ -193,7 +195,7 @@ class WordVectors:
             A run folder, or a file in word2vec's text or binary format, plain or .gz. Text may have no header (GloVe)
             and may be fastText's .vec. The vectors of a folder stay on disk until they are used (a memory map).
         format
-            "folder", "text" or "binary"; found out from the content where it is not given.
+            "folder", "text", "binary", or a format of your own, "FILE.py:Format"; found out from the content where it is not given.
 
         Raises
         ------
@@ -201,9 +203,9 @@ class WordVectors:
             If the file, or the folder, is damaged or something else. A word that occurs twice keeps its first vector and
             bytes that are not UTF-8 become U+FFFD; both are logged as a warning.
         """
-        return cls(*formats.read(Path(path), format))
+        return cls(*read(Path(path), format))
 
-    def save(self, path: str | PathLike[str], format: formats.Format | None = None, *, overwrite: bool = False) -> None:
+    def save(self, path: str | PathLike[str], format: str | None = None, *, overwrite: bool = False) -> None:
         """Write the vectors, whole or not at all.
 
         Parameters
@@ -224,10 +226,14 @@ class WordVectors:
         DataError
             If a word cannot be written in this format, or a vector is not finite.
         """
-        words = list(self.index)  # no word twice
-        formats.write(
-            Path(path), formats.Table(words, self.vectors, self.counts, self.ngrams), format, overwrite=overwrite
-        )
+        write(Path(path), self._table(), format, overwrite=overwrite)
+
+    def write(self, folder: Path) -> None:
+        """Write the files of a folder of word vectors into one that exists, such as that of a run."""
+        write_folder(folder, self._table())
+
+    def _table(self) -> Table:
+        return Table(list(self.index), self.vectors, self.counts, self.ngrams)  # no word twice
 
     def _composed(self, word: str) -> bool:
         """Whether the vector of a word comes from its n-grams, as it has none of its own."""

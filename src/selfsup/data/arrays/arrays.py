@@ -11,11 +11,12 @@ import torch
 
 from selfsup.data.arrays.rows import as_tensor
 from selfsup.data.dataset import Dataset
-from selfsup.data.form import Intake
-from selfsup.data.labels import attach
+from selfsup.data.form import Form
+from selfsup.data.labels import attach, encode
 from selfsup.data.request import Request
 from selfsup.data.tables.missing import check_finite, check_vectors
 from selfsup.errors import DataError
+from selfsup.lazy import sklearn
 from selfsup.system import hashing, memory
 
 
@@ -50,24 +51,22 @@ def from_array(source: Any, request: Request, name: str = "array", test: tuple[A
     gaps = x.ndim == 2 and check_vectors(
         x, None if like is None or like.shape != x.shape[1:] else like.names(), not like
     )
-    intake = Intake("image" if x.ndim == 4 else "vector", x.shape[1:], low, high, missing=gaps)
+    form = Form("image" if x.ndim == 4 else "table", x.shape[1:], low, high, missing=gaps)
     if request.size is not None and (x.ndim != 4 or x.shape[2:] != (request.size, request.size)):
-        raise DataError(f"size={request.size} is for image files; got {intake.words()} in an array: resize them first")
-    x, intake = (x, intake) if like is None else _like(x, intake, like)
-    made = Dataset(x, intake, name, hashing.of_array(x))
+        raise DataError(f"size={request.size} is for image files; got {form.describe()} in an array: resize them first")
+    x, form = (x, form) if like is None else _like(x, form, like)
+    made = Dataset(x, form, name, hashing.of_array(x))
     if request.labels is not None:
         codes, classes = attach(request.labels, rows, picked)
         made = replace(made, labels=codes, classes=classes)
     if test is not None:
-        part = from_array(test[0], Request(labels=test[1], like=intake), name)
+        part = from_array(test[0], Request(labels=test[1], like=form), name)
         made = replace(made, test=_same_classes(part, test[1], made.classes))
     return made
 
 
 def _same_classes(part: Dataset, labels: Any, classes: tuple[str, ...]) -> Dataset:
     """Encode the test part's labels by the classes of the training part."""
-    from selfsup.data.labels import encode
-
     if labels is None or not classes:
         return replace(part, labels=None, classes=())
     return replace(part, labels=encode(labels, classes)[0], classes=classes)
@@ -170,11 +169,11 @@ def extent(x: np.ndarray) -> tuple[float, float]:
     return low, high if high > low else low + 1.0
 
 
-def _like(x: np.ndarray, intake: Intake, like: Intake) -> tuple[np.ndarray, Intake]:
+def _like(x: np.ndarray, form: Form, like: Form) -> tuple[np.ndarray, Form]:
     """Hold an array to the form a model was trained on; the values are taken to be in the units of the training."""
-    if intake.kind != like.kind or intake.shape != like.shape:
+    if form.kind != like.kind or form.shape != like.shape:
         raise DataError(
-            f"the model takes {like.words()}, shape {_batch(like)}; got {intake.words()}, shape {_batch(intake)}"
+            f"the model takes {like.describe()}, shape {_batch(like)}; got {form.describe()}, shape {_batch(form)}"
         )
     if x.dtype == np.uint8 and (like.low, like.high) != (0.0, 255.0):
         x = x.astype(np.float32)
@@ -190,20 +189,18 @@ def _like(x: np.ndarray, intake: Intake, like: Intake) -> tuple[np.ndarray, Inta
                 "the images lie in [%g, %g], but the model was trained on [%g, %g]; are the units the same?",
                 low, high, like.low, like.high,
             )  # fmt: skip
-    return x, replace(like, missing=intake.missing)  # whether values are missing is a fact of these data
+    return x, replace(like, missing=form.missing)  # whether values are missing is a fact of these data
 
 
-def _batch(intake: Intake) -> str:
-    return "(n, " + ", ".join(str(axis) for axis in intake.shape) + ")"
+def _batch(form: Form) -> str:
+    return "(n, " + ", ".join(str(axis) for axis in form.shape) + ")"
 
 
 def digits(request: Request) -> Dataset:
     """The 1,797 8x8 grey digits that come with scikit-learn, in the units 0 to 16, with their labels."""
-    from sklearn.datasets import load_digits
-
-    found = load_digits()
+    found = sklearn.datasets.load_digits()
     labels = found.target if request.labels is None else request.labels
     made = from_array(
         cast(np.ndarray, found.images).astype(np.float32), replace(request, labels=labels), "scikit-learn digits"
     )
-    return made if request.like is not None else replace(made, intake=replace(made.intake, low=0.0, high=16.0))
+    return made if request.like is not None else replace(made, form=replace(made.form, low=0.0, high=16.0))

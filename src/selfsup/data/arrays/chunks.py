@@ -12,6 +12,7 @@ from selfsup.data.arrays.arrays import as_numpy
 from selfsup.data.tables.column import of_arrow
 from selfsup.data.tables.tables import LABEL_NAMES
 from selfsup.errors import DataError, unknown
+from selfsup.lazy import pyarrow as pa
 
 
 class Piece(NamedTuple):
@@ -67,13 +68,10 @@ def of_npy(path: Path, rows: int) -> Iterator[Piece]:
 
 def of_parquet(files: Sequence[Path], label_column: str | None, rows: int) -> Iterator[Piece]:
     """Batches of the columns of numbers in parquet files of one form."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     first = None
     for path in files:
         try:
-            with pq.ParquetFile(path, memory_map=True) as file:
+            with pa.parquet.ParquetFile(path, memory_map=True) as file:
                 schema = file.schema_arrow
                 if first is not None and not schema.equals(first):
                     raise DataError(f"{path} and {files[0]} have different columns")
@@ -87,8 +85,6 @@ def of_parquet(files: Sequence[Path], label_column: str | None, rows: int) -> It
 
 def _label(schema: Any, given: str | None, path: Path) -> str | None:
     """Name of the label column: the one given, else one with a usual name, unless it may hold fractions."""
-    import pyarrow as pa
-
     if given is not None:
         if given not in schema.names:
             raise DataError(f"{path}: {unknown('column', given, schema.names)}")

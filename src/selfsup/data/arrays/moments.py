@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from selfsup.data.arrays.rows import Rows
-from selfsup.method import Moments
+from selfsup.data.facts import Covariance, Moments
+from selfsup.errors import DataError
 
+ROWS = 8192  # of a product: large enough for the matrix product, small enough to stay near the cache
 CHUNK = 1 << 17  # values at a time: a chunk in float64 stays in the processor's cache
 
 
@@ -73,3 +76,47 @@ def _of_floats(samples: Rows) -> Moments:
     deviation = np.sqrt(squares / np.maximum(count, 1)) / scale
     unit = (low - samples.low) / scale >= 0.0 and (high - samples.low) / scale <= 1.0
     return Moments(((mean - samples.low) / scale).astype(np.float32), deviation.astype(np.float32), bool(unit))
+
+
+def covariance(samples: Rows) -> Covariance:
+    """Mean (d,) and covariance (d, d) of the flattened samples, float64, divisor n, in one pass, where the samples are."""
+    starts = range(0, len(samples), ROWS)
+    return covariance_of_chunks(samples[slice(start, start + ROWS)].flatten(1) for start in starts)
+
+
+def covariance_of_chunks(chunks: Iterable[Tensor]) -> Covariance:
+    """Mean (d,), covariance (d, d) and number of the rows of chunks (b, d) that need not fit in memory together.
+
+    Products are formed in float32 around a pivot (the mean of the first chunk), so that a large offset costs no
+    digits, and summed over chunks in float64.
+
+    Raises
+    ------
+    DataError
+        If there is no chunk.
+    """
+    pivot = total = products = centred = None
+    rows = 0
+    for x in chunks:
+        if pivot is None or total is None or products is None or centred is None:
+            pivot = x.mean(0)  # (d,)
+            total = torch.zeros_like(pivot, dtype=torch.float64)
+            products = torch.zeros(len(pivot), len(pivot), dtype=torch.float64, device=pivot.device)
+            centred = torch.empty_like(x)  # one buffer for all chunks: fresh memory costs more than the subtraction
+        if len(x) > len(centred):
+            centred = torch.empty_like(x)
+        part = torch.sub(x, pivot, out=centred[: len(x)])
+        total += part.sum(0)
+        products += _gram(part)
+        rows += len(x)
+    if pivot is None or total is None or products is None:
+        raise DataError("the data are empty: there is no row to learn from")
+    offset = total / rows
+    return Covariance(pivot.double() + offset, products / rows - torch.outer(offset, offset), rows)
+
+
+def _gram(x: Tensor) -> Tensor:
+    if x.device.type == "cpu":
+        rows = x.numpy()
+        return torch.from_numpy(np.matmul(rows.T, rows))  # NumPy sees the symmetry and does half the work (syrk)
+    return x.T @ x

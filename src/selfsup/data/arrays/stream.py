@@ -12,7 +12,7 @@ import torch
 
 from selfsup.data.arrays.chunks import Piece, of_arrays, of_npy, of_parquet
 from selfsup.data.dataset import Dataset
-from selfsup.data.form import Intake
+from selfsup.data.form import Form
 from selfsup.data.labels import encode
 from selfsup.data.tables.missing import check_finite
 from selfsup.data.tables.stored import parquet_files
@@ -204,9 +204,9 @@ class Stream:
                 pass
             held = self.reservoir
         _, x, labels = cast(Reservoir, held).take(n, seed)
-        intake = Intake("vector", x.shape[1:], columns=self.columns)
+        form = Form("table", x.shape[1:], columns=self.columns)
         codes, classes = (None, ()) if labels is None else encode(_plain(labels), what="the labels of the stream")
-        return Dataset(x, intake, f"sample of {self.source}", hashing.of_array(x), codes, classes)
+        return Dataset(x, form, f"sample of {self.source}", hashing.of_array(x), codes, classes)
 
 
 def _plain(labels: np.ndarray) -> np.ndarray:

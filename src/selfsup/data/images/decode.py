@@ -64,7 +64,7 @@ class Head(NamedTuple):
     grey: bool
 
 
-class Form(NamedTuple):
+class Canvas(NamedTuple):
     """What every image is brought to: uint8 (channels, height, width)."""
 
     channels: int
@@ -117,7 +117,7 @@ def head(blob: Blob) -> Head:
         return Head(width, height, grey) if _orientation(image) >= 5 else Head(height, width, grey)
 
 
-def decode(blob: Blob, form: Form, out: np.ndarray) -> None:
+def decode(blob: Blob, form: Canvas, out: np.ndarray) -> None:
     """Decode an image, turn, resize and crop it, and write it into `out`, (C, H, W) uint8; raises `Unreadable`.
 
     Transparency is laid over white, 16 bits are divided by 257, the short side is resized and the centre is cut out.

@@ -11,7 +11,7 @@ import numpy as np
 
 from selfsup.data.dataset import Dataset
 from selfsup.data.images import images
-from selfsup.data.images.decode import Blob, Form
+from selfsup.data.images.decode import Blob, Canvas
 from selfsup.data.labels import attach
 from selfsup.data.request import Request
 from selfsup.errors import DataError
@@ -110,8 +110,8 @@ def from_folder(root: Path, request: Request) -> Dataset:
     if strange:
         raise DataError(f"{path} has classes that {train} lacks: {', '.join(strange[:5])}")
     part = replace(request, labels=None, limit=None)
-    test = _decoded(Files(path, inside), classes if _classes(inside) else (), part, str(path), made.intake.shape)
-    return replace(made, test=replace(test, intake=made.intake))
+    test = _decoded(Files(path, inside), classes if _classes(inside) else (), part, str(path), made.form.shape)
+    return replace(made, test=replace(test, form=made.form))
 
 
 def _test_names(tests: Sequence[Path], classes: tuple[str, ...]) -> tuple[Path, list[str]] | None:
@@ -147,14 +147,14 @@ def _decoded(
     files: Files, classes: tuple[str, ...], request: Request, source: str, shape: tuple[int, ...] | None = None
 ) -> Dataset:
     """Decode the files and label them by their sub-folders."""
-    done = images.load(files, files.identity(), request, None if shape is None else Form(*shape))
+    done = images.load(files, files.identity(), request, None if shape is None else Canvas(*shape))
     names = [files.names[row] for row in done.kept.tolist()]
     labels = None
     if classes:
         place = {name: index for index, name in enumerate(classes)}
         labels = np.asarray([place[name.split("/", 1)[0]] for name in names], np.int64)
     return Dataset(
-        done.x, done.intake(request), source, done.fingerprint, labels, classes, names, None, done.bad, done.note
+        done.x, done.form(request), source, done.fingerprint, labels, classes, names, None, done.bad, done.note
     )
 
 

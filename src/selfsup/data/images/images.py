@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -11,12 +10,13 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from selfsup.data.form import BadFile, Intake
+from selfsup.data.form import BadFile, Form
 from selfsup.data.images import cache
-from selfsup.data.images.decode import Blob, Form, Head, Unreadable, decode, head
+from selfsup.data.images.decode import Blob, Canvas, Head, Unreadable, decode, head
 from selfsup.data.request import Request
 from selfsup.errors import DataError
 from selfsup.system import hashing, memory
+from selfsup.system.cores import cores
 from selfsup.system.progress import Progress, duration
 
 KEPT = 128  # longest side up to which images of one size are kept as they are
@@ -47,12 +47,12 @@ class Images(NamedTuple):
     note: str
     fingerprint: str
 
-    def intake(self, request: Request) -> Intake:
-        """The intake of these images."""
-        return Intake("image", self.x.shape[1:], 0.0, 255.0, None, request.like.size if request.like else request.size)
+    def form(self, request: Request) -> Form:
+        """The form of these images."""
+        return Form("image", self.x.shape[1:], 0.0, 255.0, None, request.like.side if request.like else request.size)
 
 
-def load(blobs: Blobs, identity: Sequence[str | int], request: Request, form: Form | None = None) -> Images:
+def load(blobs: Blobs, identity: Sequence[str | int], request: Request, form: Canvas | None = None) -> Images:
     """Decode images, or take them from the cache.
 
     Parameters
@@ -64,7 +64,7 @@ def load(blobs: Blobs, identity: Sequence[str | int], request: Request, form: Fo
     request
         `size`, `like`, `on_bad`, `cache` and `progress` are used.
     form
-        Form of the training part, where this is the test part.
+        Canvas of the training part, where this is the test part.
 
     Raises
     ------
@@ -74,10 +74,10 @@ def load(blobs: Blobs, identity: Sequence[str | int], request: Request, form: Fo
     """
     if request.like is not None and form is None:
         if request.like.kind != "image":
-            raise DataError(f"the model takes {request.like.words()}; these are images")
-        form = Form(*request.like.shape)
+            raise DataError(f"the model takes {request.like.describe()}; these are images")
+        form = Canvas(*request.like.shape)
         if form.channels not in (1, 3):
-            raise DataError(f"the model takes {request.like.words()}; image files have 1 or 3")
+            raise DataError(f"the model takes {request.like.describe()}; image files have 1 or 3")
     key = hashing.of_values(cache.FORMAT, list(identity), request.size, form)
     found = cache.read(key) if request.cache else None
     if found is None:
@@ -100,7 +100,7 @@ def _refusal(bad: Sequence[BadFile], total: int) -> str:
     return f"{len(bad):,} of {total:,} images cannot be read; {advice}\n{said}{more}"
 
 
-def _decode(blobs: Blobs, request: Request, form: Form | None) -> tuple[np.ndarray, list[tuple[int, str]], str]:
+def _decode(blobs: Blobs, request: Request, form: Canvas | None) -> tuple[np.ndarray, list[tuple[int, str]], str]:
     """Decode all images: the readable ones, the numbers and reasons of the others, and a note on the form."""
     note = ""
     with warnings.catch_warnings():  # Pillow warns of every odd file; those that matter are listed as bad
@@ -132,7 +132,7 @@ def _decode(blobs: Blobs, request: Request, form: Form | None) -> tuple[np.ndarr
     return x, sorted(broken.items()), note
 
 
-def _form(heads: Sequence[Head], size: int | None) -> tuple[Form, str]:
+def _form(heads: Sequence[Head], size: int | None) -> tuple[Canvas, str]:
     """Choose the one form of all images, and say what that does to them.
 
     The size is `size`; or, where all images have one size with sides of up to 128, that size; or the shortest side
@@ -142,16 +142,11 @@ def _form(heads: Sequence[Head], size: int | None) -> tuple[Form, str]:
     only = next(iter(sizes)) if len(sizes) == 1 else None
     channels = 1 if all(seen.grey for seen in heads) else 3
     if size is None and only is not None and max(only) <= KEPT:
-        return Form(channels, *only), ""
+        return Canvas(channels, *only), ""
     shortest = min(min(pair) for pair in sizes)
     side = size if size is not None else max(SMALLEST, min(SIZE, shortest // 8 * 8))
     note = "" if only == (side, side) else f"short side resized to {side}, centre crop"
-    return Form(channels, side, side), note
-
-
-def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return Canvas(channels, side, side), note
 
 
 def _each(total: int, work: Callable[[int], None], verb: str, shown: bool) -> dict[int, str]:

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
+from selfsup.lazy import pyarrow as pa
+
 
 class Column(NamedTuple):
     """Values of a column, and what they do not tell by themselves.
@@ -57,8 +59,6 @@ def of_pandas(series: Any) -> Column:
 
 def of_arrow(values: Any) -> Column:
     """A ``pyarrow.ChunkedArray``, of any type."""
-    import pyarrow as pa
-
     held = values.type
     if pa.types.is_list(held) or pa.types.is_large_list(held) or pa.types.is_fixed_size_list(held):
         return Column(_lists(values))
@@ -73,10 +73,7 @@ def of_arrow(values: Any) -> Column:
 
 def _lists(values: Any) -> np.ndarray:
     """Lists of numbers of one length k as (n, k); other lists as objects, which are refused later by name."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    lengths = pc.unique(pc.list_value_length(values)).to_pylist()
+    lengths = pa.compute.unique(pa.compute.list_value_length(values)).to_pylist()
     inner = values.type.value_type
     numbers = pa.types.is_integer(inner) or pa.types.is_floating(inner) or pa.types.is_boolean(inner)
     if len(lengths) == 1 and lengths[0] and numbers and not values.null_count:

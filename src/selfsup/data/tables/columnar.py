@@ -13,12 +13,13 @@ import numpy as np
 
 from selfsup.data.dataset import Dataset
 from selfsup.data.images import images
-from selfsup.data.images.decode import Blob, Form
+from selfsup.data.images.decode import Blob, Canvas
 from selfsup.data.labels import attach
 from selfsup.data.request import Request
 from selfsup.data.tables.column import of_arrow
 from selfsup.data.tables.tables import LABEL_NAMES, column_labels, from_columns, label_name
 from selfsup.errors import DataError, unknown
+from selfsup.lazy import pyarrow as pa
 
 IMAGE_NAMES = ("image", "img", "images", "picture", "photo")
 
@@ -44,13 +45,10 @@ class Table:
 
     def read(self, column: str, child: str | None = None) -> Any:
         """A column, or one field of a struct column; an extension type's storage."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
         values = self._table.column(column)
         if isinstance(values.type, pa.ExtensionType):
             values = pa.chunked_array([chunk.storage for chunk in values.chunks], values.type.storage_type)
-        return values if child is None else pc.struct_field(values, child)
+        return values if child is None else pa.compute.struct_field(values, child)
 
 
 @dataclass(frozen=True)
@@ -82,8 +80,6 @@ class Encoded:
     """The first `rows` of an image column (`images.Blobs`): binary values, or structs of ``bytes`` and ``path``."""
 
     def __init__(self, part: Part, column: str, rows: int) -> None:
-        import pyarrow as pa
-
         held = _storage(part.table.schema.field(column).type)
         self.part = part
         self.column = column
@@ -123,8 +119,6 @@ class Encoded:
 
 def image_column(schema: Any) -> str | None:
     """Name of the column that holds encoded images: a struct with ``bytes``, or binary; a usual name goes first."""
-    import pyarrow as pa
-
     found = []
     for name, held in zip(schema.names, schema.types, strict=True):
         held = _storage(held)
@@ -136,8 +130,6 @@ def image_column(schema: Any) -> str | None:
 
 def _storage(held: Any) -> Any:
     """The type that an extension type is stored as."""
-    import pyarrow as pa
-
     return held.storage_type if isinstance(held, pa.ExtensionType) else held
 
 
@@ -156,13 +148,13 @@ def from_parts(train: Part, test: Part | None, request: Request) -> Dataset:
         return made
     labels = None if request.labels is not None else request.label_column
     known = made.classes if request.labels is None and made.labels is not None else None
-    like = request.like if made.intake.kind == "image" else made.intake
+    like = request.like if made.form.kind == "image" else made.form
     part = replace(request, labels=None, label_column=labels, limit=None, like=like)
     if known is not None and labels is not None and labels not in test.table.schema.names:
         part, known = replace(part, label_column=None), None
-    shape = made.intake.shape if made.intake.kind == "image" else None
+    shape = made.form.shape if made.form.kind == "image" else None
     tested = _one(test, part, shape, known)
-    tested = replace(tested, intake=replace(made.intake, missing=tested.intake.missing))
+    tested = replace(tested, form=replace(made.form, missing=tested.form.missing))
     if known is None:
         tested = replace(tested, labels=None, classes=())
     return replace(made, test=tested)
@@ -178,7 +170,7 @@ def _one(part: Part, request: Request, shape: tuple[int, ...] | None, known: Seq
     rows = part.table.rows
     limit = rows if request.limit is None else min(rows, request.limit)
     blobs = Encoded(part, column, limit)
-    done = images.load(blobs, [*part.identity, column, limit], request, None if shape is None else Form(*shape))
+    done = images.load(blobs, [*part.identity, column, limit], request, None if shape is None else Canvas(*shape))
     labels, classes = None, cast(tuple[str, ...], ())
     if request.labels is not None:
         labels, classes = attach(request.labels, rows, np.arange(limit))
@@ -190,7 +182,7 @@ def _one(part: Part, request: Request, shape: tuple[int, ...] | None, known: Seq
     if labels is not None:
         labels = labels[done.kept]
     return Dataset(
-        done.x, done.intake(request), part.source, done.fingerprint, labels, classes,
+        done.x, done.form(request), part.source, done.fingerprint, labels, classes,
         blobs.names(done.kept), None, done.bad, done.note,
     )  # fmt: skip
 

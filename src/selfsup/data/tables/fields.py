@@ -12,7 +12,8 @@ import numpy as np
 
 from selfsup.data.tables.column import Column, word
 from selfsup.errors import DataError
-from selfsup.method import Field
+from selfsup.data.form import Field
+from selfsup.lazy import pandas as pd
 
 MOST = 1000  # categories of one column
 IDENTIFIER = 50  # from more rows on, a column with a word of its own in every row is an identifier
@@ -73,9 +74,7 @@ def _zero_or_one(values: np.ndarray) -> bool:
 
 def _of_objects(values: np.ndarray, what: str) -> Held:
     """What a column of Python objects holds: pandas tells their common type, missing values left out."""
-    from pandas.api.types import infer_dtype
-
-    kind = infer_dtype(values, skipna=True)
+    kind = pd.api.types.infer_dtype(values, skipna=True)
     if kind == "string":
         return _category(Column(values), what)
     if kind == "empty":
@@ -91,8 +90,6 @@ def _of_objects(values: np.ndarray, what: str) -> Held:
 
 
 def _absent(values: np.ndarray) -> np.ndarray:
-    import pandas as pd
-
     return np.asarray(pd.isna(values))
 
 
@@ -117,8 +114,6 @@ def worded(values: np.ndarray, order: Sequence[str] = ()) -> tuple[np.ndarray, t
 
     They are sorted as the values are, numbers as numbers; or in the order given.
     """
-    import pandas as pd
-
     places, unique = pd.factorize(values)
     found = unique.tolist()
     try:

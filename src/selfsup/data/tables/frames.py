@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from selfsup.data.form import Intake
+from selfsup.data.form import Field, Form
+from selfsup.data.tables.column import Column
 from selfsup.errors import DataError
-from selfsup.method import Field
+from selfsup.lazy import pandas as pd
 
 
-def to_frame(intake: Intake, x: np.ndarray) -> Any:
+def to_frame(form: Form, x: np.ndarray) -> Any:
     """Bring values, as they are in a `Dataset` or as a model guesses them, to a pandas frame.
 
     Numbers stay as they are; a boolean is true (or the second of its two words) from 0.5 on; of a category the largest
@@ -19,7 +20,7 @@ def to_frame(intake: Intake, x: np.ndarray) -> Any:
 
     Parameters
     ----------
-    intake
+    form
         Of the data: its columns and fields.
     x
         (n, d) float32.
@@ -27,60 +28,71 @@ def to_frame(intake: Intake, x: np.ndarray) -> Any:
     Raises
     ------
     DataError
-        If x is not of the intake's shape.
+        If x is not of the form's shape.
     """
-    import pandas as pd
-
-    values = _checked(intake, x)
-    if intake.fields is None:
-        return pd.DataFrame(values, columns=None if intake.columns is None else list(intake.columns))
-    start, columns = 0, {}
-    for place, field in enumerate(intake.fields):
-        columns[place] = _decoded(field, values[:, start : start + field.width])
-        start += field.width
-    frame = pd.DataFrame(columns)
-    frame.columns = [field.name for field in intake.fields]
+    values = _checked(form, x)
+    if form.fields is None:
+        return pd.DataFrame(values, columns=None if form.columns is None else list(form.columns))
+    columns = [column.values for column in columns_of(form, x).values()]
+    frame = pd.DataFrame({place: _series(field, column) for place, (field, column) in enumerate(zip(form.fields, columns, strict=True))})
+    frame.columns = [field.name for field in form.fields]
     return frame
 
 
-def _decoded(field: Field, group: np.ndarray) -> Any:
-    """One column from its group (n, w) of values."""
-    import pandas as pd
+def _series(field: Field, values: np.ndarray) -> Any:
+    """A pandas column; booleans of which some are missing have pandas' own type for that."""
+    nullable = field.kind == "boolean" and not field.values and values.dtype == object
+    return pd.Series(values, dtype="boolean" if nullable else None)
 
+
+def columns_of(form: Form, x: np.ndarray) -> dict[str, Column]:
+    """The columns that values came from, by name; of numbers without a name by their place."""
+    values = _checked(form, x)
+    if form.fields is None:
+        names = form.columns or tuple(map(str, range(values.shape[1])))
+        return {name: Column(values[:, place]) for place, name in enumerate(names)}
+    starts = form.starts() or []
+    groups = (values[:, start : start + field.width] for start, field in zip(starts, form.fields, strict=True))
+    return {field.name: Column(_values(field, group)) for field, group in zip(form.fields, groups, strict=True)}
+
+
+def _values(field: Field, group: np.ndarray) -> np.ndarray:
+    """One column (n,) from its group (n, w) of values: numbers, booleans (objects where some are missing), or words."""
     if field.kind == "number":
-        return pd.Series(group[:, 0])
+        return group[:, 0]
     absent = np.isnan(group).any(1)
     if field.kind == "boolean" and not field.values:
-        truth = pd.Series(group[:, 0] >= 0.5)
-        return truth.astype("boolean").mask(absent) if absent.any() else truth
+        truth: np.ndarray = group[:, 0] >= 0.5
+        return np.where(absent, None, truth.astype(object)) if absent.any() else truth
     known = np.asarray([*field.values, None], object)  # the last: missing
     if field.kind == "boolean":
         group = np.hstack([group < 0.5, group >= 0.5])  # as of a category with two words
     places = np.where(absent[:, None], 0.0, group).argmax(1)
-    return pd.Series(known[np.where(absent, len(known) - 1, places)])
+    found: np.ndarray = known[np.where(absent, len(known) - 1, places)]
+    return found
 
 
-def fill(intake: Intake, x: np.ndarray, guess: np.ndarray) -> np.ndarray:
+def fill(form: Form, x: np.ndarray, guess: np.ndarray) -> np.ndarray:
     """Replace the missing values of x (n, d) by those of a guess (n, d), and leave the others; of categories, groups.
 
     Raises
     ------
     DataError
-        If x or the guess is not of the intake's shape.
+        If x or the guess is not of the form's shape.
     """
-    x, guess = _checked(intake, x), _checked(intake, guess)
+    x, guess = _checked(form, x), _checked(form, guess)
     if x.shape != guess.shape:
         raise DataError(f"the guess must be of the shape of the data, {x.shape}; got {guess.shape}")
     absent = np.isnan(x)
-    starts = intake.starts()
+    starts = form.starts()
     if starts is not None:  # a group is missing as a whole
         widths = np.diff([*starts, x.shape[1]])
         absent = np.repeat(np.logical_or.reduceat(absent, starts, axis=1), widths, axis=1)
     return np.where(absent, guess, x)
 
 
-def _checked(intake: Intake, x: np.ndarray) -> np.ndarray:
+def _checked(form: Form, x: np.ndarray) -> np.ndarray:
     values = np.asarray(x)
-    if intake.kind != "vector" or values.ndim != 2 or values.shape[1:] != intake.shape:
-        raise DataError(f"expected {intake.words()}, an array of shape (n, {intake.shape[0]}); got {values.shape}")
+    if form.kind != "table" or values.ndim != 2 or values.shape[1:] != form.shape:
+        raise DataError(f"expected {form.describe()}, an array of shape (n, {form.shape[0]}); got {values.shape}")
     return values

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from selfsup.data.arrays.rows import as_tensor
-from selfsup.data.form import Intake
+from selfsup.data.form import Form
 from selfsup.errors import DataError
 
 CHUNK = 1 << 22  # values at a time in slow checks
@@ -76,9 +76,9 @@ def check_finite(x: np.ndarray, names: Sequence[str] | None = None, missing: boo
     raise DataError(f"{values} not finite; the first, in {where}, is {found}. Drop such rows, or fill the values in")
 
 
-def say(x: np.ndarray, intake: Intake) -> str:
+def say(x: np.ndarray, form: Form) -> str:
     """Say how many values (cells of a table) are missing, and where the first is; "" if none is."""
-    names, starts = intake.names(), intake.starts()
+    names, starts = form.names(), form.starts()
     count, first = 0, None
     for start, part in _parts(x):
         absent = np.isnan(part)

@@ -12,6 +12,7 @@ from selfsup.data.dataset import Dataset
 from selfsup.data.request import Request
 from selfsup.data.tables.columnar import Part, Table, class_names, from_parts
 from selfsup.errors import DataError
+from selfsup.lazy import pyarrow as pa
 
 TEST = ("test", "val", "valid", "validation", "dev")
 
@@ -51,13 +52,10 @@ class Parquet:
     """Parquet files as one table (`columnar.Columns`); a column is read when it is asked for."""
 
     def __init__(self, files: Sequence[Path]) -> None:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
         self._files = []
         for path in files:
             try:
-                self._files.append((path, pq.ParquetFile(path, memory_map=True)))
+                self._files.append((path, pa.parquet.ParquetFile(path, memory_map=True)))
             except (OSError, pa.ArrowException) as error:
                 raise DataError(f"cannot read {path} as parquet: {_line(error)}") from error
         self.schema = self._files[0][1].schema_arrow
@@ -68,9 +66,6 @@ class Parquet:
 
     def read(self, column: str, child: str | None = None) -> Any:
         """A column, or one field of a struct column, of all the files."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
         chunks = []
         for path, file in self._files:
             try:
@@ -78,7 +73,7 @@ class Parquet:
             except (OSError, pa.ArrowException) as error:
                 raise DataError(f"cannot read {path} as parquet: {_line(error)}") from error
             values = Table(table).read(table.column_names[0])
-            chunks += (values if child is None else pc.struct_field(values, child)).chunks
+            chunks += (values if child is None else pa.compute.struct_field(values, child)).chunks
         return pa.chunked_array(chunks)
 
 
@@ -104,8 +99,6 @@ def _names(folder: Path) -> dict[str, Sequence[str]]:
 
 def from_arrow(path: Path, request: Request) -> Dataset:
     """Make a `Dataset` of an ``.arrow`` file (the stream form that Hugging Face writes, or the file form)."""
-    import pyarrow as pa
-
     try:
         with pa.memory_map(str(path)) as file:
             try:
@@ -119,13 +112,9 @@ def from_arrow(path: Path, request: Request) -> Dataset:
 
 def from_json(path: Path, request: Request) -> Dataset:
     """Make a `Dataset` of ``.jsonl`` (one object a line) or ``.json`` (a list of objects, or lists by column)."""
-    import pyarrow as pa
-
     try:
         if path.suffix.lower() == ".jsonl":
-            import pyarrow.json
-
-            return _file(path, pyarrow.json.read_json(path), request)
+            return _file(path, pa.json.read_json(path), request)
         held = json.loads(path.read_text(encoding="utf-8-sig"))
         table = pa.Table.from_pydict(held) if isinstance(held, dict) else pa.Table.from_pylist(held)
     except (OSError, ValueError, TypeError, AttributeError, pa.ArrowException) as error:

@@ -11,14 +11,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from selfsup.data.dataset import Dataset
-from selfsup.data.form import Intake
+from selfsup.data.form import Form
 from selfsup.data.labels import attach, encode, flat, named
 from selfsup.data.request import Request
 from selfsup.data.tables import fields
 from selfsup.data.tables.column import Column, of_arrow, of_pandas
 from selfsup.data.tables.missing import check_vectors
 from selfsup.errors import DataError, unknown
-from selfsup.method import Field
+from selfsup.data.form import Field
+from selfsup.lazy import pandas as pd
 from selfsup.system import hashing, memory
 
 LABEL_NAMES = ("label", "labels", "class", "target", "y", "fine_label")
@@ -37,7 +38,7 @@ class Block(NamedTuple):
         return sum(field.width for field in self.fields)
 
 
-def label_name(columns: Columns, given: str | None, like: Intake | None = None) -> str | None:
+def label_name(columns: Columns, given: str | None, like: Form | None = None) -> str | None:
     """Name of the label column: the one given, else one with a usual name that holds classes; None if there is none.
 
     A column of fractions, or one that the model of `like` was trained on, is data whatever its name.
@@ -110,19 +111,19 @@ def from_columns(
     found = tuple(field for block in blocks for field in block.fields)
     by_value = tuple(field.name for field in found for _ in range(field.width))
     gaps = check_vectors(x, by_value, learnt=like is None)
-    intake = replace(like, missing=gaps) if like is not None else _intake(found, gaps, bare)
+    form = replace(like, missing=gaps) if like is not None else _intake(found, gaps, bare)
     codes, classes = _labels(columns, label, request, rows, picked, names, known)
-    return Dataset(x, intake, source, fingerprint or hashing.of_array(x), codes, classes)
+    return Dataset(x, form, source, fingerprint or hashing.of_array(x), codes, classes)
 
 
-def _intake(found: tuple[Field, ...], gaps: bool, bare: bool) -> Intake:
+def _intake(found: tuple[Field, ...], gaps: bool, bare: bool) -> Form:
     """The form of a table; fields are told only where not all are numbers."""
     columns = tuple(field.name for field in found)
     shape = (sum(field.width for field in found),)
     if bare and not any(field.values for field in found):
-        return Intake("vector", shape, missing=gaps)
+        return Form("table", shape, missing=gaps)
     plain = all(field.kind == "number" for field in found)
-    return Intake("vector", shape, columns=columns, fields=None if plain else found, missing=gaps)
+    return Form("table", shape, columns=columns, fields=None if plain else found, missing=gaps)
 
 
 def _learnt(columns: Columns, source: str) -> list[Block]:
@@ -143,16 +144,16 @@ def _spread(name: str, column: Column) -> tuple[Field, ...]:
     return tuple(Field(f"{name}_{place}", "number") for place in range(column.values.shape[1]))
 
 
-def _matched(columns: Columns, rest: Columns, like: Intake, source: str) -> Iterator[Block]:
+def _matched(columns: Columns, rest: Columns, like: Form, source: str) -> Iterator[Block]:
     """Columns in the forms that a model learnt: by name where it knows names, else by their order."""
-    if like.kind != "vector":
-        raise DataError(f"the model takes {like.words()}; {source} is a table")
+    if like.kind != "table":
+        raise DataError(f"the model takes {like.describe()}; {source} is a table")
     wanted = like.fields or tuple(Field(name, "number") for name in like.columns or ())
     if not wanted:
         spread = [_spread(n, c) if c.values.ndim == 2 else (Field(n, "number"),) for n, c in rest.items()]
         wanted = tuple(field for part in spread for field in part)
         if len(wanted) != like.shape[0]:
-            raise DataError(f"the model takes {like.words()}; {source} gives {len(wanted):,}")
+            raise DataError(f"the model takes {like.describe()}; {source} gives {len(wanted):,}")
     owners = {
         field.name: (name, place)
         for name, column in columns.items()
@@ -232,8 +233,6 @@ def from_csv(path: Path, request: Request) -> Dataset:
     DataError
         If the file cannot be read as a table, besides what `from_columns` raises.
     """
-    import pandas as pd
-
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             line = file.readline()

@@ -8,12 +8,14 @@ import io
 import os
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, TextIO
 
 import numpy as np
 
 from selfsup.errors import DataError, OptionError
+from selfsup.lazy import zstandard
 
 SIZE = 4 << 20  # bytes of a block; it stays in the processor's cache while it is cut and numbered
 MOST = 256 << 20  # bytes without any white space that are still believed to be text
@@ -50,18 +52,64 @@ def of_bytes(content: bytes | bytearray, where: Callable[[int], str], **about: A
     return Block(np.frombuffer(held, np.uint8), where, **about)
 
 
-def of_file(path: Path, encoding: str, size: int = SIZE) -> Iterator[Block]:
-    """Blocks of a text file, plain, ``.gz`` or ``.zst``.
+class Left:
+    """How many lines, texts or rows may still be read, of all the files of a source together.
+
+    Parameters
+    ----------
+    limit
+        None is no limit.
+    """
+
+    def __init__(self, limit: int | None = None) -> None:
+        self.limit = limit
+
+    @property
+    def none(self) -> bool:
+        """Whether enough has been read."""
+        return self.limit == 0
+
+    def take(self, rows: int) -> int:
+        """How many of so many rows may be read, which then have been."""
+        if self.limit is None:
+            return rows
+        taken = min(rows, self.limit)
+        self.limit -= taken
+        return taken
+
+    def lines(self, block: Block) -> Block:
+        """The part of a block of lines that may be read, which then has been."""
+        if self.limit is None:
+            return block
+        ends = np.flatnonzero(block.data == ord("\n"))
+        last = self.limit
+        if self.take(len(ends) + block.ends) == last and len(ends) >= last:
+            return block._replace(data=block.data[: ends[last - 1]], ends=True)
+        return block
+
+
+def of_file(path: Path, encoding: str, size: int = SIZE, left: Left | None = None) -> Iterator[Block]:
+    """Blocks of a text file, plain, ``.gz`` or ``.zst``; of so many lines as are left.
 
     Raises
     ------
     DataError
         If it cannot be read, is cut short, is not text in that encoding, or changes meanwhile.
     """
+    left = left or Left()
+    with whole_file(path), path.open("rb") as file, _unpacked(file, path) as text:
+        for block in _cut(text, file, path, encoding, size):
+            yield left.lines(block)
+            if left.none:
+                break
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[int]:
+    """The size of a file, while it is read; what goes wrong is said as `DataError`, also that it has changed meanwhile."""
     before = stamp(path)
     try:
-        with path.open("rb") as file, _unpacked(file, path) as text:
-            yield from _cut(text, file, path, encoding, size)
+        yield before[0]
     except EOFError as error:
         raise DataError(f"{path} is cut short: it ends at byte {before[0]:,} in the middle of its compressed data; "
                         "copy or download it again") from error  # fmt: skip
@@ -71,6 +119,14 @@ def of_file(path: Path, encoding: str, size: int = SIZE) -> Iterator[Block]:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from error
     if stamp(path) != before:
         raise DataError(f"{path} has changed while it was read; wait until it is written, then start again")
+
+
+@contextmanager
+def opened(path: Path, encoding: str) -> Iterator[tuple[TextIO, Callable[[], int]]]:
+    """A file as text, unpacked, and a function that says how many of its bytes have been read."""
+    name = "utf-8-sig" if check_encoding(encoding) == "utf-8" else encoding
+    with path.open("rb") as file, _unpacked(file, path) as raw:
+        yield io.TextIOWrapper(raw, name, newline=""), file.tell
 
 
 def stamp(path: Path) -> list[int]:
@@ -120,14 +176,7 @@ def _place(path: Path, offset: int) -> Callable[[int], str]:
 
 def _reader(text: IO[bytes], path: Path, encoding: str) -> Callable[[int], bytes]:
     """A function that gives the next bytes as UTF-8."""
-    try:
-        io.TextIOWrapper(io.BytesIO(), encoding=encoding)  # also an error where it is a coding of bytes, such as hex
-        name = codecs.lookup(encoding).name
-    except (LookupError, ValueError) as error:
-        raise OptionError(
-            f"option 'encoding': there is none called '{encoding}'; e.g. utf-8, latin-1, utf-16"
-        ) from error
-    if name in ("utf-8", "ascii"):
+    if check_encoding(encoding) in ("utf-8", "ascii"):
         return text.read
     decoder, taken = codecs.getincrementaldecoder(encoding)(), 0
 
@@ -149,6 +198,17 @@ def _reader(text: IO[bytes], path: Path, encoding: str) -> Callable[[int], bytes
     return read
 
 
+def check_encoding(encoding: str) -> str:
+    """The usual name of an encoding; raises `OptionError` if there is none called so."""
+    try:
+        io.TextIOWrapper(io.BytesIO(), encoding=encoding)  # also an error where it is a coding of bytes, such as hex
+        return codecs.lookup(encoding).name
+    except (LookupError, ValueError) as error:
+        raise OptionError(
+            f"option 'encoding': there is none called '{encoding}'; e.g. utf-8, latin-1, utf-16"
+        ) from error
+
+
 def _unpacked(file: IO[bytes], path: Path) -> IO[bytes]:
     if path.suffix.lower() == ".gz":
         return gzip.GzipFile(fileobj=file)  # type: ignore[return-value]
@@ -161,10 +221,6 @@ class _Zstandard(io.RawIOBase):
     """Frames of Zstandard one after the other; unlike the package's own reader it notices an end that comes too early."""
 
     def __init__(self, file: IO[bytes]) -> None:
-        try:
-            import zstandard
-        except ImportError as error:
-            raise DataError("reading .zst needs the package zstandard; pip install 'selfsup[words]'") from error
         self._new = zstandard.ZstdDecompressor(max_window_size=1 << 31).decompressobj
         self._wrong = zstandard.ZstdError
         self._file, self._frame, self._ready, self._packed = file, None, b"", b""

@@ -1,12 +1,10 @@
-"""Numbered corpora on disk, so that the second run starts at once. Everything in it can be deleted at any time."""
+"""Numbered corpora on disk, so that the second run starts at once."""
 
 from __future__ import annotations
 
 import hashlib
 import io
-import json
 import logging
-import os
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,38 +12,34 @@ from typing import Any
 
 import numpy as np
 
-from selfsup.data.images import cache
-from selfsup.errors import DataError, SelfsupError
-from selfsup.system import files, hashing
+from selfsup.errors import DataError
+from selfsup.system import cache, hashing
+from selfsup.system.files import whole
 
 FORMAT = 1  # raise it when reading changes: every entry is then made anew
 IN_MEMORY = (
     16 << 20
 )  # bytes of ids; where there are more, they lie in a file, which the system keeps in memory as far as it can
 PRINTED = 1 << 16  # ids whose sum is part of the fingerprint
+WHAT = "numbered words"
 HEADER = 128  # bytes of a .npy file before its values
 log = logging.getLogger("selfsup")
 
 
 def read(key: str) -> tuple[np.ndarray, dict[str, Any]] | None:
     """Ids (memory-mapped, never written back) and what is known of them; None if not there, or damaged (which is logged)."""
-    words, values = _paths(key)
-    try:
-        about = json.loads(words.read_text(encoding="utf-8"))
-        ids = np.load(values, mmap_mode="c", allow_pickle=False).view(np.ndarray)
-        if ids.dtype != np.int32 or ids.ndim != 1 or print_of(ids) != about["print"]:
-            raise ValueError("its ids have changed")
-        if (
-            len(about["words"]) != len(about["counts"])
-            or hashing.of_values(about["words"], about["counts"]) != about["vocabulary"]
-        ):
-            raise ValueError("its vocabulary has changed")
-        return ids, about
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (OSError, ValueError, EOFError, KeyError, TypeError) as error:
-        log.warning("the numbered words in %s are damaged (%s); reading the text again", values, error)
-        return None
+    return cache.read(_name(key), WHAT, _entry)
+
+
+def _entry(ids: np.ndarray, about: dict[str, Any]) -> tuple[np.ndarray, dict[str, Any]]:
+    if ids.dtype != np.int32 or ids.ndim != 1 or print_of(ids) != about["print"]:
+        raise ValueError("its ids have changed")
+    if (
+        len(about["words"]) != len(about["counts"])
+        or hashing.of_values(about["words"], about["counts"]) != about["vocabulary"]
+    ):
+        raise ValueError("its vocabulary has changed")
+    return ids, about
 
 
 def ids_of(parts: Iterable[np.ndarray], key: str | None, words: int, folder: Path) -> np.ndarray:
@@ -57,9 +51,8 @@ def ids_of(parts: Iterable[np.ndarray], key: str | None, words: int, folder: Pat
         If the disk is full or the folder cannot be written.
     """
     if key is not None:
-        _write(_paths(key)[1], parts)
-        held: np.ndarray = np.load(_paths(key)[1], mmap_mode="c", allow_pickle=False).view(np.ndarray)
-        return held
+        _write(cache.place(_name(key)), parts)
+        return cache.mapped(_name(key))
     if 4 * words < IN_MEMORY:
         return np.concatenate(list(parts))
     return scratch(parts, folder)
@@ -90,30 +83,20 @@ def spool() -> tuple[Path, bool]:
 
 def _write(path: Path, parts: Iterable[np.ndarray]) -> None:
     """Ids as a .npy file, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(bytes(HEADER))
-            size = 0
-            for part in parts:
-                file.write(part.data)
-                size += len(part)
-            file.seek(0)
-            file.write(_header(size))
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+    with whole(path) as file:
+        file.write(bytes(HEADER))
+        size = 0
+        for part in parts:
+            file.write(part.data)
+            size += len(part)
+        file.seek(0)
+        file.write(_header(size))
 
 
 def write_about(key: str, ids: np.ndarray, about: dict[str, Any]) -> None:
     """Keep what is known of the ids; with it the entry is complete. Where that fails, only a warning is logged."""
-    about = {**about, "print": print_of(ids), "vocabulary": hashing.of_values(about["words"], about["counts"])}
-    try:
-        files.write_bytes(_paths(key)[0], json.dumps(about).encode())
-    except SelfsupError as error:
-        log.warning("cannot keep the numbered words (%s); they are used all the same", error)
+    vocabulary = hashing.of_values(about["words"], about["counts"])
+    cache.write(_name(key), WHAT, {**about, "print": print_of(ids), "vocabulary": vocabulary})
 
 
 def full(error: OSError) -> DataError:
@@ -130,8 +113,8 @@ def _header(size: int) -> bytes:
     return content
 
 
-def _paths(key: str) -> tuple[Path, Path]:
-    return cache.folder() / f"words-{key[:32]}.json", cache.folder() / f"words-{key[:32]}.npy"
+def _name(key: str) -> str:
+    return f"words-{key[:32]}"
 
 
 def print_of(ids: np.ndarray) -> str:

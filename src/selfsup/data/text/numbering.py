@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from selfsup.data.text import count, phrases
-from selfsup.data.text import kept as stored
-from selfsup.data.text.choice import Choice
+from selfsup.data.text import count, kept as stored, phrases
 from selfsup.data.text.scan import Encoded, enter
-from selfsup.data.text.vocabulary import check_any, choose
+from selfsup.data.text.vocabulary import Vocabulary, check_any, choose
+from selfsup.errors import DataError
 from selfsup.system import memory
 from selfsup.system.progress import Progress
 
@@ -31,40 +30,65 @@ class Numbered(NamedTuple):
     state: np.ndarray
 
 
-def number(made: Encoded, choice: Choice, name: str, folder: Path, progress: Progress) -> Numbered:
-    """Choose the vocabulary and give every word its number in it.
+def number(made: Encoded, how: Mapping[str, Any], name: str, folder: Path, progress: Progress) -> Numbered:
+    """Choose the vocabulary, by the options of `open_text`, and give every word its number in it.
 
     Raises
     ------
     DataError
         If no word is frequent enough, or the vocabulary does not fit in memory.
     """
-    always = enter(made.table, list(choice.keep)).astype(np.int64)
+    always = enter(made.table, list(how["keep"])).astype(np.int64)
     size = len(made.table)
     counts, firsts = made.table.arrays.counts[:size], made.table.arrays.firsts[:size]
-    chosen = choose(counts, firsts, choice.min_count, None if choice.phrases else choice.max_vocab, always)
-    check_any(counts, chosen, choice.min_count, made.table.texts(np.array([counts.argmax()]))[0], name)
+    chosen = choose(counts, firsts, how["min_count"], None if how["phrases"] else how["max_vocab"], always)
+    check_any(counts, chosen, how["min_count"], made.table.texts(np.array([counts.argmax()]))[0], name)
     memory.check(STRING * len(chosen), f"{len(chosen):,} words of the vocabulary", "raise min_count, or set max_vocab")
     words = made.table.texts(chosen)
     state = np.array([0, 1, 0])
     numbers = _numbers(size, chosen)
-    if not choice.phrases:
+    if not how["phrases"]:
         return Numbered(made.renumbered(numbers, False, LONGEST_SENTENCE, state), words, counts[chosen], state)
     stream = stored.scratch(made.renumbered(numbers, True, LONGEST_SENTENCE, state), folder)
-    return _with_phrases(stream, words, numbers[always].tolist(), choice, progress)
+    return _with_phrases(stream, words, numbers[always].tolist(), how, progress)
+
+
+def number_like(made: Encoded, vocabulary: Vocabulary, name: str) -> Numbered:
+    """Give every word its number in a vocabulary that is there already.
+
+    Raises
+    ------
+    DataError
+        If the text has none of its words.
+    """
+    size, state = len(made.table), np.array([0, 1, 0])
+    words = made.table.texts(np.arange(size))
+    numbers = np.array([vocabulary.index.get(word, count.SKIPPED) for word in words], np.int32)
+    known = numbers >= 0
+    counts = np.bincount(numbers[known], made.table.arrays.counts[:size][known], len(vocabulary)).astype(np.int64)
+    if not counts.any():
+        raise DataError(
+            f"no word of {name} is among the {len(vocabulary):,} of the model; is it text of the same kind?"
+        )
+    return Numbered(made.renumbered(numbers, False, LONGEST_SENTENCE, state), vocabulary.words, counts, state)
+
+
+def renumbered(ids: np.ndarray, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Ids (N,) with the numbers (V,) of another vocabulary, and the state of `count.renumber` in the end."""
+    state, out = np.array([0, 1, 0]), np.empty(2 * len(ids) + 1, np.int32)
+    made = count.renumber(ids, numbers, False, NO_LIMIT, state, out)
+    return out[:made].copy(), state
 
 
 def _with_phrases(
-    stream: np.ndarray, words: list[str], always: list[int], choice: Choice, progress: Progress
+    stream: np.ndarray, words: list[str], always: list[int], how: Mapping[str, Any], progress: Progress
 ) -> Numbered:
-    for _ in range(choice.phrases):
+    least, score, threshold = how["min_count"], how["phrase_score"], how["phrase_threshold"]
+    for _ in range(how["phrases"]):
         counts, _ = _counted(stream, len(words))
-        made = phrases.join(
-            stream, words, counts, choice.min_count, choice.phrase_score, choice.phrase_threshold, progress
-        )
-        stream = stream[:made]
+        stream = stream[: phrases.join(stream, words, counts, least, score, threshold, progress)]
     counts, firsts = _counted(stream, len(words))
-    chosen = choose(counts, firsts, choice.min_count, choice.max_vocab, np.array(always, np.int64))
+    chosen = choose(counts, firsts, least, how["max_vocab"], np.array(always, np.int64))
     state, numbers = np.array([0, 1, 0]), _numbers(len(words), chosen)
     return Numbered(_renumbered(stream, numbers, state), [words[one] for one in chosen.tolist()], counts[chosen], state)
 

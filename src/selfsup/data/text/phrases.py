@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import numba
 import numpy as np
 
-from selfsup.data.text.choice import Score
 from selfsup.system import memory
 from selfsup.system.progress import Progress
 
+Score = Literal["npmi", "original"]
 PART = 1 << 22  # words between two looks at the clock
 
 _MULTIPLY = np.uint64(0x9E3779B97F4A7C15)

@@ -6,7 +6,6 @@ brought together in an order that is the text's.
 
 from __future__ import annotations
 
-import os
 import queue
 import tempfile
 import threading
@@ -88,7 +87,7 @@ class _Worker:
         rule = self.rule
         if block.joined or rule.cut is not None:
             rule = self.joined
-            block = block if block.joined else _cut(block, self.rule)
+            block = block if block.joined and self.rule.join is None else _cut(block, self.rule)
         if rule is not self.settled or len(self.wide) > KNOWN:
             self.settled, self.starts, self.flat = rule, self.starts[:1], self.flat[:0]
             self.wide.clear()
@@ -112,7 +111,7 @@ class _Worker:
             at, made, why = count.scan(data, at, rule.fold, self.table.arrays, self.wide.arrays, self.out, made)
             if why == count.FOUND_NUL:
                 raise DataError(f"{block.where(at)}: a NUL byte, so this is no text in UTF-8; if it is UTF-16, say "
-                                "encoding='utf-16' (--encoding utf-16), else leave the file out")  # fmt: skip
+                                "encoding='utf-16', else leave the file out")  # fmt: skip
             if why != count.DONE:
                 (self.table if why == count.FULL else self.wide).grow()
         if block.ends:
@@ -156,13 +155,16 @@ def _decoded(run: bytes, block: Block, first: int) -> str:
     except UnicodeDecodeError as error:
         name = "utf-16" if run[:2] in (b"\xff\xfe", b"\xfe\xff") else "latin-1"
         raise DataError(f"{block.where(first + error.start)}: not UTF-8 (byte 0x{run[error.start]:02x}); name the encoding, "
-                        f"e.g. encoding='{name}' (--encoding {name}), or leave the file out") from error  # fmt: skip
+                        f"e.g. encoding='{name}', or leave the file out") from error  # fmt: skip
 
 
 def _cut(block: Block, rule: Rule) -> Block:
-    """A block of text cut by the user's own rule, its tokens joined again."""
-    assert rule.cut is not None
+    """A block cut by a rule of Python's, its tokens joined again."""
     text = _decoded(block.data.tobytes(), block, 0)
+    if block.joined and rule.join is not None:
+        given = [line.split(tokens.BETWEEN_WORDS) for line in text.split(tokens.BETWEEN_SENTENCES)]
+        return block._replace(data=of_bytes(tokens.join([rule.join(words) for words in given]), block.where).data)
+    assert rule.cut is not None
     if "\x00" in text:
         raise DataError(f"{block.where(len(text[: text.index(chr(0))].encode()))}: a NUL byte; leave the file out")
     sentences = [rule.cut(line) for line in text.split("\n")]
@@ -238,8 +240,3 @@ def _run(worker: _Worker, work: Any, pieces: dict[int, Piece], failed: list[tupl
 def _line(source: Source, done: int, words: int) -> str:
     share = f"{min(done / source.size, 1):.0%} of {source.size / 1e6:,.0f} MB, " if source.size else ""
     return f"reading {source.name}: {share}{words / 1e6:.1f} M words"
-
-
-def cores() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import difflib
 import glob
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from selfsup.data.text import blocks, columns, docstrings, tokens
-from selfsup.data.text.blocks import Block
+from selfsup.data.text.blocks import Block, Left
+from selfsup.data.text.kind import bare, is_text_name
 from selfsup.errors import DataError
+from selfsup.system.files import missing
 
-PACKED = (".gz", ".zst")
+LONGEST = 1000  # characters of a path
+TABLES = (".csv", ".tsv", ".jsonl", ".json")
 BINARY = {".npy", ".npz", ".bin", ".pt", ".safetensors", ".zip", ".tar", ".pdf", ".docx", ".xz", ".bz2", ".arrow"}
 KINDS = (
-    "a text file (plain, .gz or .zst), a folder or glob of them, parquet files, an iterable of texts or of lists of tokens, "
-    "a Hugging Face data set, or 'docstrings'"
+    "a text file (plain, .gz or .zst), a folder or glob of them, a table (parquet, csv, tsv, jsonl, json), an iterable of texts "
+    "or of lists of tokens, a Hugging Face data set, a data frame, or 'docstrings'"
 )
 
 
@@ -45,8 +47,8 @@ class Source:
     size: int = 0
 
 
-def find(source: Any, column: str | None, encoding: str) -> Source:
-    """Find out what a source is.
+def find(source: Any, column: str | None, encoding: str, limit: int | None = None) -> Source:
+    """Find out what a source is; see `open_text` for the options.
 
     Raises
     ------
@@ -55,59 +57,83 @@ def find(source: Any, column: str | None, encoding: str) -> Source:
     """
     if isinstance(source, str | os.PathLike):
         if source == "docstrings":
-            return _docstrings()
-        return _of_files(_paths(os.fspath(source)), str(source), column, encoding)
+            return _docstrings(limit)
+        return _of_files(_paths(os.fspath(source)), str(source), column, encoding, limit)
     if _are_paths(source):
         paths = list(chain.from_iterable(_paths(os.fspath(one)) for one in source))
-        return _of_files(
-            paths, f"{source[0]} and {len(source) - 1} more" if len(source) > 1 else str(source[0]), column, encoding
-        )
+        name = f"{source[0]} and {len(source) - 1} more" if len(source) > 1 else str(source[0])
+        return _of_files(paths, name, column, encoding, limit)
     if type(source).__module__.split(".")[0] == "datasets":
-        return Source(*columns.of_hub(source, column))
+        return Source(*columns.of_hub(source, column, limit))
     if hasattr(source, "to_numpy") and hasattr(source, "columns"):
-        source = columns.of_frame(source, column)
+        source = columns.of_frame(source if limit is None else source.head(limit), column)
+        limit = None
+    elif hasattr(source, "to_numpy") and (hasattr(source, "dropna") or hasattr(source, "drop_nulls")):  # a lone column
+        source, limit = columns.present(source if limit is None else source.head(limit)), None
     elif column is not None:
-        raise DataError(f"column='{column}' is for parquet files, data frames and Hugging Face data sets")
+        raise DataError(f"column='{column}' is for tables: files, data frames and Hugging Face data sets")
     if callable(source) and not isinstance(source, type):
         source = source()
     if isinstance(source, bytes | dict) or not isinstance(source, Iterable):
-        raise DataError(f"cannot read a {type(source).__name__} as a corpus; give {KINDS}")
-    return Source(f"iterable ({type(source).__name__})", lambda size: _of_iterable(source, size))
+        raise DataError(f"cannot read a {type(source).__name__} as text; give {KINDS}")
+    given: Iterable[Any] = source
+    return Source(f"iterable ({type(source).__name__})", lambda size: _of_iterable(islice(given, limit), size))
 
 
-def _docstrings() -> Source:
+def _docstrings(limit: int | None) -> Source:
     paths = docstrings.files(docstrings.roots())
     stamps = [blocks.stamp(path) for path in paths]
     key = [[str(path), *stamp] for path, stamp in zip(paths, stamps, strict=True)]
-    total = sum(size for size, _ in stamps)
-    return Source("docstrings", lambda size: docstrings.blocks(paths, size), ["docstrings", key], total)
+
+    def read(size: int) -> Iterator[Block]:
+        left = Left(limit)
+        for block in docstrings.blocks(paths, size):
+            yield left.lines(block)
+            if left.none:
+                break
+
+    more = [] if limit is None else [limit]
+    return Source("docstrings", read, ["docstrings", key, *more], sum(size for size, _ in stamps))
 
 
-def _of_files(paths: list[Path], name: str, column: str | None, encoding: str) -> Source:
+def _of_files(paths: list[Path], name: str, column: str | None, encoding: str, limit: int | None) -> Source:
     """Files one after the other, each a document of its own."""
-    if column is not None and not any(path.suffix.lower() == ".parquet" for path in paths):
-        raise DataError(f"column='{column}' is for parquet files; {name} is text")
+    if column is not None and not any(map(_is_table, paths)):
+        raise DataError(f"column='{column}' is for tables; {name} is text")
     for path in paths:
-        if path.suffix.lower() in BINARY:
+        if {path.suffix.lower(), bare(path).suffix.lower()} & BINARY:
             raise DataError(f"{path} is no plain text; give {KINDS}")
     stamps = [blocks.stamp(path) for path in paths]
     key = [[str(path.resolve()), *stamp] for path, stamp in zip(paths, stamps, strict=True)]
 
     def read(size: int) -> Iterator[Block]:
-        before = 0
+        before, left = 0, Left(limit)
         for path, (length, _) in zip(paths, stamps, strict=True):
-            is_table = path.suffix.lower() == ".parquet"
-            made = columns.of_parquet(path, column, size) if is_table else blocks.of_file(path, encoding, size)
             end: Block | None = None
-            for block in made:
+            for block in _of_file(path, column, encoding, size, left):
                 if end is not None:
-                    yield end._replace(ends=is_table and end.ends)
+                    yield end._replace(ends=_is_table(path) and end.ends)
                 end = block._replace(done=before + block.done)
             if end is not None:
                 yield end._replace(ends=True)
             before += length
+            if left.none:
+                break
 
-    return Source(name, read, ["files", key, column, encoding], sum(length for length, _ in stamps))
+    more = [] if limit is None else [limit]
+    return Source(name, read, ["files", key, column, encoding, *more], sum(length for length, _ in stamps))
+
+
+def _of_file(path: Path, column: str | None, encoding: str, size: int, left: Left) -> Iterator[Block]:
+    if not _is_table(path):
+        return blocks.of_file(path, encoding, size, left)
+    if path.suffix.lower() == ".parquet":
+        return columns.of_parquet(path, column, size, left)
+    return columns.of_table(path, column, encoding, size, left)
+
+
+def _is_table(path: Path) -> bool:
+    return path.suffix.lower() == ".parquet" or bare(path).suffix.lower() in TABLES
 
 
 def _paths(words: str) -> list[Path]:
@@ -115,6 +141,8 @@ def _paths(words: str) -> list[Path]:
     path = Path(words).expanduser()
     if not words.strip():
         raise DataError(f"the path is empty; give {KINDS}")
+    if "\n" in words or len(words) > LONGEST:
+        raise DataError(f"a string is a path, and this one of {len(words):,} characters is none; put a text in a list")
     try:
         is_folder, is_file, is_there = path.is_dir(), path.is_file(), path.exists()
     except OSError as error:
@@ -135,35 +163,17 @@ def _paths(words: str) -> list[Path]:
                 f"no file matches '{words}' (from the folder {Path.cwd()}); put quotation marks around a pattern"
             )
         return found
-    raise DataError(_missing(words, path))
+    raise DataError(missing(path, KINDS, ["docstrings"]))
 
 
 def _in_folder(folder: Path) -> list[Path]:
     every = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
-    found = [path for path in every if _bare(path).suffix.lower() in (".txt", ".text")]
-    found = found or [path for path in every if path.suffix.lower() == ".parquet"]
+    found = [path for path in every if is_text_name(path.name)] or [path for path in every if _is_table(path)]
     if not found:
         held = f"{len(every)} other files, e.g. {every[0].name}" if every else "no files"
-        raise DataError(f"the folder {folder} has no .txt, .txt.gz, .txt.zst or .parquet files ({held}); "
+        raise DataError(f"the folder {folder} has neither .txt files (also .gz, .zst) nor tables ({held}); "
                         f"name files by a pattern, e.g. '{folder}/*{every[0].suffix if every else '.txt'}'")  # fmt: skip
     return found
-
-
-def _bare(path: Path) -> Path:
-    return path.with_suffix("") if path.suffix.lower() in PACKED else path
-
-
-def _missing(words: str, path: Path) -> str:
-    """Say that there is no such file, and which name is nearest."""
-    if path.is_symlink():
-        return f"'{words}' is a link to '{os.readlink(path)}', which leads to no file; mend the link"
-    parent = path.parent
-    while not parent.is_dir() and parent != parent.parent:
-        path, parent = parent, parent.parent
-    names = sorted(os.listdir(parent)) if os.access(parent, os.R_OK) else []
-    near = difflib.get_close_matches(path.name, [*names, "docstrings"], n=1, cutoff=0.5)
-    return f"there is no '{words}'; " + (f"did you mean '{parent / near[0] if near[0] in names else near[0]}'?" if near else
-                                         f"give {KINDS}")  # fmt: skip
 
 
 def _are_paths(source: Any) -> bool:
@@ -172,10 +182,10 @@ def _are_paths(source: Any) -> bool:
         return False
     if all(isinstance(one, os.PathLike) for one in source):
         return True
-    if not all(isinstance(one, str) and len(one) < 1000 and "\n" not in one for one in source):
+    if not all(isinstance(one, str) and len(one) < LONGEST and "\n" not in one for one in source):
         return False
     first = Path(source[0]).expanduser()
-    return (" " not in source[0] and _bare(first).suffix.lower() in (".txt", ".parquet")) or first.is_file()
+    return (" " not in source[0] and (is_text_name(source[0]) or _is_table(first))) or first.is_file()
 
 
 def _of_iterable(given: Iterable[Any], size: int) -> Iterator[Block]:

@@ -15,6 +15,14 @@ BASIS, PRIME = np.uint32(2166136261), np.uint32(16777619)  # FNV-1a, 32 bits
 WORDS = 1 << 15  # hashed at once: some 20 MB
 
 
+class Bags(NamedTuple):
+    """Rows of a table that the vectors of words are means of: a word's own row first, then those of its n-grams."""
+
+    offsets: np.ndarray  # (V + 1,) int64: word i has rows[offsets[i] : offsets[i + 1]]
+    rows: np.ndarray  # (n,) int32, each in [0, size)
+    size: int  # rows of the table
+
+
 class Subwords(NamedTuple):
     """Which n-grams a word has, and to how many rows they are hashed."""
 
@@ -64,22 +72,15 @@ class Subwords(NamedTuple):
         sizes = np.bincount(number, there.sum(1), len(words)).astype(np.int64)
         return sizes, found[there].astype(np.int64) % self.buckets
 
-    def bags(self, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """Rows of a table that the vectors of V words are means of.
-
-        Returns
-        -------
-        offsets : (V + 1,) int64
-        rows : (n,) int32
-            Of word i ``rows[offsets[i] : offsets[i + 1]]``: first i, its own, then V + bucket of each of its n-grams.
-        """
+    def bags(self, words: Sequence[str]) -> Bags:
+        """Rows of a table that the vectors of V words are means of: of word i first i, then V + bucket of each n-gram."""
         before, buckets = self.hashed(words)
         offsets = before + np.arange(len(words) + 1)
         rows = np.empty(offsets[-1], np.int32)
         own = np.zeros(len(rows), bool)
         own[offsets[:-1]] = True
         rows[own], rows[~own] = np.arange(len(words)), len(words) + buckets
-        return offsets, rows
+        return Bags(offsets, rows, len(words) + self.buckets)
 
     def ngrams(self, word: str) -> Iterator[str]:
         """The n-grams of a word as text, in the order of `hashed`."""

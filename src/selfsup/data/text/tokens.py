@@ -15,7 +15,7 @@ from selfsup.errors import DataError, OptionError
 SPACE, WORD, WIDE, APOSTROPHE, LINE, NUL = 0, 1, 2, 4, 8, 16  # kinds of bytes; WIDE is part of a character beyond ASCII
 INSIDE = WORD | WIDE
 BETWEEN_WORDS, BETWEEN_SENTENCES = "\x00", "\x01"  # of tokens that were given as lists, while they are bytes
-Tokens = str | Callable[[str], Iterable[str]] | None
+Tokens = str | Callable[[str], Iterable[str]]
 
 
 class Rule(NamedTuple):
@@ -29,22 +29,25 @@ class Rule(NamedTuple):
         The final words of a run of bytes that are not all ASCII.
     cut
         The words of a line by a rule that only Python knows, or None.
+    join
+        What becomes of the words of a sentence that is cut already, phrases of which are to be joined; else None.
     """
 
     fold: np.ndarray
     settle: Callable[[str], list[str]]
     cut: Callable[[str], Sequence[str]] | None = None
+    join: Callable[[Sequence[str]], Sequence[str]] | None = None
 
 
 def rule(tokens: Tokens, lower: bool) -> Rule:
-    """The rule for lines of text: "words", "space" (or None), a regular expression, or a function of a line.
+    """The rule for lines of text: "words", "space", a regular expression, or a function of a line.
 
     Raises
     ------
     OptionError
         If it is none of these.
     """
-    if tokens is None or tokens == "space":
+    if tokens == "space":
         return Rule(_fold(_space_kinds(), lower), lambda run: [_final(one, lower) for one in _nfc(run).split()])
     if tokens == "words":
         return Rule(_fold(_word_kinds(), lower), lambda run: _words(run, lower))
@@ -93,6 +96,11 @@ def join(sentences: Sequence[Sequence[str]]) -> bytes:
 def final(word: str, lower: bool) -> str:
     """One word as the vocabulary has it: Unicode NFC, in lower case where asked."""
     return _final(word, lower)
+
+
+def is_word(word: str) -> bool:
+    """Whether a text could hold it as one token."""
+    return bool(word) and BETWEEN_WORDS not in word and BETWEEN_SENTENCES not in word
 
 
 def _final(word: str, lower: bool) -> str:

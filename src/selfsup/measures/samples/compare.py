@@ -1,30 +1,22 @@
-"""Encoders side by side: kNN and a linear probe on the same labelled rows, with few labels and with all of them."""
+"""Encoders side by side on the same labelled rows, with few labels and with all of them."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from selfsup.errors import DataError, OptionError
-from selfsup.measures.samples.knn import knn_predict
-from selfsup.measures.samples.probe import probe, scale_features
+from selfsup.measures.run import Features
 
 log = logging.getLogger("selfsup")
 
 Count = int | Literal["all"]
-Row = dict[str, Any]  # one line of a table: JSON-ready, its keys in docs/architecture.md
+Row = dict[str, Any]  # one line of a table: JSON-ready, its keys in samples/accuracy.py
 COUNTS: tuple[Count, ...] = (1, 5, 20, 100, "all")
-
-
-class Features(NamedTuple):
-    """Codes of one encoder, or of one block of it: train (n, D) and test (m, D), float32."""
-
-    train: np.ndarray
-    test: np.ndarray
 
 
 class Task(NamedTuple):
@@ -34,17 +26,31 @@ class Task(NamedTuple):
     draws: list[np.ndarray]
 
 
+class Guess(NamedTuple):
+    """Classes of the test rows (m,) int64, and the accuracy on held-out training labels, or None."""
+
+    classes: np.ndarray
+    validation: float | None
+
+
+# Of an encoder's features and the training rows (u,) that some draw labels: a function of places (n,) among those rows, their
+# classes (n,) and a seed, which guesses the classes of the test rows.
+Guesser = Callable[[np.ndarray, np.ndarray, int], Guess]
+Judge = Callable[[Features, np.ndarray], Guesser]
+
+
 def compare(
     encoders: Mapping[tuple[str, str], Features],
     y_train: np.ndarray,
     y_test: np.ndarray,
+    judge: Judge,
     counts: Iterable[Count] = COUNTS,
     draws: int = 3,
     seed: int = 0,
     max_labels: int = 10_000,
     max_test: int = 10_000,
-) -> tuple[list[Row], list[Row]]:
-    """Accuracy of the probe and of kNN for every encoder and number of labels a class.
+) -> list[Row]:
+    """Accuracy of a classifier on the codes of every encoder, for every number of labels a class.
 
     Parameters
     ----------
@@ -52,6 +58,8 @@ def compare(
         (name, layer) -> codes; row i is the same sample for all of them.
     y_train, y_test
         (n,) and (m,) classes.
+    judge
+        The classifier: `probe.judge` or `knn.judge`.
     counts
         Labels a class, drawn ``draws`` times at random. A count is used if at least half the classes have more labels
         than that (smaller classes give what they have) and if it needs fewer labels than "all", which is always there.
@@ -61,10 +69,10 @@ def compare(
 
     Returns
     -------
-    tuple of lists
-        Rows of the probe and rows of kNN. Besides the keys of the table in docs/architecture.md, a row has ``tested``
-        (test rows) and a row of the probe ``validation``: the accuracy on held-out training labels, by which a
-        layer may be chosen without a look at the test rows; None where there were too few labels.
+    list
+        Rows. Besides the columns of every such table a row has ``tested`` (test rows) and ``validation``: the accuracy on
+        held-out training labels, by which a layer may be chosen without a look at the test rows; None where there were too
+        few labels.
     """
     check(encoders, y_train, y_test)
     classes, labels = np.unique(y_train, return_inverse=True)
@@ -74,17 +82,15 @@ def compare(
     if len(truth) > max_test:
         asked = np.sort(np.random.default_rng(seed).permutation(len(truth))[:max_test])
     tasks = plan(labels, counts, draws, seed, max_labels)
-    probe_rows: list[Row] = []
-    knn_rows: list[Row] = []
+    found: list[Row] = []
     for (name, layer), features in encoders.items():
         # Threads that wait on one another make products this small up to 25 times slower where others use the cores.
         with threadpool_limits(1):
-            one, other = measure(Features(features.train, features.test[asked]), labels, truth[asked], tasks, seed)
+            rows = judged(judge, Features(features.train, features.test[asked]), labels, truth[asked], tasks, seed)
         about = {"encoder": name, "layer": layer, "width": int(features.train.shape[1])}
-        probe_rows += [about | row for row in one]
-        knn_rows += [about | row for row in other]
-        log.debug("evaluated %s %s: probe %.3f with all labels", name, layer, one[-1]["accuracy"])
-    return probe_rows, knn_rows
+        found += [about | row for row in rows]
+        log.debug("evaluated %s %s: %.3f with all labels", name, layer, rows[-1]["accuracy"])
+    return found
 
 
 def check(encoders: Mapping[tuple[str, str], Features], y_train: np.ndarray, y_test: np.ndarray) -> None:
@@ -147,31 +153,27 @@ def at_random(labels: np.ndarray, order: np.ndarray, limit: int) -> np.ndarray:
     return np.sort(order[np.argsort(second, kind="stable")][:limit])
 
 
-def measure(
-    features: Features, labels: np.ndarray, truth: np.ndarray, tasks: Sequence[Task], seed: int
-) -> tuple[list[Row], list[Row]]:
-    """Rows of the probe and of kNN for one encoder."""
+def judged(
+    judge: Judge, features: Features, labels: np.ndarray, truth: np.ndarray, tasks: Sequence[Task], seed: int
+) -> list[Row]:
+    """Rows of one encoder."""
     used = np.unique(np.concatenate([rows for task in tasks for rows in task.draws]))
-    train = features.train[used]  # only rows that some draw labels are scaled and kept, by statistics of all rows
-    scaled, asked = scale_features(features.train, train, features.test)
-    probe_rows, knn_rows = [], []
+    guess, found = judge(features, used), []
     for task in tasks:
-        probed, voted, held = [], [], []
-        for draw, rows in enumerate(task.draws):
-            at = np.searchsorted(used, rows)
-            guess, validation = probe(scaled[at], labels[rows], asked, seed=seed + draw)
-            probed.append(float(np.mean(guess == truth)))
-            held.append(validation)
-            voted.append(float(np.mean(knn_predict(train[at], labels[rows], features.test) == truth)))
-        size = {"labels_per_class": task.per_class, "labels": len(task.draws[0])}
-        known = [value for value in held if value is not None]
-        validation = float(np.mean(known)) if len(known) == len(held) else None
-        probe_rows.append(size | summary(probed, len(truth)) | {"validation": validation})
-        knn_rows.append(size | summary(voted, len(truth)))
-    return probe_rows, knn_rows
-
-
-def summary(accuracies: Sequence[float], tested: int) -> Row:
-    """Mean and deviation (n - 1) over the draws; one draw has none, so 0."""
-    sd = float(np.std(accuracies, ddof=1)) if len(accuracies) > 1 else 0.0
-    return {"accuracy": float(np.mean(accuracies)), "sd": sd, "draws": len(accuracies), "tested": tested}
+        guesses = [
+            guess(np.searchsorted(used, rows), labels[rows], seed + draw) for draw, rows in enumerate(task.draws)
+        ]
+        right = [float(np.mean(one.classes == truth)) for one in guesses]
+        known = [one.validation for one in guesses if one.validation is not None]
+        found.append(
+            {
+                "labels_per_class": task.per_class,
+                "labels": len(task.draws[0]),
+                "accuracy": float(np.mean(right)),
+                "sd": float(np.std(right, ddof=1)) if len(right) > 1 else 0.0,
+                "draws": len(right),
+                "tested": len(truth),
+                "validation": float(np.mean(known)) if len(known) == len(guesses) else None,
+            }
+        )
+    return found

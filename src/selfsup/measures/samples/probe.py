@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
+
+from selfsup.lazy import sklearn
+from selfsup.measures.run import Evidence, Features
+from selfsup.measures.samples.compare import Guess, Guesser, compare
+from selfsup.measures.table import Table
 
 # With rows of this mean squared norm, scikit-learn's own C = 1 is about right for a few labels a class, and the best C
 # lay within the grid for every number of labels and for raw, PCA and random codes of the digits.
@@ -17,11 +22,16 @@ ITERATIONS = 200
 WORK = 3e10  # multiplications in one fit at most, in rows x width x classes x iterations: a few seconds
 
 
-class Probe(NamedTuple):
-    """Classes of the test rows (m,) int64, and the accuracy on the held-out labels that chose C, or None."""
+def measure(evidence: Evidence) -> Table:
+    """Accuracy of a linear probe on the codes of every encoder."""
+    features, known, asked = evidence.features or {}, np.asarray(evidence.y_train), np.asarray(evidence.y_test)
+    return Table.of("probe", compare(features, known, asked, judge, seed=evidence.seed))
 
-    guess: np.ndarray
-    validation: float | None
+
+def judge(features: Features, used: np.ndarray) -> Guesser:
+    """Prepare one encoder: only rows that some draw labels are scaled and kept, by statistics of all rows."""
+    train, test = scale_features(features.train, features.train[used], features.test)
+    return lambda rows, labels, seed: probe(train[rows], labels, test, seed)
 
 
 def scale_features(train: np.ndarray, *parts: np.ndarray) -> list[np.ndarray]:
@@ -60,7 +70,7 @@ def split(labels: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray] | None
     return np.setdiff1d(np.arange(len(labels)), chosen), chosen
 
 
-def probe(train: np.ndarray, labels: np.ndarray, test: np.ndarray, seed: int = 0) -> Probe:
+def probe(train: np.ndarray, labels: np.ndarray, test: np.ndarray, seed: int = 0) -> Guess:
     """Logistic regression on scaled codes; C is chosen on a split of the labels and the fit repeated on all of them.
 
     Parameters
@@ -74,19 +84,16 @@ def probe(train: np.ndarray, labels: np.ndarray, test: np.ndarray, seed: int = 0
     """
     classes = len(np.unique(labels))
     iterations = int(np.clip(WORK / (len(train) * train.shape[1] * classes), 10, ITERATIONS))
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
-
-    model = LogisticRegression(max_iter=iterations, warm_start=True, solver="lbfgs")
+    model = sklearn.linear_model.LogisticRegression(max_iter=iterations, warm_start=True, solver="lbfgs")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.simplefilter("ignore", sklearn.exceptions.ConvergenceWarning)
         warnings.filterwarnings("ignore", "The number of unique classes")  # one label a class is what was asked for
         model.C, validation = FIXED_STRENGTH, None
         parts = split(labels, seed)
         if parts is not None:
             model.C, validation = choose(model, train, labels, *parts)
         model.fit(train, labels)
-        return Probe(model.predict(test).astype(np.int64), validation)
+        return Guess(model.predict(test).astype(np.int64), validation)
 
 
 def choose(model: Any, train: np.ndarray, labels: np.ndarray, fit: np.ndarray, held: np.ndarray) -> tuple[float, float]:

@@ -10,11 +10,14 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 import numpy as np
 
 from selfsup.errors import DataError, OptionError, unknown
+from selfsup.measures.run import Evidence
+from selfsup.measures.table import Look, Table
 from selfsup.words.formats.io import lines_of
 from selfsup.words.search import unit_rows
 
@@ -24,6 +27,12 @@ if TYPE_CHECKING:
 Arithmetic = Literal["add", "mul"]
 COLUMNS = 1 << 15  # words among which answers are looked for at once
 EPSILON = 1e-3  # of 3CosMul
+LOOK = Look(
+    "analogies",
+    ("file", "section", "accuracy", "correct", "covered", "asked", "sum", "method", "restrict"),
+    note="Covered: questions whose four words are all known; the accuracy is of these alone.",
+    key="file",
+)
 
 
 class Section(NamedTuple):
@@ -76,20 +85,32 @@ class AnalogyScores:
         """Sections whose names begin with "gram"."""
         return _sum("syntactic", [section for section in self.sections if section.name.startswith("gram")])
 
+    @property
+    def sums(self) -> list[Section]:
+        """All sections together; before them the semantic and the syntactic ones, where the file has both."""
+        parts = [self.semantic, self.syntactic]
+        return [*(parts if all(part.asked for part in parts) else []), self.total]
+
     def __str__(self) -> str:
         among = "all words" if self.restrict is None else f"the {self.restrict:,} most frequent words"
         name = {"add": "3CosAdd", "mul": "3CosMul"}[self.method]
         lines = [f"Analogies, {name}, among {among}", f"{'':<30}{'right, %':>10}{'covered':>10}{'asked':>10}"]
-        for section in [*self.sections, self.semantic, self.syntactic, self.total]:
+        for section in [*self.sections, *self.sums]:
             share = "-" if section.accuracy is None else f"{100 * section.accuracy:.2f}"
             lines.append(f"{section.name[:29]:<30}{share:>10}{section.covered:>10}{section.asked:>10}")
         return "\n".join(lines)
 
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
-        parts = {part: _row(getattr(self, part)) for part in ("total", "semantic", "syntactic")}
-        head = {"source": self.source, "method": self.method, "restrict": self.restrict}
-        return head | parts | {"sections": [_row(section) for section in self.sections]}
+    def table(self) -> Table:
+        """The scores as evidence: a row a section, and the sums; a folder of this machine is nobody's business."""
+        file, parts = PurePath(self.source).name, [(section, False) for section in self.sections]
+        rows = [
+            {
+                "file": file, "section": part.name, "accuracy": part.accuracy, "correct": part.correct,
+                "covered": part.covered, "asked": part.asked, "sum": total, "method": self.method, "restrict": self.restrict,
+            }
+            for part, total in [*parts, *((section, True) for section in self.sums)]
+        ]  # fmt: skip
+        return Table.of("analogies", rows)
 
 
 def _sum(name: str, sections: list[Section]) -> Section:
@@ -99,8 +120,10 @@ def _sum(name: str, sections: list[Section]) -> Section:
     )
 
 
-def _row(section: Section) -> dict[str, Any]:
-    return {**section._asdict(), "accuracy": section.accuracy}
+def measure(evidence: Evidence) -> Table:
+    """The analogies of the file that the options name."""
+    assert evidence.words is not None
+    return analogies(evidence.words, evidence.options["analogies"]).table()
 
 
 def analogies(

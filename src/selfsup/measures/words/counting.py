@@ -10,6 +10,8 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from selfsup.lazy import scipy
+
 SMOOTHING = 0.75  # of the contexts' counts: without it rare contexts look too telling
 PARTS = 64  # of a long text that are counted, evenly spread: its beginning alone may be about one thing
 BLOCK = 512  # rows whose PMI is held at once, dense
@@ -77,17 +79,15 @@ def ppmi(counts: np.ndarray, around: np.ndarray) -> np.ndarray:
 
 def _factored(table: np.ndarray, dim: int) -> np.ndarray:
     """Left singular vectors times the root of the singular values, of the PPMI of counts (r, c)."""
-    from scipy.linalg import eigh
-    from scipy.sparse import csr_matrix, vstack
-
     around = table.sum(0, dtype=np.float64) ** SMOOTHING
     blocks = (table[at : at + BLOCK] for at in range(0, len(table), BLOCK))
-    matrix = vstack([csr_matrix(ppmi(block, around), dtype=np.float32) for block in blocks], format="csr")
+    parts = [scipy.sparse.csr_matrix(ppmi(block, around), dtype=np.float32) for block in blocks]
+    matrix = scipy.sparse.vstack(parts, format="csr")
     width = min(dim, *matrix.shape)
     if not matrix.nnz:
         return np.zeros((matrix.shape[0], width), np.float32)
     last = matrix.shape[1] - 1
-    values, right = eigh(
+    values, right = scipy.linalg.eigh(
         (matrix.T @ matrix).toarray(), subset_by_index=(last - width + 1, last)
     )  # of c x c: c is small
     roots = np.sqrt(np.sqrt(values.clip(min=0)))  # of the singular values

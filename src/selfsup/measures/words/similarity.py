@@ -7,11 +7,15 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import PurePath
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from selfsup.errors import DataError
+from selfsup.lazy import scipy
+from selfsup.measures.run import Evidence
+from selfsup.measures.table import Look, Table
 from selfsup.words.formats.io import lines_of
 from selfsup.words.search import unit_rows
 
@@ -20,6 +24,12 @@ if TYPE_CHECKING:
 
 Pair = tuple[str, str, float]
 FEWEST = 3  # pairs for a correlation
+LOOK = Look(
+    "word similarity",
+    ("file", "spearman", "pearson", "covered", "asked"),
+    note="Covered: pairs of which both words are known; the correlation with people's judgement is over these alone.",
+    key="file",
+)
 
 
 @dataclass(frozen=True)
@@ -48,9 +58,16 @@ class SimilarityScores:
             return f"{name}: no correlation; {self.covered} of {self.asked} pairs covered"
         return f"{name}: Spearman {self.spearman:.4f}, Pearson {self.pearson:.4f}; {self.covered} of {self.asked} pairs covered"
 
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
-        return asdict(self)
+    def table(self) -> Table:
+        """The scores as evidence; a folder of this machine is nobody's business."""
+        row = asdict(self)
+        return Table.of("similarity", [{"file": PurePath(row.pop("source")).name} | row])
+
+
+def measure(evidence: Evidence) -> Table:
+    """The similarity of the pairs in the file that the options name."""
+    assert evidence.words is not None
+    return similarity(evidence.words, evidence.options["similarity"]).table()
 
 
 def similarity(
@@ -74,8 +91,6 @@ def similarity(
     fold_case
         Upper and lower case are one: of words that differ by case only the most frequent one counts.
     """
-    from scipy.stats import rankdata
-
     source, asked = _parse(pairs)
     known: dict[str, int] = {}
     for row in vectors.frequent(restrict).tolist():
@@ -90,7 +105,7 @@ def similarity(
         return SimilarityScores(source, None, None, 0, len(asked))
     left, right, people = (np.array(column) for column in zip(*found, strict=True))  # (p,) each
     cosines = np.einsum("pd,pd->p", unit_rows(vectors.vectors[left]), unit_rows(vectors.vectors[right]))
-    spearman = _correlation(rankdata(cosines), rankdata(people))
+    spearman = _correlation(scipy.stats.rankdata(cosines), scipy.stats.rankdata(people))
     return SimilarityScores(source, spearman, _correlation(cosines, people), len(found), len(asked))
 
 

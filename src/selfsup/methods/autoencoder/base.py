@@ -8,11 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from selfsup.method import Method, Recipe, Spec, Terms, Tree
+from selfsup.data.facts import Moments
+from selfsup.data.form import Form
+from selfsup.method import About, Method, Recipe, Start, Terms, Tree
+from selfsup.methods.autoencoder.jacobian import Encoder
 from selfsup.methods.autoencoder.likelihood import Likelihood, LikelihoodName, make_likelihood
 from selfsup.methods.autoencoder.omega import COUPLED, Omega, charge, find_omega, name_of
-from selfsup.methods.autoencoder.start import Short, start_from_pca
-from selfsup.nets import NetName, Standardize, Trunk, make_trunk, mirrored
+from selfsup.methods.autoencoder.start import ROWS, Short, paired, principal_axes, set_pairs, set_short, why_not
+from selfsup.nets import Backbone, NetName, Standardize, make_backbone, mirrored
 from selfsup.options import Range
 
 
@@ -26,12 +29,13 @@ class Guess(NamedTuple):
 class AutoEncoder(Method):
     """Base of the auto-encoders: two mirrored nets, a likelihood, and a pluggable penalty on the code."""
 
-    hides = "nothing but by capacity"
+    sees = "the whole sample"
+    hides = "nothing, but the code is smaller than the sample, so most of it has to be guessed"
     takes_missing = True
     recipe: ClassVar[Recipe] = {"steps": 3000, "batch_size": 128, "lr": 2e-3, "weight_decay": 0.0}
     learnt_variance: ClassVar[bool] = False  # whether a Gaussian likelihood learns its variance
 
-    trunk: Trunk
+    backbone: Backbone
     code: nn.Module
     decoder: nn.Module
     likelihood_of: Likelihood
@@ -58,13 +62,13 @@ class AutoEncoder(Method):
         hidden
             Widths of the hidden layers (channels for images), outermost first.
         net
-            Encoder: auto, mlp, conv, resnet18, or a module. The decoder mirrors it.
+            Encoder: auto, mlp, conv, nin, resnet18, FILE.py:function of (shape, hidden), or a module. The decoder mirrors it.
         likelihood
             auto, gaussian (squared error where its variance is not learnt), or bernoulli (cross-entropy, for values in
             [0, 1]); a table's boolean and category columns always have their own.
         omega
-            Penalty on the code: l1, kl, contractive, orthogonality, mmd, l2, mymodule:my_penalty, or a function of
-            (x, z, reconstruction, model).
+            Penalty on the code: l1, kl, contractive, orthogonality, mmd, l2, mymodule:my_penalty, FILE.py:my_penalty, or a
+            function of (x, z, reconstruction, model).
         penalty
             Weight of omega.
         start
@@ -73,36 +77,61 @@ class AutoEncoder(Method):
         """
         super().__init__()
         self.n_components, self.hidden, self.net = n_components, hidden, net
-        self.likelihood, self.omega, self.penalty, self.start = likelihood, omega, penalty, start
+        self.likelihood, self.omega, self.penalty, self.begin = likelihood, omega, penalty, start
         self.charged = find_omega(omega)
-        self.batch_coupled = self.charged in COUPLED
-        self.short = None
-        self.started = ""
+        self.coupled = self.charged in COUPLED
+        self.short, self.unfit = None, ""
 
-    def build(self, spec: Spec) -> None:
-        """Make the encoder's trunk, the code, the mirrored decoder and the likelihood."""
-        self.shape, self.missing = spec.shape, spec.missing
-        self.scale = scaling(spec, keep=self.likelihood == "bernoulli")
-        self.likelihood_of = make_likelihood(self.likelihood, spec, self.scale, learnt=self.learnt_variance)
-        self.register_buffer("blank", self.scale(torch.from_numpy(_mean(spec))[None])[0])
-        self.trunk = self.make_trunk(spec)
-        width = self.n_components or min(64 if spec.kind == "image" else 32, spec.size)
-        self.code = self.make_code(int(torch.Size(self.trunk.maps[-1]).numel()), width)
-        self.decoder = self.make_decoder(width, spec)
-        if self.start == "pca":
-            self.started = start_from_pca(self, spec, width)
+    def build(self, about: About) -> None:
+        """Make the encoder's backbone, the code, the mirrored decoder and the likelihood, all at random."""
+        form, moments = about.form, about.fact("moments")
+        self.shape, self.missing = form.shape, form.missing
+        self.scale = scaling(form, moments, keep=self.likelihood == "bernoulli")
+        self.likelihood_of = make_likelihood(self.likelihood, form, moments, self.scale, learnt=self.learnt_variance)
+        # the mean of each channel or column, in the shape that a sample broadcasts with
+        mean = moments.mean.reshape((-1,) + (1,) * (len(form.shape) - 1))
+        self.register_buffer("blank", self.scale(torch.from_numpy(mean)[None])[0])
+        self.backbone = self.make_backbone(form)
+        width = self.n_components or min(64 if form.kind == "image" else 32, form.size)
+        self.code = self.make_code(int(torch.Size(self.backbone.maps[-1]).numel()), width)
+        self.decoder = self.make_decoder(width, form)
+        if self.begin == "pca":
+            self.unfit = why_not(self.likelihood_of, form, width)
+            if not self.unfit and paired(self.encoder(), self.decoder, width) is None:
+                self.short = Short(form.shape, width)
 
-    def make_trunk(self, spec: Spec) -> Trunk:
+    def start(self, about: About) -> Start:
+        """Principal component analysis, where it is asked for, fits the net, and the covariance can be had."""
+        if self.begin != "pca":
+            return Start()
+        if self.unfit:
+            return Start(words=f"starts at random ({self.unfit})")
+        if (found := about.fact("covariance", rows=ROWS)) is None:
+            return Start(words="starts at random (the covariance of the data is not known)")
+        width = self.width()
+        axes, centre = principal_axes(found, self.scale, self.shape[0], width)
+        if self.short is not None:
+            set_short(self.short, (self.code, self.decoder), axes, centre)
+        elif (layers := paired(self.encoder(), self.decoder, width)) is not None:
+            set_pairs(*layers, axes, centre)
+        return Start("pca", f"starts from PCA of {width} components")
+
+    def make_backbone(self, form: Form) -> Backbone:
         """Blocks of the encoder before the code."""
-        return make_trunk(self.net, spec.shape, self.hidden)
+        return make_backbone(self.net, form.shape, self.hidden)
 
     def make_code(self, size: int, width: int) -> nn.Module:
         """From the last map, flat (B, size), to the code (B, width)."""
         return nn.Sequential(nn.Flatten(), nn.Linear(size, width))
 
-    def make_decoder(self, width: int, spec: Spec) -> nn.Module:
+    def make_decoder(self, width: int, form: Form) -> nn.Module:
         """From the code (B, width) back to (B, ...)."""
-        return mirrored(width, spec.shape, self.trunk)
+        return mirrored(width, form.shape, self.backbone)
+
+    def encoder(self) -> Encoder:
+        """The way from what is seen to the code: penalties and the start look into it."""
+        whole = self.short is None and type(self).code_of is AutoEncoder.code_of
+        return Encoder(self.code_of, (self.backbone, self.code) if whole else ())
 
     def hide(self, x: Tensor, rng: torch.Generator) -> tuple[Tree, Tree]:
         """X (B, ...) in standard units, twice; what is missing is filled in where it is seen."""
@@ -115,7 +144,7 @@ class AutoEncoder(Method):
 
     def code_of(self, seen: Tensor) -> Tensor:
         """Code (B, D) of what is seen (B, ...)."""
-        z: Tensor = self.code(self.trunk(seen))
+        z: Tensor = self.code(self.backbone(seen))
         return z if self.short is None else z + self.short.into(seen)
 
     def output_of(self, z: Tensor) -> Tensor:
@@ -183,7 +212,7 @@ class AutoEncoder(Method):
         if width >= size and free and self.hides == AutoEncoder.hides:
             return [
                 f"the code has {width:,} values and a sample {size:,}: nothing keeps the net from copying its input; "
-                "use fewer n_components, a penalty (--omega l1 --penalty 0.1), or the method denoising"
+                "use fewer n_components, a penalty (omega 'l1', penalty 0.1), or the method denoising"
             ]
         return []
 
@@ -193,25 +222,18 @@ class AutoEncoder(Method):
         return layers[-1].out_features
 
 
-def _mean(spec: Spec) -> np.ndarray:
-    """Mean of each channel or column, in the shape that a sample broadcasts with."""
-    return spec.moments.mean.reshape((-1,) + (1,) * (len(spec.shape) - 1))
-
-
-def scaling(spec: Spec, *, keep: bool = False) -> nn.Module:
-    """Standard units for number columns and channels; what lies in [0, 1] stays as it is, unless values are missing.
+def scaling(form: Form, moments: Moments, *, keep: bool = False) -> nn.Module:
+    """Standard units for number columns and channels; what lies in [0, 1] stays as it is.
 
     Parameters
     ----------
     keep
         Leave everything as it is.
     """
-    mean, std, unit = spec.moments
-    if keep or (unit and not spec.missing and spec.fields is None):
+    mean, std, unit = moments
+    if keep or (unit and form.fields is None):
         return nn.Identity()
-    if spec.fields is not None:
-        number = np.concatenate([np.full(field.width, field.kind == "number") for field in spec.fields])
+    if form.fields is not None:
+        number = np.concatenate([np.full(field.width, field.kind == "number") for field in form.fields])
         mean, std = np.where(number, mean, 0).astype(np.float32), np.where(number, std, 1).astype(np.float32)
-    elif unit and spec.missing:
-        return nn.Identity()
-    return Standardize(mean, std, axes=len(spec.shape))
+    return Standardize(mean, std, axes=len(form.shape))

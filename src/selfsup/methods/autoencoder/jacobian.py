@@ -2,25 +2,51 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-if TYPE_CHECKING:
-    from selfsup.methods.autoencoder.base import AutoEncoder
-
 CHUNK = 16  # units whose gradients are taken at once where there is no closed form
+Layer = tuple[nn.Linear, nn.Module | None]  # with its activation
 
 
-def squared_norm(model: AutoEncoder, x: Tensor) -> Tensor:
+class Encoder(NamedTuple):
+    """The way from a sample to its code.
+
+    Attributes
+    ----------
+    code_of
+        From what is seen (B, ...) to codes (B, D).
+    parts
+        The modules that it is, one after the other; empty where it is more than that.
+    """
+
+    code_of: Callable[[Tensor], Tensor]
+    parts: tuple[nn.Module, ...] = ()
+
+    def layers(self) -> list[Layer] | None:
+        """Linear layers with their activations, where it is made of nothing else; None otherwise."""
+        found: list[Layer] = []
+        for module in (m for part in self.parts for m in part.modules() if not list(m.children())):
+            if isinstance(module, nn.Linear):
+                found.append((module, None))
+            elif isinstance(module, nn.ReLU | nn.Sigmoid | nn.Tanh) and found and found[-1][1] is None:
+                found[-1] = (found[-1][0], module)
+            elif not isinstance(module, nn.Flatten | nn.Identity):
+                return None
+        return found or None
+
+
+def squared_norm(encoder: Encoder, x: Tensor) -> Tensor:
     """Squared Frobenius norm (B,) of d code / d x at x (B, ...), differentiable.
 
     A code of one layer has the closed form of Rifai et al. (2011, section 5); with one hidden layer and a linear code it
     is s' (W2'W2 * W1W1') s', s' being the slopes of the hidden units (B, h): both cost less than the encoder itself. Any
     other net takes one backward pass for each unit of the code.
     """
-    layers = linear_layers(model)
+    layers = encoder.layers()
     if layers is not None and len(layers) == 1:
         (layer, activation), rows = layers[0], x.flatten(1)
         slopes = _slopes(activation, layer(rows))  # (B, D)
@@ -30,23 +56,7 @@ def squared_norm(model: AutoEncoder, x: Tensor) -> Tensor:
         slopes = _slopes(activation, first(x.flatten(1)))  # (B, h)
         gram = (second.weight.T @ second.weight) * (first.weight @ first.weight.T)  # (h, h)
         return ((slopes @ gram) * slopes).sum(1)
-    return _by_units(model, x)
-
-
-def linear_layers(model: AutoEncoder) -> list[tuple[nn.Linear, nn.Module | None]] | None:
-    """Layers of the encoder with their activations, where it is made of nothing else; None otherwise."""
-    leaves = [m for part in (model.trunk, model.code) for m in part.modules() if not list(m.children())]
-    if model.short is not None:
-        return None
-    found: list[tuple[nn.Linear, nn.Module | None]] = []
-    for module in leaves:
-        if isinstance(module, nn.Linear):
-            found.append((module, None))
-        elif isinstance(module, nn.ReLU | nn.Sigmoid | nn.Tanh) and found and found[-1][1] is None:
-            found[-1] = (found[-1][0], module)
-        elif not isinstance(module, nn.Flatten | nn.Identity):
-            return None
-    return found
+    return _by_units(encoder, x)
 
 
 def _slopes(activation: nn.Module | None, before: Tensor) -> Tensor:
@@ -60,11 +70,11 @@ def _slopes(activation: nn.Module | None, before: Tensor) -> Tensor:
     return slope
 
 
-def _by_units(model: AutoEncoder, x: Tensor) -> Tensor:
+def _by_units(encoder: Encoder, x: Tensor) -> Tensor:
     """One backward pass a unit, a few at a time."""
     with torch.enable_grad():
         seen = x.detach().requires_grad_()
-        z = model.code_of(seen)  # (B, D)
+        z = encoder.code_of(seen)  # (B, D)
         found = []
         for start in range(0, z.shape[1], CHUNK):
             units = torch.eye(z.shape[1], dtype=z.dtype, device=z.device)[start : start + CHUNK]  # (U, D)

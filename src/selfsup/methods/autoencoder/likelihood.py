@@ -15,8 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from selfsup.data.facts import Moments
+from selfsup.data.form import Field, Form
 from selfsup.errors import OptionError
-from selfsup.method import Field, Spec
 from selfsup.nets import Standardize
 
 PACE = 10.0  # an adaptive step moves every parameter alike; the one variance has farther to go than a weight
@@ -145,7 +146,9 @@ def _places(fields: tuple[Field, ...]) -> Sequence[tuple[str, slice]]:
     return found
 
 
-def make_likelihood(name: LikelihoodName, spec: Spec, scale: nn.Module, *, learnt: bool = False) -> Likelihood:
+def make_likelihood(
+    name: LikelihoodName, form: Form, moments: Moments, scale: nn.Module, *, learnt: bool = False
+) -> Likelihood:
     """Choose p(x | z) for the data.
 
     Parameters
@@ -163,17 +166,17 @@ def make_likelihood(name: LikelihoodName, spec: Spec, scale: nn.Module, *, learn
     OptionError
         If Bernoulli is asked for and values lie outside [0, 1], or the table has its own kinds of columns.
     """
-    if name == "bernoulli" and spec.fields is not None:
+    if name == "bernoulli" and form.fields is not None:
         raise OptionError("option 'likelihood': a table with columns of several kinds takes auto or gaussian")
-    if name == "bernoulli" or (name == "auto" and learnt and spec.fields is None and spec.moments.binary):
-        if not spec.moments.unit:
+    if name == "bernoulli" or (name == "auto" and learnt and form.fields is None and moments.binary):
+        if not moments.unit:
             raise OptionError(
                 "option 'likelihood': bernoulli needs values in [0, 1], and these data have others: use gaussian"
             )
-        return Bernoulli(spec.missing)
-    variance = 1.0 if isinstance(scale, Standardize) else float(np.square(spec.moments.std).mean())
-    number: Likelihood = Gaussian(variance, spec.missing) if learnt else SquaredError(spec.missing)
-    return number if spec.fields is None else Columns(spec.fields, number, spec.missing)
+        return Bernoulli(form.missing)
+    variance = 1.0 if isinstance(scale, Standardize) else float(np.square(moments.std).mean())
+    number: Likelihood = Gaussian(variance, form.missing) if learnt else SquaredError(form.missing)
+    return number if form.fields is None else Columns(form.fields, number, form.missing)
 
 
 _LOG_2PI = math.log(2 * math.pi)

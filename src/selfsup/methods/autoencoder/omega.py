@@ -2,45 +2,42 @@
 
 A penalty is a plain function of ``(x, z, reconstruction, model)``: x (B, ...) as the encoder sees it (standard units,
 missing values filled in), z (B, D), reconstruction (B, ...), and the method itself. It gives (B,) or a scalar. A new one
-is a function: ``omega="mymodule:my_penalty"``, or the function itself from Python.
+is a function: ``omega="mymodule:my_penalty"`` or ``omega="FILE.py:my_penalty"``, or the function itself from Python.
 """
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from selfsup.errors import OptionError, unknown
 from selfsup.methods.autoencoder.jacobian import squared_norm
-
-if TYPE_CHECKING:
-    from selfsup.methods.autoencoder.base import AutoEncoder
+from selfsup.system import imports
 
 Omega = Callable[[Tensor, Tensor, Tensor, Any], Tensor]
 RATE = 0.05  # mean activity that `kl` draws each unit to (Ng 2011, CS294A notes, section 3)
 
 
-def l1(x: Tensor, z: Tensor, reconstruction: Tensor, model: AutoEncoder) -> Tensor:
+def l1(x: Tensor, z: Tensor, reconstruction: Tensor, model: Any) -> Tensor:
     """Sum of absolute values of the code (B,): with a ReLU it gives exact zeros."""
     return z.abs().sum(1)
 
 
-def kl(x: Tensor, z: Tensor, reconstruction: Tensor, model: AutoEncoder) -> Tensor:
+def kl(x: Tensor, z: Tensor, reconstruction: Tensor, model: Any) -> Tensor:
     """KL divergence between a rate of 0.05 and each unit's mean activity sigmoid(z) over the batch, summed (Ng 2011)."""
     rate = z.sigmoid().mean(0).clamp(1e-6, 1 - 1e-6)  # (D,)
     return (RATE * (RATE / rate).log() + (1 - RATE) * ((1 - RATE) / (1 - rate)).log()).sum()
 
 
-def contractive(x: Tensor, z: Tensor, reconstruction: Tensor, model: AutoEncoder) -> Tensor:
+def contractive(x: Tensor, z: Tensor, reconstruction: Tensor, model: Any) -> Tensor:
     """Squared Frobenius norm (B,) of the code's Jacobian at x (Rifai et al. 2011), exact."""
-    return squared_norm(model, x)
+    return squared_norm(model.encoder(), x)
 
 
-def orthogonality(x: Tensor, z: Tensor, reconstruction: Tensor, model: AutoEncoder) -> Tensor:
+def orthogonality(x: Tensor, z: Tensor, reconstruction: Tensor, model: Any) -> Tensor:
     """Sum of squared correlations between different units of the code over the batch."""
     centred = z - z.mean(0)
     scaled = centred / (centred.norm(dim=0) + 1e-6)
@@ -49,7 +46,7 @@ def orthogonality(x: Tensor, z: Tensor, reconstruction: Tensor, model: AutoEncod
     return apart
 
 
-def mmd(x: Tensor, z: Tensor, reconstruction: Tensor, model: AutoEncoder) -> Tensor:
+def mmd(x: Tensor, z: Tensor, reconstruction: Tensor, model: Any) -> Tensor:
     """Squared maximum mean discrepancy between the batch's codes and a standard normal prior (Gretton et al. 2012).
 
     With Gaussian kernels the prior's expectations have a closed form, so no prior sample is drawn. The bandwidths are
@@ -68,7 +65,7 @@ def mmd(x: Tensor, z: Tensor, reconstruction: Tensor, model: AutoEncoder) -> Ten
     return found
 
 
-def l2(x: Tensor, z: Tensor, reconstruction: Tensor, model: AutoEncoder) -> Tensor:
+def l2(x: Tensor, z: Tensor, reconstruction: Tensor, model: Any) -> Tensor:
     """Sum of squared weights of both nets, without biases: part of the loss, unlike the decoupled weight decay."""
     return torch.stack([p.square().sum() for p in model.parameters() if p.ndim > 1 and p.requires_grad]).sum()
 
@@ -85,7 +82,7 @@ COUPLED = (kl, orthogonality, mmd)  # compare the samples of a batch
 
 
 def find_omega(omega: str | Omega | None) -> Omega | None:
-    """Give the function of a name, of an import path ``"mymodule:my_penalty"``, or the function itself.
+    """Give the function of a name, of a path ``"mymodule:my_penalty"`` or ``"FILE.py:my_penalty"``, or the function itself.
 
     Raises
     ------
@@ -96,19 +93,15 @@ def find_omega(omega: str | Omega | None) -> Omega | None:
         return omega
     if omega in OMEGAS:
         return OMEGAS[omega]
-    module, colon, name = omega.partition(":")
-    if not colon:
-        raise OptionError(unknown("omega", omega, OMEGAS) + " (a penalty of your own: 'mymodule:my_penalty')")
-    try:
-        found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError, SyntaxError) as error:
-        raise OptionError(f"cannot import the penalty '{omega}': {error}") from error
+    if ":" not in omega:
+        raise OptionError(unknown("omega", omega, OMEGAS) + " (a penalty of your own: 'FILE.py:my_penalty')")
+    found = imports.find(omega, "penalty")
     if not callable(found):
         raise OptionError(f"the penalty '{omega}' is not a function of (x, z, reconstruction, model)")
-    return found  # type: ignore[no-any-return]
+    return found
 
 
-def charge(omega: Omega, x: Tensor, z: Tensor, reconstruction: Tensor, model: AutoEncoder) -> Tensor:
+def charge(omega: Omega, x: Tensor, z: Tensor, reconstruction: Tensor, model: Any) -> Tensor:
     """What a penalty gives, held to its contract.
 
     Raises

@@ -7,17 +7,15 @@ silent. Any other net gets a linear short cut beside it, and its own last layers
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import scipy.linalg
 import torch
 from torch import Tensor, nn
 
-from selfsup.method import Spec
+from selfsup.data.facts import Covariance
+from selfsup.data.form import Form
+from selfsup.lazy import scipy
+from selfsup.methods.autoencoder.jacobian import Encoder
+from selfsup.methods.autoencoder.likelihood import Likelihood, SquaredError
 from selfsup.nets import Standardize
-
-if TYPE_CHECKING:
-    from selfsup.methods.autoencoder.base import AutoEncoder
 
 ROWS = 10_000  # of the training part: enough for a start
 LARGEST = 4096  # values in a sample: the eigenvectors of a larger covariance take longer than the training
@@ -33,64 +31,45 @@ class Short(nn.Module):
         self.back = nn.Sequential(nn.Linear(width, size), nn.Unflatten(1, shape))
 
 
-def start_from_pca(model: AutoEncoder, spec: Spec, width: int) -> str:
-    """Set the weights of a model that was just built, and say what was done.
-
-    Where the covariance is not known (a model that is being loaded, or the untrained baseline), the weights stay random.
-    """
-    from selfsup.methods.autoencoder.likelihood import SquaredError
-
-    if type(model.likelihood_of) is not SquaredError:
-        return "starts at random (PCA has a squared error; this likelihood has not)"
-    if spec.missing or spec.size > LARGEST or width > spec.size:
-        why = "values are missing" if spec.missing else "the code is wider than a sample"
-        why = f"samples have more than {LARGEST:,} values" if spec.size > LARGEST else why
-        return f"starts at random ({why})"
-    pair = _paired_layers(model, width)
-    if pair is None:
-        model.short = Short(spec.shape, width)
-    if spec.covary is None:
-        return "starts at random"
-    axes, centre = _axes(model, spec, width)
-    with torch.no_grad():
-        if pair is None:
-            _set_short(model, axes, centre)
-        else:
-            _set_pairs(pair[0], pair[1], axes, centre)
-    return f"starts from PCA of {width} components"
+def why_not(likelihood: Likelihood, form: Form, width: int) -> str:
+    """Why a model with a code of that width cannot begin as PCA; empty if it can."""
+    if type(likelihood) is not SquaredError:
+        return "PCA has a squared error; this likelihood has not"
+    if form.size > LARGEST:
+        return f"samples have more than {LARGEST:,} values"
+    if form.missing:
+        return "values are missing"
+    return "the code is wider than a sample" if width > form.size else ""
 
 
-def _axes(model: AutoEncoder, spec: Spec, width: int) -> tuple[Tensor, Tensor]:
-    """Principal axes (D, d) and mean (d,) in standard units."""
-    assert spec.covary is not None
-    mean, covariance = (part.cpu() for part in spec.covary(ROWS)[:2])
-    if isinstance(model.scale, Standardize):
-        repeat = spec.size // spec.shape[0]
-        std = model.scale.std.flatten().double().repeat_interleave(repeat)
-        mean = (mean - model.scale.mean.flatten().double().repeat_interleave(repeat)) / std
-        covariance = covariance / torch.outer(std, std)
-    size = len(covariance)
-    found = scipy.linalg.eigh(covariance.numpy(), subset_by_index=(size - width, size - 1))[1]
-    return torch.from_numpy(found).T.flip(0).float(), mean.float()
-
-
-def _paired_layers(model: AutoEncoder, width: int) -> tuple[list[nn.Linear], list[nn.Linear]] | None:
+def paired(encoder: Encoder, decoder: nn.Module, width: int) -> tuple[list[nn.Linear], list[nn.Linear]] | None:
     """Linear layers of encoder and decoder, if they are ReLU layers of at least twice the code's width."""
-    from selfsup.methods.autoencoder.jacobian import linear_layers
-
-    encoder = linear_layers(model)
-    if encoder is None or not isinstance(model.decoder, nn.Sequential):
+    layers = encoder.layers()
+    if layers is None or not isinstance(decoder, nn.Sequential):
         return None
-    *hidden, code = encoder
+    *hidden, code = layers
     if code[1] is not None or not all(isinstance(act, nn.ReLU) for _, act in hidden):
         return None
-    decoder = [module for module in model.decoder if isinstance(module, nn.Linear)]
-    if len(decoder) != len(encoder) or any(layer.out_features < 2 * width for layer, _ in hidden):
+    back = [module for module in decoder if isinstance(module, nn.Linear)]
+    if len(back) != len(layers) or any(layer.out_features < 2 * width for layer, _ in hidden):
         return None
-    return [layer for layer, _ in encoder], decoder
+    return [layer for layer, _ in layers], back
 
 
-def _set_pairs(encoder: list[nn.Linear], decoder: list[nn.Linear], axes: Tensor, centre: Tensor) -> None:
+def principal_axes(found: Covariance, scale: nn.Module, channels: int, width: int) -> tuple[Tensor, Tensor]:
+    """Principal axes (D, d) and mean (d,) in standard units, float32."""
+    mean, covariance = found.mean.cpu(), found.covariance.cpu()
+    size = len(covariance)
+    if isinstance(scale, Standardize):
+        std = scale.std.flatten().double().repeat_interleave(size // channels)
+        mean = (mean - scale.mean.flatten().double().repeat_interleave(size // channels)) / std
+        covariance = covariance / torch.outer(std, std)
+    axes = scipy.linalg.eigh(covariance.numpy(), subset_by_index=(size - width, size - 1))[1]
+    return torch.from_numpy(axes).T.flip(0).float(), mean.float()
+
+
+@torch.no_grad()
+def set_pairs(encoder: list[nn.Linear], decoder: list[nn.Linear], axes: Tensor, centre: Tensor) -> None:
     """Write the axes into ReLU layers; with no hidden layer the code is the scores themselves."""
     width = len(axes)
     scores = axes @ centre
@@ -116,18 +95,18 @@ def _set_rows(layer: nn.Linear, weight: Tensor, bias: Tensor) -> None:
     layer.bias[: len(bias)] = bias
 
 
-def _set_short(model: AutoEncoder, axes: Tensor, centre: Tensor) -> None:
-    """Write the axes into the short cut, and silence the nets beside it."""
-    assert isinstance(model.short, Short)
-    into, back = model.short.into[1], model.short.back[0]
+@torch.no_grad()
+def set_short(short: Short, nets: tuple[nn.Module, nn.Module], axes: Tensor, centre: Tensor) -> None:
+    """Write the axes into the short cut, and silence the last layers of the nets beside it: of the code and the decoder."""
+    into, back = short.into[1], short.back[0]
     assert isinstance(into, nn.Linear)
     assert isinstance(back, nn.Linear)
     into.weight.copy_(axes)
     into.bias.copy_(-axes @ centre)
     back.weight.copy_(axes.T)
     back.bias.copy_(centre)
-    for part in (model.code, model.decoder):
-        last = [m for m in part.modules() if isinstance(m, nn.Linear | nn.Conv2d)][-1]
+    for net in nets:
+        last = [m for m in net.modules() if isinstance(m, nn.Linear | nn.Conv2d)][-1]
         last.weight.zero_()
         if last.bias is not None:
             last.bias.zero_()

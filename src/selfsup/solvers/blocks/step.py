@@ -1,8 +1,8 @@
 """One step of word vectors on any device: a block of many windows, their moves taken at once, in a few dozen operations of torch.
 
-The declared loss is that of `selfsup.solvers.kernels.windows`. Windows of neighbouring words share their contexts. So a context's row is
-read once for the 2 window + 1 windows that hold it (they are overlapping views of one matrix), and its move is summed over them
-before it is written: in rows, 1 + 1 + K are read and written for each word instead of 2 window + 1 + K.
+The declared loss is that of `selfsup.solvers.kernels.windows`. Windows of neighbouring words share their contexts. So a
+context's row is read once for the 2 window + 1 windows that hold it (they are overlapping views of one matrix), and its move is
+summed over them before it is written: in rows, 1 + 1 + K are read and written for each word instead of 2 window + 1 + K.
 """
 
 from __future__ import annotations

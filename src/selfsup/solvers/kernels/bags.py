@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from selfsup.method import Bags
+from selfsup.data.text.subwords import Bags
 from selfsup.solvers.kernels.draws import Floats, Ints, Offsets
 from selfsup.solvers.kernels.lanes import LANES, add, compiled, load, mul, prefetch, splat, store, sub, zero
 

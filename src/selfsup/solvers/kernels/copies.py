@@ -12,8 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from selfsup.solvers.kernels.draws import Batch, Floats
-from selfsup.solvers.kernels.lanes import LANES, compiled, fma, load, mul, splat, store, sub, total, zero
-from selfsup.solvers.kernels.lanes import add as plus
+from selfsup.solvers.kernels.lanes import LANES, add as plus, compiled, fma, load, mul, splat, store, sub, total, zero
 
 LARGE = np.float32(0.1)  # of a row's square: from this on, moves count as large
 

@@ -11,11 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from selfsup.method import Bags
+from selfsup.data.text.subwords import Bags
 from selfsup.solvers.kernels.copies import join
 from selfsup.solvers.kernels.draws import BLOCK, Batch, Course, Floats, Ints, Tables, chunk_seed, draw, rate_at, span
-from selfsup.solvers.kernels.lanes import LANES, compiled, load, store, sub
-from selfsup.solvers.kernels.lanes import add as plus
+from selfsup.solvers.kernels.lanes import LANES, add as plus, compiled, load, store, sub
 from selfsup.solvers.kernels.windows import fetch, learn, learn_bags
 
 VIRTUAL = 4  # chunks a round, and so the most threads that help

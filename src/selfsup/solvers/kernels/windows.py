@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from selfsup.method import Bags
+from selfsup.data.text.subwords import Bags
 from selfsup.solvers.kernels.bags import RUN, compose, hash_table, number, spread, widest
 from selfsup.solvers.kernels.copies import Own, borrow, exchange, turn_targets, turn_words
 from selfsup.solvers.kernels.draws import Batch, Course, Floats, Ints, Offsets, Tables, chunk_seed, draw, rate_at, span

@@ -9,18 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from selfsup.errors import DataError
-from selfsup.words.formats.io import (
-    HEADER,
-    WIDEST,
-    Part,
-    Table,
-    blocks_of,
-    bytes_of,
-    check_words,
-    decoded,
-    joined,
-    valid,
-)
+from selfsup.store.arrays import bytes_of
+from selfsup.words.formats.io import HEADER, WIDEST, Part, Table, blocks_of, check_words, decoded, joined, valid
 
 BLOCK = 1 << 25  # bytes read at once
 LONGEST = 4096  # bytes of a word
@@ -149,3 +139,21 @@ def binary_blocks(table: Table) -> Iterator[bytes]:
         words = table.words[first : first + ROWS]
         rows_of = (numbers[at : at + 4 * dim] for at in range(0, len(numbers), 4 * dim))
         yield b"".join(part for word, row in zip(words, rows_of, strict=True) for part in (word.encode() + b" ", row))
+
+
+class BinaryFormat:
+    """Word2vec's binary format."""
+
+    suffixes = (".bin",)
+
+    def knows(self, head: bytes) -> bool:
+        """Whether there is a header; text, which may have one too, is asked before."""
+        return HEADER.match(head) is not None
+
+    def read(self, path: Path, head: bytes) -> Part:
+        """Read a file."""
+        return read_binary(path)
+
+    def blocks(self, table: Table) -> Iterator[bytes]:
+        """Header and entries."""
+        return binary_blocks(table)

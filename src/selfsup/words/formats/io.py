@@ -1,26 +1,20 @@
-"""What every file of word vectors needs: blocks of a plain or packed file, words of bytes, lines of text, whole writing."""
+"""What every file of word vectors needs: blocks of a plain or packed file, words of bytes and lines of text."""
 
 from __future__ import annotations
 
-import errno
 import gzip
 import os
 import re
-import tempfile
 import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NamedTuple, cast
+from typing import IO, NamedTuple, Protocol, cast
 
 import numpy as np
 
-from selfsup.errors import DataError, RunError
-
-if TYPE_CHECKING:
-    from typing_extensions import Buffer
-
-    from selfsup.words.ngrams import NgramVectors
+from selfsup.errors import DataError
+from selfsup.words.ngrams import NgramVectors
 
 BLOCK = 1 << 21  # bytes read at once
 WIDEST = 1 << 20  # numbers in a vector
@@ -34,6 +28,24 @@ class Table(NamedTuple):
     vectors: np.ndarray
     counts: np.ndarray | None = None
     ngrams: NgramVectors | None = None
+
+
+class FileFormat(Protocol):
+    """A format of files of word vectors."""
+
+    suffixes: tuple[str, ...]  # of files that are written in it, such as ".txt"
+
+    def knows(self, head: bytes) -> bool:
+        """Whether a file that begins so (its first lines whole) is in this format."""
+        ...
+
+    def read(self, path: Path, head: bytes) -> Part:
+        """Read a whole file, plain or packed (`blocks_of`), that begins so."""
+        ...
+
+    def blocks(self, table: Table) -> Iterator[bytes]:
+        """The contents of a file that holds a table."""
+        ...
 
 
 class Part(NamedTuple):
@@ -139,44 +151,3 @@ def lines_of(source: str | os.PathLike[str] | Iterable[str]) -> tuple[str, list[
     if not text.strip():
         raise DataError(f"{path} is empty")
     return str(path), text.replace("\r\n", "\n").split("\n")
-
-
-def bytes_of(array: np.ndarray) -> memoryview:
-    """Bytes of an array in C order, as little-endian numbers, without a copy where they are that already."""
-    array = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
-    return memoryview(cast("Buffer", array)).cast("B")
-
-
-def write_blocks(path: Path, blocks: Iterable[bytes | memoryview]) -> None:
-    """Write a big file whole or not at all, block by block; a name that ends in .gz packs it.
-
-    Raises
-    ------
-    RunError
-        If the disk is full or the folder cannot be written; what stood at `path` before is still there.
-    """
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as file:
-            packed = (
-                gzip.GzipFile(fileobj=file, filename="", mode="wb", compresslevel=1, mtime=0)
-                if path.suffix == ".gz"
-                else None
-            )
-            for block in blocks:
-                (packed or file).write(block)
-            if packed is not None:
-                packed.close()
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        advice = "free some space, or choose another path" if full else "choose another path"
-        raise RunError(f"cannot write {path}: {error.strerror or error}; {advice}") from error
-    finally:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)

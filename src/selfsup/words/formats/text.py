@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from selfsup.errors import DataError
+from selfsup.lazy import pyarrow as pa
 from selfsup.words.formats.io import HEADER, WIDEST, Part, Table, blocks_of, check_words, decoded, joined
 
 NUMBER = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(nan|inf|infinity)", re.IGNORECASE)
@@ -118,8 +119,6 @@ def _floats(block: bytes, starts: np.ndarray, ends: np.ndarray, wanted: np.ndarr
 
     Arrow converts strings that lie one after the other: here fields and the gaps between them in turn, gaps null.
     """
-    import pyarrow as pa
-
     offsets = np.empty(2 * len(starts) + 1, np.int32)
     offsets[:-1:2], offsets[1::2], offsets[-1] = starts, ends, len(block)
     valid = np.zeros((len(starts), 2), bool)
@@ -150,17 +149,36 @@ def text_blocks(table: Table) -> Iterator[bytes]:
     DataError
         If a word has a space, tab or line end in it, which the format cannot hold.
     """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     check_words(table.words, " \t\n\r", "text has no room for empty words, spaces, tabs and line ends")
     rows, dim = table.vectors.shape
     yield f"{rows} {dim}\n".encode()
     for first in range(0, rows, ROWS):
         block = table.vectors[first : first + ROWS]  # (m, D)
         bounds = pa.array(np.arange(0, block.size + 1, dim, dtype=np.int32))
-        numbers = pc.binary_join(
+        numbers = pa.compute.binary_join(
             pa.ListArray.from_arrays(bounds, pa.array(block.ravel()).cast(pa.utf8())), " "
         ).to_pylist()
         words = table.words[first : first + ROWS]
         yield "".join(f"{word} {line}\n" for word, line in zip(words, numbers, strict=True)).encode()
+
+
+class TextFormat:
+    """Word2vec's and fastText's text, with a header, and GloVe's, without."""
+
+    suffixes = (".txt", ".vec")
+
+    def knows(self, head: bytes) -> bool:
+        """Whether the first line, or the one after a header, ends with numbers; or there is nothing after a header."""
+        header = HEADER.match(head)
+        fields = (head[header.end() :] if header else head.lstrip()).split(b"\n", 1)[0].split()
+        if len(fields) > 1 and all(NUMBER.fullmatch(field) for field in fields[-(int(header[2]) if header else 1) :]):
+            return True
+        return header is not None and (int(header[1]) == 0 or len(head) == header.end())
+
+    def read(self, path: Path, head: bytes) -> Part:
+        """Read a file."""
+        return read_text(path, head)
+
+    def blocks(self, table: Table) -> Iterator[bytes]:
+        """With a header."""
+        return text_blocks(table)

@@ -1,0 +1,56 @@
+"""The verb encode."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from selfsup.cli.common import free_file, load_run, names_of, say_skipped
+from selfsup.cli.parser import UsageError, say
+
+
+def encode(
+    run: str,
+    data: str,
+    *,
+    out: str,
+    layer: str | None = None,
+    on_bad: Literal["stop", "skip"] = "stop",
+    overwrite: bool = False,
+    method: str | None = None,
+    device: str = "cpu",
+    progress: bool = True,
+) -> None:
+    """Write the codes of data: one row for each row or file, in order.
+
+    Parameters
+    ----------
+    run
+        Run folder.
+    data
+        Data of the kind the run learnt from.
+    out
+        File to write: .npy, or .parquet with the names of the files.
+    layer
+        A block of the network instead of the code.
+    on_bad
+        stop: files that cannot be read are an error. skip: leave them out and list them.
+    overwrite
+        Replace the file if it exists.
+    method
+        For a run of a method of your own: mymodule:MyMethod.
+    device
+        Where to compute: cpu, cuda, cuda:1, mps.
+    progress
+        Show progress on standard error.
+    """
+    from selfsup import store
+
+    file = free_file(out, overwrite)
+    if file.suffix not in (".npy", ".parquet"):
+        raise UsageError(f"--out must end in .npy or .parquet; got '{out}'")
+    model = load_run(run, method, device)
+    opened = data if model.word_vectors is not None else model.open(data, on_bad=on_bad, progress=progress)
+    codes = model.encode(opened, layer)
+    store.write_codes(file, codes, names_of(opened, len(codes)))
+    say(f"{len(codes):,} codes of {codes.shape[1]} values in {file}")
+    say_skipped(opened)

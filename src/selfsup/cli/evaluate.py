@@ -1,0 +1,81 @@
+"""The verb evaluate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from selfsup.cli.common import free_file, importable, load_run
+from selfsup.cli.parser import Groups, UsageError, say
+from selfsup.errors import RunError
+
+
+def evaluate(
+    run: str,
+    *,
+    data: str | None = None,
+    out: str | None = None,
+    overwrite: bool = False,
+    method: str | None = None,
+    device: str = "cpu",
+    **settings: Any,
+) -> None:
+    """Compare the codes of a run with raw input, PCA and the untrained network; word vectors: analogies and similarity.
+
+    Parameters
+    ----------
+    run
+        Run folder, or a file of word vectors.
+    data
+        Data with labels: sub-folders that are classes, or a column.
+    out
+        Write the evaluation to this file too, as JSON.
+    overwrite
+        Replace that file if it exists.
+    method
+        For a run of a method of your own: mymodule:MyMethod or FILE.py:MyMethod.
+    device
+        Where to compute: cpu, cuda, cuda:1, mps.
+    """
+    from selfsup import store
+    from selfsup.training import evaluate as evaluating
+    from selfsup.words.vectors import WordVectors
+
+    file = free_file(out, overwrite) if out else None
+    files = [name for name in ("analogies", "similarity") if settings.get(name)]
+    if data is None and not files:
+        raise UsageError(
+            "--data is missing; of word vectors --analogies or --similarity; see `selfsup evaluate --help`"
+        )
+    if data is not None and files:
+        raise UsageError("--analogies and --similarity are for word vectors, which take no --data and no labels")
+    for path in settings.get("measures") or ():
+        importable(path)
+    is_run = (Path(run) / store.CONFIG).is_file()
+    model = load_run(run, method, device) if is_run or data is not None else WordVectors.load(run)
+    found = evaluating.evaluate(model, data, **settings)
+    if file:
+        store.write_json(file, found.to_dict())
+    say(str(found))
+    if is_run and data is None:
+        _keep(model, found, run)
+
+
+def _keep(model: Any, found: Any, run: str) -> None:
+    """Keep the scores of word vectors with their run; that the folder may not be written to is no reason to lose them."""
+    model.evaluation = found
+    try:
+        model.write_evidence(Path(run))
+    except RunError as error:
+        say(f"not kept in the run folder: {error}")
+    else:
+        say(f"kept in {run}: see its report.html")
+
+
+def options(words: list[str]) -> Groups:
+    """Options of the evaluation itself."""
+    from selfsup.options import options_of
+    from selfsup.training.evaluate import evaluate as function
+
+    own = {name: o for name, o in options_of(function).items() if name not in ("model", "labelled", "labels")}
+    return [("evaluation", own)]

@@ -1,0 +1,71 @@
+"""The verb fit."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+from selfsup.cli.common import importable
+from selfsup.cli.parser import Groups, UsageError, peek, say
+from selfsup.errors import Interrupted
+
+
+def fit(data: str, *, method: str | None = None, **settings: Any) -> None:
+    """Learn a representation from data without labels, and gather the evidence of whether it helped.
+
+    Parameters
+    ----------
+    data
+        Folder of images, .parquet, .npy, .npz or .csv file, text, hub:NAME, or digits.
+    method
+        A word of `selfsup methods`, mymodule:MyMethod or FILE.py:MyMethod; by default chosen by the kind of data.
+    """
+    from selfsup import store
+    from selfsup.cli.summary import summary
+    from selfsup.training.fit import fit as learn
+
+    if settings.get("out") is None:
+        if settings.get("resume"):
+            raise UsageError("--resume needs the --out of the run to go on with")
+        stem = Path(data.split(":")[-1].rstrip("/")).stem or "data"
+        settings["out"] = store.free(Path("runs") / f"{(method or 'auto').split(':')[-1].lower()}-{stem}")
+    out = Path(settings["out"])
+    for value in (method, *settings.values()):
+        importable(value)
+    try:
+        model = learn(data, method, **settings)
+    except KeyboardInterrupt as error:
+        kept = (store.partial(out) / store.RESUME).is_dir()
+        hint = f"; to go on, repeat the command with --out {shlex.quote(str(out))} --resume" if kept else ""
+        raise Interrupted((str(error) or "interrupted") + hint) from error
+    say(summary(model, shlex.quote(data)))
+
+
+def options(words: list[str]) -> Groups:
+    """Options in four groups: how the data are read, the method's, the solver's, and the run's."""
+    from selfsup.data.open import reader_of, reading_options
+    from selfsup.methods import DEFAULTS, TEXT, find
+    from selfsup.options import options_of, summary
+    from selfsup.solvers import find as find_solver
+    from selfsup.training.fit import fit as learn
+    from selfsup.training.fit import method_options
+
+    run = {name: o for name, o in options_of(learn).items() if name not in ("data", "method")}
+    asked, data = peek(words, "method"), words[0] if words and not words[0].startswith("-") else ""
+    named = None if asked is None else find(importable(asked))
+    reader = reader_of(data, None if named is None else named[1].kinds)
+    if named is None and reader_of(data) == reader_of("", ("text",)):
+        named = find(TEXT)
+    reading = {name: o for name, o in reading_options(reader).items() if name != "labels"}
+    groups: Groups = [("data", reading)]
+    if named is None:
+        some = [options_of(find(name)[1]) for name in DEFAULTS]
+        groups.append(("", {name: option for each in reversed(some) for name, option in each.items()}))
+        solver = find(DEFAULTS[0])[1].solvers[0]
+    else:
+        name, cls = named
+        groups.append((f"method {name}: {summary(cls)}", method_options(name, cls)))
+        solver = cls.solvers[0]
+    solver = peek(words, "solver") or solver
+    return [*groups, (f"solver {solver}", options_of(find_solver(solver))), ("run", run)]

@@ -1,0 +1,32 @@
+"""The verbs report and methods."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from selfsup.cli.parser import say
+
+
+def report(run: str, *, out: str | None = None) -> None:
+    """Write the report of a run anew: one HTML file that opens offline.
+
+    Parameters
+    ----------
+    run
+        Run folder.
+    out
+        Where to write it; by default report.html in the run folder.
+    """
+    from selfsup import store
+    from selfsup.report import page
+
+    file = Path(out or Path(run) / store.REPORT)
+    store.write_text(file, page(Path(run)))
+    say(f"report in {file}")
+
+
+def methods() -> None:
+    """List the methods, one line each."""
+    from selfsup.methods import listing
+
+    say("\n".join(str(info) for info in listing()))

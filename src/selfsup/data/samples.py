@@ -1,0 +1,222 @@
+"""Samples: arrays, images and tables, from whatever holds them, as one `Dataset`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import torch
+
+from selfsup.data import hub
+from selfsup.data.arrays import arrays, npy
+from selfsup.data.arrays.moments import covariance_of_chunks
+from selfsup.data.arrays.stream import Stream
+from selfsup.data.dataset import Dataset
+from selfsup.data.form import Form
+from selfsup.data.images import folder
+from selfsup.data.request import Request
+from selfsup.data.tables import stored, tables
+from selfsup.data.tables.frames import columns_of
+from selfsup.errors import DataError, OptionError
+from selfsup.options import Range
+from selfsup.system.files import missing
+
+WORDS = (
+    "a folder of images or of parquet files, a .npy, .npz, .csv, .tsv, .parquet, .arrow, .json or .jsonl file, "
+    "'hub:NAME', or 'digits'"
+)
+KINDS = f"an array, a tensor, a data frame, a pair (array, labels), {WORDS}"
+STREAM_SAMPLE = 10_000  # rows of a stream that are kept, to gather evidence on
+READERS = {
+    ".npy": npy.from_npy,
+    ".npz": npy.from_npz,
+    ".csv": tables.from_csv,
+    ".tsv": tables.from_csv,
+    ".parquet": stored.from_parquet,
+    ".arrow": stored.from_arrow,
+    ".json": stored.from_json,
+    ".jsonl": stored.from_json,
+}
+
+
+def open_samples(
+    source: Any,
+    *,
+    labels: Any = None,
+    label_column: str | None = None,
+    size: Annotated[int, Range(8)] | None = None,
+    on_bad: Literal["stop", "skip"] = "stop",
+    stream: bool = False,
+    like: Form | None = None,
+    limit: int | None = None,
+    closed: bool = True,
+    seed: int = 0,
+    cache: bool = True,
+    progress: bool = True,
+) -> Dataset:
+    """Open arrays, images or a table as a `Dataset`: decoded once, in memory.
+
+    Parameters
+    ----------
+    source
+        (n, d) vectors; (n, H, W), (n, H, W, C) or (n, C, H, W) images (see `arrays.channels_last` for which); a pair
+        (array, labels); a data frame; the path of a file or folder; ``"hub:NAME"``; ``"digits"``; or a `Dataset`.
+    labels
+        Labels (n,) of an array, or a file of them, for evaluation only.
+    label_column
+        Name of the column that holds labels, for evaluation only; else one with a usual name is taken.
+    size
+        Side in pixels to which images are resized and cropped.
+    on_bad
+        stop: files that cannot be read are an error. skip: leave them out, count and list them.
+    stream
+        Read the rows in chunks, once, and never hold them all: for a closed form (the method linear) on numbers in parquet,
+        .npy, or an iterable of arrays (b, d). An iterator is always read so.
+    like
+        The form of a trained model: the data are brought to its form, or refused.
+    limit
+        Rows of the training part to use: the first, or of a folder of images as many evenly spread over its files.
+    closed
+        Whether a closed form is wanted of the data, so that chunks will do.
+    seed
+        Of the sample that is kept of a stream.
+    cache
+        Keep decoded images in the user's cache folder (or in the folder that ``SELFSUP_CACHE`` names).
+    progress
+        Show progress on standard error.
+
+    Raises
+    ------
+    DataError
+        If the data cannot be used; the message says why and what to do.
+    OptionError
+        If an option is out of its range.
+    """
+    if stream or isinstance(source, Stream | Iterator):
+        taken = {"labels": labels, "size": size, "limit": limit}
+        return _streamed(source, label_column, taken, seed, closed=closed)
+    request = _checked(Request(labels, label_column, like, size, limit, on_bad, cache, progress))
+    if isinstance(source, tuple) and len(source) == 2 and not _is_row(source[0]):
+        if labels is not None:
+            raise DataError("labels are given twice: in the pair (array, labels) and as labels=")
+        source, request = source[0], replace(request, labels=source[1])
+    return _dispatch(source, request)
+
+
+def _streamed(
+    source: Any, label_column: str | None, taken: Mapping[str, Any], seed: int, *, closed: bool
+) -> Dataset:
+    """One pass over rows that need not fit in memory: a sample of them, which knows the mean and covariance of all."""
+    if not closed:
+        raise OptionError("data that are read in chunks can only be learnt from in closed form: use method 'linear'")
+    for name, value in taken.items():
+        if value is not None:
+            raise OptionError(f"option '{name}' cannot be used with data that are read in chunks")
+    opened = source if isinstance(source, Stream) else Stream(source, label_column=label_column)
+    found = covariance_of_chunks(torch.from_numpy(chunk) for chunk in opened.chunks(STREAM_SAMPLE, seed))
+    return replace(opened.sample(min(STREAM_SAMPLE, found.rows), seed), known={"covariance": found})
+
+
+def _checked(request: Request) -> Request:
+    """The request, if every option is in its range."""
+    for name, value in (("size", request.size), ("limit", request.limit)):
+        if value is not None and value < 1:
+            raise OptionError(f"option '{name}' must be at least 1; got {value}")
+    if request.on_bad not in ("stop", "skip"):
+        raise OptionError(f"option 'on_bad' must be one of 'stop', 'skip'; got {request.on_bad!r}")
+    if request.labels is not None and request.label_column is not None:
+        raise DataError("give labels= or label_column=, not both")
+    return request
+
+
+def _is_row(value: Any) -> bool:
+    """Whether the value is a plain row of numbers, so that a tuple of two of them is an array and no pair."""
+    return isinstance(value, list | tuple) and all(isinstance(part, int | float) for part in value)
+
+
+def _dispatch(source: Any, request: Request) -> Dataset:
+    if isinstance(source, Dataset):
+        return _again(source, request)
+    if isinstance(source, str | os.PathLike):
+        return _from_words(os.fspath(source), request)
+    if isinstance(source, np.ndarray | torch.Tensor | list | tuple) or hasattr(source, "nnz"):
+        return arrays.from_array(source, request)
+    if type(source).__module__.split(".")[0] == "datasets":
+        return hub.from_datasets(source, request)
+    if hasattr(source, "columns") and hasattr(source, "to_numpy"):
+        return tables.from_frame(source, request)
+    if hasattr(source, "__array__"):
+        return arrays.from_array(np.asarray(source), request)
+    raise DataError(f"cannot use a {type(source).__name__} as data; give {KINDS}")
+
+
+def _again(made: Dataset, request: Request) -> Dataset:
+    """A `Dataset` passes through; what is asked of it besides is done to its values."""
+    given = (request.labels, request.label_column, request.size, request.limit)
+    like = None if request.like is None else replace(request.like, missing=made.form.missing)
+    if all(option is None for option in given) and like in (None, made.form):
+        return made
+    if like is not None and _form(like) != _form(made.form) and like.columns and made.form.columns:
+        return _matched(made, request)
+    like = like if like is not None else made.form
+    new = arrays.from_array(made.x, replace(request, like=like), made.source)
+    if request.labels is None and made.labels is not None:
+        new = replace(new, labels=made.labels[: len(new)], classes=made.classes)
+    names = None if made.names is None else made.names[: len(new)]
+    return replace(new, names=names, test=made.test, bad=made.bad, note=made.note)
+
+
+def _form(form: Form) -> tuple[object, ...]:
+    return form.kind, form.columns, form.fields
+
+
+def _matched(made: Dataset, request: Request) -> Dataset:
+    """A table that was opened by itself, in the form of a model's: back to its columns, and from them anew."""
+    labels = request.labels
+    if labels is None and made.labels is not None:
+        labels = np.asarray(made.classes)[made.labels]
+    new = tables.from_columns(columns_of(made.form, made.x), replace(request, labels=labels), made.source)
+    if request.labels is None and made.labels is not None:
+        new = replace(new, labels=made.labels[: len(new)], classes=made.classes)
+    test = None if made.test is None else _matched(made.test, Request(like=request.like))
+    return replace(new, test=test)
+
+
+def _from_words(words: str, request: Request) -> Dataset:
+    """A path, ``hub:NAME`` or ``digits``; what is wrong with it is said with its name."""
+    if not words.strip():
+        raise DataError(f"the path is empty; give {WORDS}")
+    try:
+        return _named(words, request)
+    except DataError as error:
+        if Path(words).name in str(error):
+            raise
+        raise DataError(f"{words}: {error}") from error
+
+
+def _named(words: str, request: Request) -> Dataset:
+    if words == "digits":
+        return arrays.digits(request)
+    if words.startswith("hub:"):
+        return hub.from_hub(words.removeprefix("hub:"), request)
+    path = Path(words).expanduser()
+    if path.is_dir():
+        return _from_folder(path, request)
+    if not path.exists():
+        raise DataError(missing(path, WORDS, ["digits"]))
+    reader = READERS.get(path.suffix.lower())
+    if reader is None:
+        alone = "; for a single image, give its folder" if path.suffix.lower() in folder.SUFFIXES else ""
+        raise DataError(f"cannot tell what {path} holds from its name{alone}; give {WORDS}")
+    return reader(path, request)
+
+
+def _from_folder(path: Path, request: Request) -> Dataset:
+    if hub.is_saved(path):
+        return hub.from_saved(path, request)
+    files = stored.parquet_files(path)
+    return stored.from_parquet_folder(path, files, request) if files else folder.from_folder(path, request)

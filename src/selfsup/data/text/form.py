@@ -1,0 +1,246 @@
+"""The form of text: a vocabulary, and how text was cut into the words of it. It is saved in the run folder."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from selfsup.data.text import tokens
+from selfsup.data.text.vocabulary import Vocabulary, read_vocabulary
+from selfsup.errors import DataError, OptionError, RunError, unknown
+
+READING: Mapping[str, Any] = {"tokens": "words", "lower": True, "phrases": 0}  # what cutting new text takes
+
+
+@dataclass(frozen=True, eq=False)
+class TextForm:
+    """What a model of text knows of its text.
+
+    Attributes
+    ----------
+    shape
+        (V,): words of the vocabulary.
+    reading
+        How text was cut: the options `tokens`, `lower` and `phrases` of `open_text`. A function in `tokens` that a run folder
+        names is the mapping ``{"function": "module:name"}`` until it is given again (`with_tokens`).
+    source
+        The vocabulary, or the run folder that holds it: it is read when it is first asked for.
+    """
+
+    shape: tuple[int, ...]
+    reading: Mapping[str, Any]
+    source: Vocabulary | Path
+    kind: ClassVar[str] = "text"
+
+    @classmethod
+    def of(
+        cls, words: Sequence[str], counts: np.ndarray | None = None, reading: Mapping[str, Any] = READING
+    ) -> TextForm:
+        """The form of V words and their counts (V,), 0 where they are not known."""
+        held = np.zeros(len(words), np.int64) if counts is None else np.asarray(counts, np.int64)
+        return cls((len(words),), dict(reading), Vocabulary(list(words), held, int(held.sum())))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, TextForm):
+            return NotImplemented
+        return (self.shape, self.reading, self.words) == (other.shape, other.reading, other.words)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """The words, their counts and their numbers.
+
+        Raises
+        ------
+        RunError
+            If the run folder that holds them is damaged.
+        """
+        if isinstance(self.source, Vocabulary):
+            return self.source
+        words, counts = read_vocabulary(self.source)
+        if len(words) != self.size:
+            raise RunError(f"{self.source} is damaged: its form has {self.size:,} words, its vocabulary {len(words):,}")
+        held = np.zeros(len(words), np.int64) if counts is None else counts
+        return Vocabulary(words, held, int(held.sum()))
+
+    @property
+    def size(self) -> int:
+        """V, the number of words."""
+        return self.shape[0]
+
+    @property
+    def words(self) -> list[str]:
+        """The V words of the vocabulary."""
+        return self.vocabulary.words
+
+    @property
+    def counts(self) -> np.ndarray:
+        """(V,) int64, how often each word occurred."""
+        return self.vocabulary.counts
+
+    @property
+    def index(self) -> dict[str, int]:
+        """Word to number."""
+        return self.vocabulary.index
+
+    def describe(self) -> str:
+        """Say it in words: ``27,728 words``."""
+        return f"{self.size:,} {'word' if self.size == 1 else 'words'}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; the words themselves lie in ``vocabulary.jsonl``."""
+        cut = self.reading["tokens"]
+        if callable(cut):
+            name = getattr(cut, "__qualname__", type(cut).__qualname__)
+            cut = {"function": f"{getattr(cut, '__module__', None) or 'builtins'}:{name}"}
+        return {"kind": self.kind, "shape": list(self.shape), **self.reading, "tokens": cut}
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any], folder: Path | None) -> TextForm:
+        """Read what `to_dict` gave; the words are read from the run folder when they are asked for.
+
+        Raises
+        ------
+        DataError
+            If a key is unknown or missing, or a value is not of its type.
+        """
+        names = ("kind", "shape", *READING)
+        for name in plain:
+            if name not in names:
+                raise DataError(unknown("key of the form", str(name), names))
+        for name in names:
+            if name not in plain:
+                raise DataError(f"the form lacks '{name}'; it has {', '.join(plain) or 'nothing'}")
+            if not _fits(name, plain[name]):
+                raise DataError(f"the form's '{name}' cannot be {plain[name]!r}")
+        if folder is None:
+            raise DataError("the form of text needs the run folder that holds its vocabulary")
+        return cls(tuple(plain["shape"]), {name: plain[name] for name in READING}, folder)
+
+    def extended(self, words: Sequence[str], counts: np.ndarray) -> TextForm:
+        """The same way of cutting, with other words and their counts (V,)."""
+        return TextForm.of(words, counts, self.reading)
+
+    def with_given(self, given: Mapping[str, Any]) -> TextForm:
+        """The form with what is given at loading: the function in ``tokens``.
+
+        Raises
+        ------
+        OptionError
+            If anything else is given.
+        """
+        for name in given:
+            if name != "tokens":
+                raise OptionError(unknown("option in given", name, ("tokens",)))
+        return self.with_tokens(given["tokens"])
+
+    def with_tokens(self, function: Callable[[str], Iterable[str]]) -> TextForm:
+        """The same with the function that cuts a line into words, which no run folder holds."""
+        return TextForm(self.shape, {**self.reading, "tokens": function}, self.source)
+
+    def rule(self) -> tokens.Rule:
+        """How text is cut before phrases are joined.
+
+        Raises
+        ------
+        OptionError
+            If it is a function that has not been given again.
+        """
+        cut = self.reading["tokens"]
+        if isinstance(cut, Mapping):
+            name = cut["function"].rpartition(":")[2]
+            raise OptionError(
+                f"option 'tokens': this text was cut by the function {cut['function']}, which is not kept in a run; give it "
+                f'again: load(run, given={{"tokens": {name}}})'
+            )
+        return tokens.rule(cut, self.reading["lower"])
+
+    def cut(self, text: str) -> list[str]:
+        """The words of a text, by the rule that the vocabulary was made by, known or not.
+
+        Phrases are joined where the vocabulary holds them, the longest first, from left to right.
+        """
+        rule = self.rule()
+        found: list[str] = []
+        for line in text.split("\n"):
+            found += self.join(rule.settle(line) if rule.cut is None else rule.cut(line))
+        return found
+
+    def join(self, words: Sequence[str]) -> list[str]:
+        """The words of a sentence as the vocabulary has them, and neighbours joined whose phrase is a word of it."""
+        words = [tokens.final(word, self.reading["lower"]) for word in words]
+        if not self.reading["phrases"]:
+            return words
+        known, most, made, at = self.index, 2 ** self.reading["phrases"], [], 0
+        while at < len(words):
+            for length in range(min(most, len(words) - at), 0, -1):
+                phrase = "_".join(words[at : at + length])
+                if length == 1 or phrase in known:
+                    break
+            made.append(phrase)
+            at += length
+        return made
+
+    def encode(self, texts: Iterable[str | Sequence[str]]) -> np.ndarray:
+        """Texts (strings, or lists of tokens that are cut already) as numbers of their words.
+
+        Returns
+        -------
+        (N,) int32, with -1 between texts: one less than there are texts. Words that the vocabulary lacks are left out, so a text
+        may be empty.
+        """
+        if isinstance(texts, str):
+            raise DataError("one string was given where texts are expected; put it in a list")
+        known = self.index
+        runs = _Runs(self.rule(), known)
+        by_run = (
+            runs.rule.cut is None and not self.reading["phrases"]
+        )  # no word holds white space: each run is cut once
+        ids = array("i")
+        for place, text in enumerate(texts):
+            if place:
+                ids.append(-1)
+            if by_run and isinstance(text, str):
+                ids.extend(chain.from_iterable(map(runs.__getitem__, text.split())))
+            else:
+                words = self.cut(text) if isinstance(text, str) else self.join(text)
+                ids.extend(known[word] for word in words if word in known)
+        return np.array(ids, np.int32)
+
+
+class _Runs(dict[str, tuple[int, ...]]):
+    """What stands between white space, to the numbers of its words: found when it is first met."""
+
+    def __init__(self, rule: tokens.Rule, known: Mapping[str, int]) -> None:
+        self.rule, self.known = rule, known
+
+    def __missing__(self, run: str) -> tuple[int, ...]:
+        found = self[run] = tuple(self.known[word] for word in self.rule.settle(run) if word in self.known)
+        return found
+
+
+def _fits(name: str, value: Any) -> bool:
+    """Whether a value of the JSON form is of the type that the key has."""
+    if name == "kind":
+        return bool(value == TextForm.kind)
+    if name == "lower":
+        return isinstance(value, bool)
+    if name == "shape":
+        return isinstance(value, list | tuple) and len(value) == 1 and _is_whole(value[0], 1)
+    if name == "phrases":
+        return _is_whole(value, 0)
+    if isinstance(value, Mapping):
+        return list(value) == ["function"] and isinstance(value["function"], str)
+    return isinstance(value, str) and bool(value)
+
+
+def _is_whole(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least

@@ -1,0 +1,69 @@
+"""Heavy packages of others, imported when first used: ``from selfsup.lazy import pandas as pd, pyarrow as pa``.
+
+The one place where they are imported late, so that `import selfsup` takes 0.05 s and a room loads only what it works
+with. An attribute that is a submodule is imported too: ``pa.parquet``, ``safetensors.torch``, ``PIL.Image``.
+"""
+
+from __future__ import annotations
+
+import importlib
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from selfsup.errors import MissingError
+
+
+class Late:
+    """Stands in for package `name` until one of its attributes is asked for; `extra` is the extra of selfsup that has it."""
+
+    def __init__(self, name: str, extra: str | None = None) -> None:
+        self._name, self._extra = name, extra
+
+    def __getattr__(self, attribute: str) -> Any:
+        """Give the attribute, or else the submodule, of the package.
+
+        Raises
+        ------
+        MissingError
+            If the package is not installed.
+        """
+        try:
+            package = importlib.import_module(self._name)
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.split(".")[0] != self._name:
+                raise
+            install = f"selfsup[{self._extra}]" if self._extra else self._name
+            raise MissingError(f"this needs the package {self._name}: pip install '{install}'") from error
+        name = f"{self._name}.{attribute}"
+        if not hasattr(package, attribute) and not attribute.startswith("_") and find_spec(name) is not None:
+            importlib.import_module(name)
+        return getattr(package, attribute)
+
+
+if TYPE_CHECKING:
+    import datasets as datasets
+    import docstring_parser as docstring_parser
+    import huggingface_hub as huggingface_hub
+    import huggingface_hub.errors  # noqa: F401
+    import jinja2 as jinja2
+    import matplotlib as matplotlib
+    import numpy as numpy
+    import onnx as onnx
+    import onnxruntime as onnxruntime
+    import pandas as pandas
+    import PIL as PIL
+    import PIL.Image  # noqa: F401
+    import platformdirs as platformdirs
+    import psutil as psutil
+    import pyarrow as pyarrow
+    import scipy as scipy
+    import sklearn as sklearn
+    import torch as torch
+    import zstandard as zstandard
+
+    safetensors: Any
+else:
+    OURS = "docstring_parser jinja2 matplotlib numpy pandas PIL platformdirs psutil pyarrow safetensors scipy sklearn torch"
+    EXTRAS = {"hub": "datasets huggingface_hub", "export": "onnx onnxruntime", "words": "zstandard"}
+    for extra, names in {None: OURS, **EXTRAS}.items():
+        globals().update({name: Late(name, extra) for name in names.split()})

@@ -1,0 +1,128 @@
+"""Running measures on evidence: ours by name, a user's own as a function or the path of one."""
+
+from __future__ import annotations
+
+import importlib
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from selfsup.errors import OptionError, unknown
+from selfsup.measures.registry import REGISTERED
+from selfsup.measures.table import Table, wrong
+from selfsup.system import imports
+
+if TYPE_CHECKING:
+    from selfsup.words.vectors import WordVectors
+
+
+class Features(NamedTuple):
+    """Codes of one encoder, or of one block of it: train (n, D) and test (m, D), float32."""
+
+    train: np.ndarray
+    test: np.ndarray
+
+
+class Text(NamedTuple):
+    """Words that were learnt from, as places in the vocabulary (N,) int32 with -1 between sentences; words to either side."""
+
+    ids: np.ndarray
+    window: int
+
+
+class Evidence(NamedTuple):
+    """All that a measure may look at; what there is not is None.
+
+    Attributes
+    ----------
+    features
+        (encoder, layer) -> codes; row i is the same sample for all of them. The encoder is ``model`` or a baseline.
+    y_train, y_test
+        Classes (n,) and (m,) of these rows.
+    words
+        Word vectors, the most frequent words first, with their counts.
+    text
+        That these were learnt from.
+    seed
+        Of all that is drawn.
+    options
+        Of the measures, by name, such as the file of ``analogies``.
+    """
+
+    features: Mapping[tuple[str, str], Features] | None = None
+    y_train: np.ndarray | None = None
+    y_test: np.ndarray | None = None
+    words: WordVectors | None = None
+    text: Text | None = None
+    seed: int = 0
+    options: Mapping[str, Any] = MappingProxyType({})
+
+    def has(self, need: str) -> bool:
+        """Whether there is what a measure needs."""
+        if need == "labels":
+            return self.features is not None and self.y_train is not None and self.y_test is not None
+        return getattr(self, need, None) is not None or self.options.get(need) is not None
+
+
+Measure = Callable[[Evidence], Table]
+
+
+def run(evidence: Evidence, measures: Iterable[str | Measure] | None = None) -> list[Table]:
+    """Take the measures, each a table.
+
+    Parameters
+    ----------
+    evidence
+        What they may look at.
+    measures
+        Names of ours, functions of `Evidence` that give a `Table`, or paths of such (``FILE.py:function``); None: all of ours
+        that have what they need.
+
+    Raises
+    ------
+    OptionError
+        If there is no such measure, it lacks what it needs, or a user's own gives anything but a table of flat rows.
+    """
+    if measures is None:
+        measures = [name for name, entry in REGISTERED.items() if all(map(evidence.has, entry.needs))]
+    return [_ours(name, evidence) if name in REGISTERED else _own(name, evidence) for name in measures]
+
+
+def _ours(name: Any, evidence: Evidence) -> Table:
+    entry = REGISTERED[name]
+    for need in entry.needs:
+        if not evidence.has(need):
+            raise OptionError(f"the measure '{name}' needs {need}, and these data or options have none")
+    module, _, function = entry.measure.partition(":")
+    found: Table = getattr(importlib.import_module(module), function)(evidence)
+    return found
+
+
+def _own(measure: Any, evidence: Evidence) -> Table:
+    """The table of a user's own measure, with numpy's numbers as Python's; what is not finite is None."""
+    if isinstance(measure, str) and not imports.is_path(measure):
+        raise OptionError(unknown("measure", measure, REGISTERED) + " (one of your own: 'FILE.py:function')")
+    function: Any = imports.find(measure, "measure") if isinstance(measure, str) else measure
+    if not callable(function):
+        raise OptionError(f"a measure is a function of Evidence that gives a Table; got {type(function).__name__}")
+    name = getattr(function, "__name__", str(measure))
+    found = function(evidence)
+    if not isinstance(found, Table):
+        raise OptionError(f"the measure '{name}' must give a Table; got {type(found).__name__}")
+    if found.name in REGISTERED:
+        raise OptionError(
+            f"the measure '{name}' gives a table named '{found.name}', which is one of ours: name it anew"
+        )
+    table = replace(found, rows=[{str(key): _plain(value) for key, value in row.items()} for row in found.rows])
+    if said := wrong(table):
+        raise OptionError(f"the measure '{name}': {said}")
+    return table
+
+
+def _plain(value: Any) -> Any:
+    value = value.item() if isinstance(value, np.generic) else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value

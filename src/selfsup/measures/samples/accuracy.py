@@ -1,0 +1,73 @@
+"""Tables of accuracies on a terminal: encoders down, numbers of labels across; the best of a column has a star."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from selfsup.measures.table import WIDTH, Look, Table, look_of
+
+COLUMNS = ("encoder", "layer", "width", "labels_per_class", "labels", "accuracy", "sd", "draws")
+NAME = 26  # of the first column, in characters
+CELL = 13
+
+
+def pivot(table: Table) -> list[str]:
+    """Lines of a table; more columns than fit go into a second table below."""
+    rows = table.rows
+    counts = list(dict.fromkeys(row["labels_per_class"] for row in rows))
+    encoders = list(dict.fromkeys((row["encoder"], row["layer"]) for row in rows))
+    cells = {(row["encoder"], row["layer"], row["labels_per_class"]): row for row in rows}
+    widths = {(row["encoder"], row["layer"]): row["width"] for row in rows}
+    best = {
+        count: max(round(100 * row["accuracy"], 1) for row in rows if row["labels_per_class"] == count)
+        for count in counts
+    }
+    fit = (WIDTH - NAME) // CELL
+    title, lines = look_of(table.name).title, []
+    for first in range(0, len(counts), fit):
+        across = counts[first : first + fit]
+        lines.append(f"{title + ', %':<{NAME}}" + "".join(f"{heading(count):>{CELL}}" for count in across).rstrip())
+        for encoder in encoders:
+            line = f"{name_of(*encoder, widths[encoder]):<{NAME}}"
+            for count in across:
+                row = cells.get((*encoder, count))
+                line += f"{cell(row, best[count]) if row else '':>{CELL}}"
+            lines.append(line.rstrip())
+    return [*lines, "(*: best of its column)"]
+
+
+def judged_layer(table: Table, because: Mapping[str, Any]) -> list[str]:
+    """The model's layer that the verdict speaks of, beside the baselines."""
+    rows = [row for row in table.rows if row["layer"] in ("", because.get("layer"))]
+    return pivot(replace(table, rows=rows)) if rows else []
+
+
+def heading(count: Any) -> str:
+    """Head of a column; the space at its end stands above the star."""
+    if count != "all" and count >= 1000:
+        return f"{count / 1000:g}k a class "
+    return f"{count} labels " if count == "all" else f"{count} a class "
+
+
+def name_of(encoder: str, layer: str, width: int) -> str:
+    """Name of a line, cut to its column."""
+    name = f"{encoder}({width})" if encoder == "PCA" else f"{encoder}: {layer}" if layer else encoder
+    return name if len(name) < NAME else name[: NAME - 2] + "…"
+
+
+def cell(row: Mapping[str, Any], best: float) -> str:
+    """Accuracy in per cent, its deviation over the draws where there were several, a star if it is the best."""
+    value = 100 * row["accuracy"]
+    deviation = f" ±{100 * row['sd']:.1f}" if row["draws"] > 1 else ""
+    return f"{value:.1f}{deviation}" + ("*" if round(value, 1) == best else " ")
+
+
+NOTE = (
+    "Bold: best of its column. ± is the standard deviation over draws of the labelled samples. Raw input is the data as they "
+    "are, PCA a linear code of the same width, random init the same net before training: whoever does not beat these has learnt "
+    "nothing that was not there before."
+)
+PROBE = Look("linear probe", COLUMNS, ("raw input", "PCA", "random init"), note=NOTE, lines=pivot, brief=judged_layer)
+KNN = replace(PROBE, title="nearest neighbours", brief=Look("").brief)

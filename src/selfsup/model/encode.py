@@ -1,0 +1,91 @@
+"""Functions of batches run over all rows, and a method made from its options."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from selfsup.errors import DataError, OptionError
+from selfsup.method import About, Method, Samples
+
+MOST, BYTES = 1024, 1 << 26  # rows encoded at once, and bytes of them: the same for every call, so equal rows give equal bits
+
+
+def rows_at_once(x: Tensor) -> int:
+    """How many samples like those of x (B, ...) are encoded at once."""
+    return max(1, min(MOST, BYTES // max(1, 4 * x[0].numel())))
+
+
+def encode_batches(
+    function: Callable[[Tensor], dict[str, Tensor]],
+    samples: Samples,
+    device: torch.device,
+    numbers: Tensor | None = None,
+) -> dict[str, np.ndarray]:
+    """Run a function of a batch over all rows, or those of the numbers (m,): arrays (m, D) float32 by name.
+
+    Raises
+    ------
+    DataError
+        If a code is not finite.
+    """
+    numbers = torch.arange(len(samples)) if numbers is None else numbers
+    parts: dict[str, list[Tensor]] = {}
+    with torch.inference_mode():
+        for some in numbers.split(rows_at_once(samples[numbers[:1]]) if len(numbers) else 1):
+            for name, codes in function(samples[some].to(device)).items():
+                parts.setdefault(name, []).append(codes.float().cpu())
+    found = {name: torch.cat(codes).numpy() for name, codes in parts.items()}
+    for name, array in found.items():
+        if not np.isfinite(array.sum(dtype=np.float64)):
+            raise DataError(
+                f"codes of '{name}' are not finite: the weights have diverged, or the input is out of range"
+            )
+    return found
+
+
+def codes_of(method: Method, samples: Samples, device: torch.device, numbers: Tensor | None = None) -> np.ndarray:
+    """Codes (m, D) float32."""
+    return encode_batches(lambda x: {"code": method.encode(x)}, samples, device, numbers)["code"]
+
+
+def jsonable(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options as they stand in ``config.json``; a module or a function is named, since neither is saved."""
+
+    def module_of(value: Any) -> str:
+        return getattr(value, "__module__", None) or type(value).__module__  # str.split, say, has none
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, nn.Module):
+            return {"module": f"{type(value).__module__}:{type(value).__qualname__}"}
+        if callable(value):
+            return {"function": f"{module_of(value)}:{getattr(value, '__qualname__', type(value).__qualname__)}"}
+        return list(value) if isinstance(value, tuple) else value
+
+    named = {name: plain(value) for name, value in options.items()}
+    try:
+        json.dumps(named, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise OptionError(f"a method's options must be numbers, words, lists or a net: {error}") from error
+    return named
+
+
+def check_kind(method: type[Method] | Method, form: Any) -> None:
+    """Raise `OptionError` if a method does not learn from data of this form."""
+    if form.kind not in method.kinds:
+        name = method.__name__ if isinstance(method, type) else type(method).__name__
+        raise OptionError(f"{name} learns from {' and '.join(method.kinds)}s; these data are {form.kind}s")
+
+
+def build(method: Method, about: About, seed: int) -> Method:
+    """Build a method that was constructed; the weights depend on the seed alone."""
+    check_kind(method, about.form)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        method.build(about)
+    return method

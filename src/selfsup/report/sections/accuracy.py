@@ -1,0 +1,281 @@
+"""Is it better than doing nothing: accuracies of probe and kNN beside the baselines, encoders down, counts of labels across."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from selfsup.measures.samples.accuracy import NOTE
+from selfsup.report import say, svg
+from selfsup.report.run import Run
+from selfsup.report.say import mapping, md, number, percent, plain, short
+
+TABLES = ("probe", "knn")
+TITLES = {"probe": "Linear probe", "knn": "Nearest neighbours (kNN)"}
+# encoder -> colour, dash and shape of its line
+LINES = {"model": (0, "-", "o"), "random init": (1, "--", "D"), "PCA": (2, ":", "s"), "raw input": (7, "-.", "X")}
+HTML = """
+<section>
+  <h2>Is it better than doing nothing?</h2>
+  {% for name, table in tables %}
+  <h3>{{ name }}: accuracy in %</h3>
+  <div class="scroll" tabindex="0" role="region" aria-label="{{ name }}">
+  <table class="numbers">
+    <thead>
+      <tr><th scope="col">codes from</th><th scope="col" class="width">width</th>
+      {% for column in table.columns %}<th scope="col">{{ column.title }}\
+{{ ' a class' if column.title != 'all' else ' labels' }}{% if column.labels %}<small>{{ column.labels }} labels</small>\
+{% endif %}</th>{% endfor %}</tr>
+    </thead>
+    <tbody>
+    {% for line in table.lines %}
+      <tr class="{{ 'model' if line.encoder == 'model' }}{{ ' chosen' if line.chosen }}">
+        <th scope="row">{{ line.encoder }}{{ ', ' ~ line.layer if line.layer }}\
+{% if line.chosen %} <span class="tag">chosen layer</span>{% endif %}</th>
+        <td class="width">{{ line.width }}</td>
+        {% for cell in line.cells %}<td>{% if not cell %}–{% elif cell.best %}<strong>{{ cell.text }}</strong>{% else %}\
+{{ cell.text }}{% endif %}</td>{% endfor %}
+      </tr>
+    {% endfor %}
+    </tbody>
+  </table>
+  </div>
+  {% endfor %}
+  {% if tables %}
+  <p class="hint">{{ note }}</p>
+  {% if chart %}
+  <figure class="chart wide"><figcaption>Accuracy of a linear probe over the number of labels</figcaption>{{ chart }}</figure>
+  {% endif %}
+  {% elif evaluated %}
+  <p>The data had no labels, so no codes could be compared. Evaluate the model on some labelled data to see whether it beats \
+raw input, PCA and a random net; the health of the codes below needs no labels.</p>
+  {% else %}
+  <p>This run has not been evaluated yet.</p>
+  {% endif %}
+  {% if notes %}<ul class="notes">{% for note in notes %}<li>{{ note }}</li>{% endfor %}</ul>{% endif %}
+</section>"""
+
+
+def html(run: Run) -> Markup | None:
+    """The tables, and a chart of the probe."""
+    found = tables(run)
+    if run.words and not found:
+        return None
+    chart = next((_chart(table) for name, table in found if name == TITLES["probe"]), None)
+    return say.html(HTML, tables=found, chart=chart, evaluated=bool(run.evaluation), notes=run.notes, note=NOTE)
+
+
+def markdown(run: Run) -> str | None:
+    """The tables."""
+    found = tables(run)
+    if not found:
+        said = "Not measured: no labels were given. Nothing is known yet of how useful these codes are."
+        return None if run.words else f"## Evaluation\n\n{said}"
+    parts = ["## Evaluation"]
+    for name, table in found:
+        parts += [f"{name}, accuracy in % on held-out samples:", _markdown(table)]
+    return "\n\n".join([*parts, NOTE])
+
+
+def tables(run: Run) -> list[tuple[str, Table]]:
+    """The tables that there are, under their titles."""
+    names = run.part("data").get("classes")
+    layer = chosen_layer(run.verdict.get("because"), run.tables.get("probe", []))
+    made = [
+        (TITLES[name], build(run.tables.get(name, []), layer, len(names) if isinstance(names, list) else 0))
+        for name in TABLES
+    ]
+    return [(title, table) for title, table in made if table]
+
+
+def _markdown(table: Table) -> str:
+    titles = [f"{md(column.title)} a class" if column.title != "all" else "all labels" for column in table.columns]
+    rows = []
+    for line in table.lines:
+        name = md(f"{line.encoder}, {line.layer}" if line.layer else line.encoder) + (
+            " (chosen)" if line.chosen else ""
+        )
+        cells = ["–" if cell is None else f"**{cell.text}**" if cell.best else cell.text for cell in line.cells]
+        rows.append([name, line.width, *cells])
+    return say.grid(("codes from", "width", *titles), rows)
+
+
+def _chart(table: Table) -> Markup | None:
+    """Accuracy over labels a class: the model's chosen layer and one line a baseline."""
+    places = [place for place, column in enumerate(table.columns) if column.x]
+    if len(places) < 2:
+        return None
+    curves = []
+    for line in table.picked():
+        known = [(table.columns[place].x or 0.0, cell) for place in places if (cell := line.cells[place])]
+        colour, dash, shape = LINES.get(line.encoder, (8, "-", "*"))
+        name = f"{line.encoder}, {line.layer}" if line.layer and line.encoder == "model" else line.encoder
+        points = [(x, round(100 * cell.accuracy, 2)) for x, cell in known]
+        if points:
+            curves.append(svg.Line(name, points, colour, dash, shape, [100 * (cell.sd or 0) for _, cell in known]))
+    ticks = [(table.columns[place].x or 0.0, table.columns[place].title) for place in places]
+    return svg.lines(
+        "accuracy",
+        curves,
+        title="Accuracy over labels a class, the numbers of the table above.",
+        x="labels a class (log scale)",
+        y="accuracy, %",
+        ticks=ticks,
+    )
+
+
+@dataclass(frozen=True)
+class Column:
+    """One count of labels."""
+
+    title: str  # labels per class: "5", or "all"
+    labels: str  # labels in all, "" where not known
+    x: float | None  # labels per class as a number, for the axis of a chart
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One accuracy, as a share."""
+
+    accuracy: float
+    sd: float | None
+    draws: str
+    best: bool  # the highest of its column, as shown
+
+    @property
+    def text(self) -> str:
+        """In per cent: ``88.1 ± 1.0``, or ``88.1`` where there is one draw."""
+        return percent(self.accuracy) + (f" ± {percent(self.sd)}" if self.sd is not None and self.draws != "1" else "")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One encoder, or one layer of it."""
+
+    encoder: str
+    layer: str
+    width: str
+    cells: tuple[Cell | None, ...]
+    chosen: bool  # the layer that the verdict speaks of
+
+    @property
+    def mean(self) -> float:
+        """Mean accuracy over the columns: what stands for a baseline that lacks the chosen layer is its best."""
+        known = [cell.accuracy for cell in self.cells if cell]
+        return sum(known) / len(known) if known else 0.0
+
+
+@dataclass(frozen=True)
+class Table:
+    """Every encoder at every count of labels."""
+
+    columns: tuple[Column, ...]
+    lines: tuple[Line, ...]
+
+    def picked(self) -> list[Line]:
+        """Return one line an encoder: the chosen layer, and the same layer of the baselines where they have it."""
+        picked: list[Line] = []
+        layer = next((line.layer for line in self.lines if line.chosen), None)
+        for encoder in dict.fromkeys(line.encoder for line in self.lines):
+            mine = [line for line in self.lines if line.encoder == encoder]
+            picked.append(next((line for line in mine if line.layer == layer), max(mine, key=lambda line: line.mean)))
+        return picked
+
+
+def build(rows: Iterable[Mapping[str, Any]], layer: Any, n_classes: int) -> Table | None:
+    """Make the table of probe or kNN rows.
+
+    Parameters
+    ----------
+    rows
+        As in ``evaluation.json``; keys that are not known here are left alone.
+    layer
+        The model's layer that the verdict chose, or None.
+    n_classes
+        Number of classes, 0 where not known.
+    """
+    usable = [row for row in rows if number(row.get("accuracy")) is not None]
+    if not usable:
+        return None
+    columns = _columns(usable, n_classes)
+    found: dict[tuple[str, str], dict[str, Mapping[str, Any]]] = {}
+    for row in usable:
+        found.setdefault((plain(row.get("encoder", "?")), plain(row.get("layer") or "")), {})[_title(row)] = row
+    best = {c.title: max(_shown(line[c.title]) for line in found.values() if c.title in line) for c in columns}
+    rank = {name: place for place, name in enumerate(LINES)}
+    lines = [
+        _line(key, cells, columns, best, key == ("model", layer))
+        for key, cells in sorted(found.items(), key=lambda item: rank.get(item[0][0], len(rank)))
+    ]
+    return Table(columns, tuple(lines))
+
+
+def chosen_layer(because: Any, rows: Iterable[Mapping[str, Any]]) -> str | None:
+    """Return the model's layer that a verdict speaks of.
+
+    Where the verdict does not name it, this is its rule: best on the training labels held back at the largest count
+    (accuracy on test labels has no say, or the choice itself would look like progress); else "code", else the last.
+    """
+    named = mapping(because).get("layer")
+    if named is not None:
+        return plain(named)
+    models = [row for row in rows if row.get("encoder") == "model" and number(row.get("labels")) is not None]
+    most = max((number(row["labels"]) or 0 for row in models), default=0)
+    scored = [(row, number(row.get("validation"))) for row in models if number(row["labels"]) == most]
+    names = [plain(row.get("layer") or "") for row, _ in scored]
+    if not names:
+        return None
+    if any(score is None for _, score in scored):
+        return "code" if "code" in names else names[-1]
+    place = max(range(len(names)), key=lambda at: (scored[at][1] or 0.0, names[at] == "code", at))
+    return names[place]
+
+
+def _title(row: Mapping[str, Any]) -> str:
+    """Return the labels per class of a row, as the key and title of its column."""
+    return plain(row.get("labels_per_class", "all"))
+
+
+def _shown(row: Mapping[str, Any]) -> str:
+    """Return an accuracy as it is shown, so that what looks equal counts as equal; padded, so that it sorts."""
+    return percent(row.get("accuracy")).rjust(8)
+
+
+def _columns(rows: list[Mapping[str, Any]], n_classes: int) -> tuple[Column, ...]:
+    """Return the columns from few labels to many; ``all`` stands where its number of labels puts it: last."""
+    first = {_title(row): row for row in reversed(rows)}
+    per_class = {title: number(row.get("labels_per_class")) for title, row in first.items()}
+    if not n_classes:  # what 5 labels a class add up to says how many classes there are
+        known = [(number(first[title].get("labels")), count) for title, count in per_class.items() if count]
+        n_classes = max((round(labels / count) for labels, count in known if labels and count), default=0)
+    columns = []
+    for title, row in first.items():
+        labels, x = number(row.get("labels")), per_class[title]
+        if x is None and labels and n_classes:
+            x = labels / n_classes
+        columns.append(Column(title, short(labels) if labels else "", x if x and x > 0 else None))
+    return tuple(sorted(columns, key=lambda column: (per_class[column.title] is None, column.x or 0.0)))
+
+
+def _line(
+    key: tuple[str, str],
+    rows: Mapping[str, Mapping[str, Any]],
+    columns: tuple[Column, ...],
+    best: Mapping[str, str],
+    chosen: bool,
+) -> Line:
+    """Return one line of the table."""
+    cells: list[Cell | None] = []
+    for column in columns:
+        row = rows.get(column.title)
+        accuracy = None if row is None else number(row.get("accuracy"))
+        if row is None or accuracy is None:
+            cells.append(None)
+            continue
+        draws = plain(row.get("draws", "?"))
+        cells.append(Cell(accuracy, number(row.get("sd")), draws, _shown(row) == best[column.title]))
+    width = next((short(row["width"]) for row in rows.values() if number(row.get("width"))), "")
+    return Line(key[0], key[1], width, tuple(cells), chosen)

@@ -1,0 +1,121 @@
+"""Numbers on the health of codes or vectors, each with what it means and when to worry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from markupsafe import Markup
+
+from selfsup.report import say
+from selfsup.report.run import Run
+from selfsup.report.say import number, percent, plain, short
+
+# name in evaluation.json -> title, meaning, and whether it is a share; a name that is not here is shown as it is
+KNOWN = {
+    "gap": (
+        "Shuffle gap",
+        "Loss with the guesses swapped between {samples}, minus the loss. About 0 means a guess owes nothing to its own "
+        "{sample}: nothing is learnt, however small the loss.",
+        False,
+    ),
+    "gap_sd": (
+        "Shuffle gap, deviation",
+        "How much the gap varies over the random swaps; a gap should be many times this.",
+        False,
+    ),
+    "shuffled": ("Loss, guesses swapped", "Held-out loss when each guess is held against another's answer.", False),
+    "loss": ("Held-out loss", "Loss on data that were not trained on. A small loss alone proves nothing.", False),
+    "rank": (
+        "Effective rank",
+        "How many directions the {codes} really use, out of their width. Near 1 they have collapsed onto a line.",
+        False,
+    ),
+    "width": ("Width", "Numbers in the code of one {sample}.", False),
+    "spread": (
+        "Spread",
+        "How far the {codes} of different {samples} lie apart. Near 0 all {samples} look the same to the model.",
+        False,
+    ),
+    "dead_dims": (
+        "Dead dimensions",
+        "Entries of the {codes} that are the same for every {sample} and so carry nothing.",
+        True,
+    ),
+    "rows": ("Looked at", "So many {codes} give rank, spread and dead dimensions.", False),
+    "alike": (
+        "Mean cosine of two random words",
+        "What a cosine is worth here: neighbours must be well above it. Normal is below 0.5; near 1 all vectors point one "
+        "way, which few epochs and little text do.",
+        False,
+    ),
+    "first": (
+        "Variance in the widest direction",
+        "Normal is about 10 to 30 % at 100 dimensions; much more means that one direction drowns the others.",
+        True,
+    ),
+    "frequency": (
+        "Widest direction and frequency",
+        "Correlation of the first principal component with the logarithm of the counts. Normal is up to about 0.8; beyond, "
+        "vectors mostly say how frequent a word is.",
+        False,
+    ),
+    "short": (
+        "Vectors that hardly moved",
+        "Shorter than a tenth of the median. Normal is about 0: the neighbours of such words are chance.",
+        True,
+    ),
+    "unseen": ("Words never learnt from", "They stand only in the text that was held out. Normal is about 0.", True),
+}
+ELSEWHERE = ("neighbours", "counted")  # beginnings of names of what is said where the neighbours are
+HTML = """
+<section>
+  <h2>Health of the {{ codes }}</h2>
+  <dl class="health">{% for fact in facts %}<div><dt>{{ fact.title }}</dt><dd class="value">{{ fact.value }}</dd>\
+{% if fact.meaning %}<dd>{{ fact.meaning }}</dd>{% endif %}</div>{% endfor %}</dl>
+  {% if notes %}<ul class="notes">{% for note in notes %}<li>{{ note | full }}</li>{% endfor %}</ul>{% endif %}
+</section>"""
+
+
+class Fact(NamedTuple):
+    """One number with its meaning."""
+
+    title: str
+    value: str
+    meaning: str
+
+
+def html(run: Run) -> Markup | None:
+    """The numbers; for word vectors with the notes on them."""
+    found, notes = facts(say.mapping(run.evaluation.get("health")), run.tell), run.notes if run.words else []
+    return say.html(HTML, codes=run.tell("{codes}"), facts=found, notes=notes) if found or notes else None
+
+
+def facts(health: Mapping[str, Any], tell: Callable[[str], str]) -> list[Fact]:
+    """Return what there is to say of the numbers, in their order."""
+    width, found = number(health.get("width")), []
+    for key, value in health.items():
+        if key.startswith(ELSEWHERE) or (key == "width" and "rank" in health):  # it is said with the rank
+            continue
+        known = KNOWN.get(key)
+        shown = short(value) if number(value) is not None else plain(value)
+        if known and known[2] and number(value) is not None:
+            shown = f"{percent(value)} %"
+        elif key == "rank" and width is not None:
+            shown = f"{shown} of {short(width)}"
+        before = "The same number with the first weights, to compare with." if _is_start(key) else ""
+        found.append(Fact(title_of(key), shown, tell(known[1]) if known else before))
+    return found
+
+
+def title_of(key: str) -> str:
+    """Title of a number; ``x_start`` is x before training."""
+    if key in KNOWN:
+        return KNOWN[key][0]
+    if _is_start(key):
+        return f"{KNOWN[key.removesuffix('_start')][0]}, before training"
+    return key.replace("_", " ").capitalize()
+
+
+def _is_start(key: str) -> bool:
+    return key.endswith("_start") and key.removesuffix("_start") in KNOWN

@@ -1,0 +1,74 @@
+"""Is it learning: the verdict as a word and a sentence, with the numbers that it rests on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from markupsafe import Markup
+
+from selfsup.report import say
+from selfsup.report.run import Run
+from selfsup.report.sections.health import title_of
+
+SIGNS = {"good": "✓", "bad": "✗", "warn": "!", "plain": "?"}
+BECAUSE = {
+    "layer": "Layer that was judged",
+    "gap_share": "Gap, share of the loss",
+    "fall": "Share of the first loss that training took off",
+}
+SHARES = ("gap_share", "fall")
+HTML = """
+<header class="verdict {{ tone }}">
+  <p class="kicker">selfsup report · {{ method }}</p>
+  <h1><span class="badge"><span aria-hidden="true">{{ sign }}</span> {{ kind[:1] | upper }}{{ kind[1:] }}</span></h1>
+  <p class="sentence">{{ sentence }}</p>
+  {% if cautions %}
+  <ul class="cautions" aria-label="Notes on the training">{% for note in cautions %}<li>\
+<span class="mark" aria-hidden="true">!</span> {{ note | full }}</li>{% endfor %}</ul>
+  {% endif %}
+  {% if because %}
+  <details><summary>The numbers behind this verdict</summary>
+    <dl class="pairs">{% for key, value in because %}<dt>{{ key }}</dt><dd>{{ value }}</dd>{% endfor %}</dl>
+  </details>
+  {% endif %}
+</header>"""
+
+
+def html(run: Run) -> Markup:
+    """The head of the page."""
+    kind = say.kind(run.verdict)
+    tone, because = say.tone(kind), run.verdict.get("because")
+    pairs = say.mapping(because) or ({} if because is None or because == {} else {"because": because})
+    return say.html(
+        HTML,
+        tone=tone,
+        sign=SIGNS[tone],
+        method=run.method,
+        kind=kind,
+        sentence=say.sentence(run.verdict),
+        cautions=run.cautions,
+        because=[(_title(key), _value(key, value)) for key, value in pairs.items()],
+    )
+
+
+def markdown(run: Run) -> str:
+    """One quoted paragraph."""
+    return f"> **{say.md(say.kind(run.verdict).capitalize())}.** {say.md(say.sentence(run.verdict))}"
+
+
+def _title(key: str) -> str:
+    """A number's name as words: ``knn_lead_PCA`` is a lead over a baseline, ``noise_PCA`` the part of it that may be chance."""
+    knn, _, base = ("", "", key) if not key.startswith("knn_") else key.partition("knn_")
+    what, _, baseline = base.partition("_")
+    of = ", nearest neighbours" if base != key else ""
+    if what in ("lead", "noise") and baseline:
+        other = baseline.replace("_", " ")
+        return f"Lead over {other}{of}" if what == "lead" else f"Standard error of the lead over {other}{of}{knn}"
+    return BECAUSE.get(key) or title_of(key)
+
+
+def _value(key: str, value: Any) -> str:
+    if say.number(value) is None:
+        return say.plain(value)
+    share = key in SHARES or key.removeprefix("knn_").startswith(("lead_", "noise_"))
+    return f"{say.percent(value)} %" if share else say.short(value)

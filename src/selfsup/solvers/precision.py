@@ -1,0 +1,99 @@
+"""Whether a step is done in float32 or in bfloat16, and the step itself."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import time
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from selfsup.method import Method, Samples, Terms, Tree, step, total
+from selfsup.solvers.plan import Plan, Precision
+
+STEPS = 200  # fewer are done before it is known which precision is faster
+SHORT = 5e-3  # seconds: such a step is not made of convolutions
+TIMED = 3  # steps in each precision, of which the fastest counts
+PAYS = 0.9  # of the time in float32: from here on the lost digits are worth it
+log = logging.getLogger("selfsup")
+
+
+class Step(nn.Module):
+    """Hide, predict, target, loss as one forward pass, so that a distributed wrapper sees a whole step."""
+
+    def __init__(self, method: Method, precision: Precision) -> None:
+        super().__init__()
+        self.method, self.precision = method, precision
+
+    def forward(self, x: Tensor, rng: torch.Generator) -> tuple[Terms, Tree]:
+        """Terms of the loss and the answer of one batch, in float32."""
+        if self.precision == "float32":
+            terms, _, answer = step(self.method, x, rng)
+            return terms, answer
+        with torch.autocast(x.device.type, torch.bfloat16):
+            terms, _, answer = step(self.method, x, rng)
+        return {name: term.float() for name, term in terms.items()}, _floats(answer)
+
+
+def _floats(tree: Tree) -> Tree:
+    """Tensors of a tree that are in half precision, in float32."""
+    if isinstance(tree, Tensor):
+        return tree.float() if tree.dtype in (torch.bfloat16, torch.float16) else tree
+    return type(tree)(*(_floats(part) for part in tree))
+
+
+def resolved(asked: str, device: torch.device) -> str:
+    """The precision asked for; on a GPU and on a plain CPU that of "auto" is known, otherwise it is left to `timed`."""
+    if asked != "auto":
+        return asked
+    if device.type == "cuda":
+        return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
+    return "auto" if device.type == "cpu" and has_fast_bfloat16() else "float32"
+
+
+def has_fast_bfloat16() -> bool:
+    """Whether this CPU multiplies bfloat16 in hardware (AVX512-BF16 or AMX), and torch knows how."""
+    asks = (getattr(torch.cpu, f"_is_{name}_supported", None) for name in ("avx512_bf16", "amx_tile"))
+    return torch.backends.mkldnn.is_available() and any(ask is not None and bool(ask()) for ask in asks)
+
+
+def timed(method: Method, samples: Samples, plan: dict[str, Any]) -> Precision:
+    """The faster precision for a net of convolutions on a CPU, by a few steps of a copy that leave no trace.
+
+    Parameters
+    ----------
+    method
+        Built, with its first weights; it is not changed.
+    plan
+        The settings, but for the precision.
+
+    Returns
+    -------
+    str
+        "float32" wherever the run is short, the steps are, or nothing is convolved.
+    """
+    steps = Plan.of(plan | {"precision": "float32"}).batches(len(samples)) * plan["epochs"]
+    if steps < STEPS or not any(isinstance(module, nn.Conv2d) for module in method.modules()):
+        return "float32"
+    x = samples[torch.arange(min(plan["batch_size"], len(samples)))]
+    with torch.random.fork_rng(devices=[]):
+        copied = copy.deepcopy(method).train()
+        if any(_seconds(copied, x, "float32") < SHORT for _ in range(2)):  # the first one makes ready
+            return "float32"
+        full = min(_seconds(copied, x, "float32") for _ in range(TIMED))
+        _seconds(copied, x, "bfloat16")
+        half = min(_seconds(copied, x, "bfloat16") for _ in range(TIMED))
+    chosen: Precision = "bfloat16" if half < PAYS * full else "float32"
+    log.info("%s: a step takes %.3g ms in bfloat16, %.3g ms in float32", chosen, 1e3 * half, 1e3 * full)
+    return chosen
+
+
+def _seconds(method: Method, x: Tensor, precision: Precision) -> float:
+    """How long a step takes, forward and backward."""
+    rng = torch.Generator(x.device).manual_seed(0)
+    began = time.perf_counter()
+    total(Step(method, precision)(x, rng)[0]).backward()
+    method.zero_grad()
+    return time.perf_counter() - began

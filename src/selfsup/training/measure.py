@@ -1,0 +1,38 @@
+"""What is measured of a method while it is trained: loss and gap on held-out samples, and its own figures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from selfsup.method import Data, Method, shuffle_gap
+
+BYTES = 1 << 28  # of samples that are measured at once: a part of a probe that is larger
+DRAWS = 3  # orders in which guesses are permuted, where the gap is judged; 1 in between
+
+
+def probe_of(method: Method, learnt: Data, heldout: Data, device: torch.device) -> Tensor:
+    """The samples (B, ...) on which loss and gap are measured; of what is learnt from where nothing is held out."""
+    samples = method.view(heldout if len(heldout) else learnt)
+    rows = len(method.view(learnt)) if len(heldout) else len(samples)
+    return samples[samples.probe(rows)].to(device)
+
+
+def measure(method: Method, probe: Tensor, epoch: float, draws: int = DRAWS) -> dict[str, Any]:
+    """Loss, shuffled loss and gap on the probe, in parts where it is large, and the method's own figures."""
+    was_training = method.training
+    method.eval()
+    most = max(2, BYTES // max(1, probe[0].numel() * probe.element_size()))
+    parts = probe.tensor_split(-(-len(probe) // most))
+    found = [shuffle_gap(method, part, draws=draws) for part in parts]
+    shares = [len(part) / len(probe) for part in parts]
+    mean = found[0] if len(parts) == 1 else {
+        key: sum(share * one[key] for share, one in zip(shares, found, strict=True)) for key in found[0]
+    }  # fmt: skip
+    record = {"epoch": epoch, "heldout": mean.pop("loss"), **mean}
+    with torch.no_grad():
+        own = method.measures(parts[0])
+    method.train(was_training)
+    return record | ({"measures": own} if own else {})
