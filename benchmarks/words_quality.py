@@ -1,9 +1,10 @@
 """Quality of word vectors: ours beside gensim, same text, same settings; analogies and word similarity.
 
-    python benchmarks/words_quality.py [--seeds 0 1 2] [--systems ours gensim] [--words 4000000]
+    python benchmarks/words_quality.py [--seeds 0 1 2] [--systems ours gensim glove] [--words 4000000]
 
 IMDB reviews (train and unsupervised: 17.5 M words), 100-d, window 5, 5 negatives, sample 1e-4, min_count 5, 5 epochs, lr .05.
 Analogies: Google's set, 3CosAdd among the 30,000 most frequent words, lower-cased; WS-353: Spearman's correlation.
+GloVe is the method of examples/glove.py, with its own window (10) and rate; its epochs are over the pairs of words.
 Each run has a process of its own. `--systems` takes any of the rows' names (or their beginnings).
 """
 
@@ -12,9 +13,11 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
+from pathlib import Path
 
 import _words
-from _timing import apart, table
+import selfsup
+from _timing import Clock, apart, table
 
 SETTINGS = {"dim": 100, "window": 5, "negative": 5, "sample": 1e-4, "lr": 0.05}
 SYSTEMS = {
@@ -26,11 +29,23 @@ SYSTEMS = {
         ("ours", "deterministic", 2, True),
         ("gensim", "2 threads", 2, False),
     )
-}
+} | {"glove": ("glove", "glove", 1, False)}
+GLOVE = f"{Path(__file__).resolve().parents[1] / 'examples' / 'glove.py'}:Glove"
+
+
+def train_glove(path, words, settings, epochs):
+    """One run of the example -> (figures, words, vectors); reading and counting are on the clock."""
+    how = {"dim": settings["dim"], "tokens": "space", "min_count": _words.MIN_COUNT}
+    with Clock() as clock:
+        model = selfsup.fit(path, GLOVE, epochs=epochs, seed=settings["seed"], evaluate=False, progress=False, **how)
+    vectors = model.word_vectors
+    return _words.figures(clock, words, epochs), vectors.words, vectors.vectors
 
 
 def run(system, path, words, settings, threads, epochs, deterministic):
-    if system == "gensim":
+    if system == "glove":
+        result, vocabulary, vectors = train_glove(path, words, settings, epochs)
+    elif system == "gensim":
         result, vocabulary, vectors = _words.train_gensim(path, words, settings, threads, epochs)
     else:
         plan = {"deterministic": deterministic}

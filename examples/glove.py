@@ -29,7 +29,9 @@ class Glove(Method):
     sees, hides = "two words", "how often they stand near each other"
     recipe = {"lr": 0.02, "batch_size": 16_384, "epochs": 10}
 
-    def __init__(self, dim: Annotated[int, Range(1)] = 100, window: Annotated[int, Range(1)] = 10, most: float = 100.0) -> None:
+    def __init__(
+        self, dim: Annotated[int, Range(1)] = 100, window: Annotated[int, Range(1)] = 10, most: float = 100.0
+    ) -> None:
         super().__init__()
         self.dim, self.window, self.most = dim, window, most
 

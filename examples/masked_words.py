@@ -19,7 +19,7 @@ class MaskedWords(Method):
     """
 
     kinds, sees, hides = ("text",), "a sentence with blanks", "the words that were there"
-    recipe, by_heart = {"lr": 5e-3, "batch_size": 256, "epochs": 5}, 0.8  # what is left does not always tell the blanks
+    recipe, by_heart = {"lr": 0.02, "batch_size": 256, "epochs": 5}, 0.8  # what is left does not always tell the blanks
 
     def __init__(self, dim: int = 100, length: int = 20) -> None:
         super().__init__()

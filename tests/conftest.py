@@ -1,15 +1,18 @@
 """What every test may use: the data folder, small data with structure, and a cache of its own."""
 
+import logging
 import os
+from functools import partial
 from pathlib import Path
 
 # One thread: the nets here are tiny, and on a busy machine threads that wait for each other cost ten times what they save.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
-import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 import torch  # noqa: E402
+
+from selfsup.testing import pictures, table  # noqa: E402, F401
 
 torch.set_num_threads(1)
 
@@ -17,6 +20,15 @@ torch.set_num_threads(1)
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("SELFSUP_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture(autouse=True)
+def _own_logger():
+    """The command line hands what is logged on to standard error: not beyond its test."""
+    logger = logging.getLogger("selfsup")
+    before = logger.handlers, logger.propagate
+    yield
+    logger.handlers, logger.propagate = before
 
 
 @pytest.fixture(scope="session")
@@ -28,18 +40,26 @@ def shared_data() -> Path:
     return folder
 
 
-def pictures(n: int, channels: int = 1, height: int = 12, width: int = 12, seed: int = 0) -> np.ndarray:
-    """Float images (n, C, H, W) in [0, 1] with an upright: a bright bar in the upper half, at a random place."""
-    rng = np.random.default_rng(seed)
-    x = rng.uniform(0, 0.2, (n, channels, height, width)).astype(np.float32)
-    for image in x:
-        top, left = rng.integers(0, max(height // 4, 1)), rng.integers(0, max(width // 3, 1))
-        image[:, top : top + 2, left : left + width // 2] += 0.7
-    return x.clip(0, 1)
+@pytest.fixture
+def in_slices(monkeypatch):
+    """Solvers of words pause for a record, and to be saved, as often as they look up: a hundred times a second."""
+    from selfsup.training import job, loop
+
+    monkeypatch.setattr(job, "Loop", partial(loop.Loop, first=0.0))
+    monkeypatch.setattr("selfsup.solvers.hogwild.TICK", 0.01)
 
 
-def table(n: int, columns: int = 6, seed: int = 0) -> np.ndarray:
-    """Vectors (n, d) float32 of rank 2 plus a little noise, in columns of different scale."""
-    rng = np.random.default_rng(seed)
-    x = rng.normal(size=(n, 2)) @ rng.normal(size=(2, columns)) + 0.05 * rng.normal(size=(n, columns))
-    return (x * np.logspace(-1, 1, columns) + np.arange(columns)).astype(np.float32)
+@pytest.fixture
+def cut(monkeypatch):
+    """A training is interrupted when its state is saved in the middle for the first time; calling it ends that."""
+    from selfsup.store.checkpoint import Checkpoint
+
+    save = Checkpoint.save
+
+    def interrupted(self, tensors, facts):
+        save(self, tensors, facts)
+        if 0 < facts["records"][-1]["epoch"] < self.identity["epochs"]:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Checkpoint, "save", interrupted)
+    return lambda: monkeypatch.setattr(Checkpoint, "save", save)

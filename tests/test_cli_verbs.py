@@ -1,6 +1,5 @@
 """The verbs of auto-encoders on the command line: reconstruct, score, sample, traverse, interpolate, export."""
 
-import logging
 import os
 
 import numpy as np
@@ -13,14 +12,6 @@ from conftest import pictures, table
 from selfsup.cli import main as cli
 
 QUICK = ["--epochs", "1", "--no-progress", "--no-evaluate"]
-
-
-@pytest.fixture(autouse=True)
-def _own_logger():
-    logger = logging.getLogger("selfsup")
-    before = logger.handlers, logger.propagate
-    yield
-    logger.handlers, logger.propagate = before
 
 
 @pytest.fixture(scope="module")
@@ -170,8 +161,11 @@ def test_nothing_is_overwritten_unless_asked(run, home):
 
 WRONG = [
     (["sample", "runs/grey", "--out", "x.txt"], "--out must end in .npy, .csv, .parquet or .png; got 'x.txt'"),
-    (["sample", "runs/grey", "--out", "x.csv"], "--out must end in .npy or .png for images; got 'x.csv'"),
-    (["sample", "runs/table", "--out", "x.png"], "--out must end in .npy, .csv or .parquet for vectors; got 'x.png'"),
+    (["sample", "runs/grey", "--out", "x.csv"], "--out must end in .npy or .png for grey images of 8x8; got 'x.csv'"),
+    (
+        ["sample", "runs/table", "--out", "x.png"],
+        "--out must end in .npy, .csv or .parquet for vectors of 5 values in 4 columns; got 'x.png'",
+    ),
     (["score", "runs/table", "t.csv", "--out", "x.parquet"], "--out must end in .npy or .csv"),
     (["export", "runs/table", "--out", "x.pt"], "--out must end in .onnx; got 'x.pt'"),
     (["export", "runs/table", "--out", "x.onnx", "--part", "encod"], "did you mean 'encode'?"),
@@ -206,3 +200,23 @@ def test_data_that_do_not_fit_exit_1(run, home):
     assert code == 1
     assert "the model takes" in err
     assert not (home / "x.npy").exists()
+
+
+def test_a_run_of_words_is_refused_in_a_sentence_where_samples_are_written(home, run):
+    (home / "words.txt").write_text("the sea is wide and the city is far\n" * 60)
+    words = ["fit", "words.txt", "--dim", "4", "--sample", "0", "--out", "runs/words"]
+    assert run(*words, *QUICK)[0] == 0
+    said = "this run learnt from text, and no text is written: see encode, and evaluate --analogies"
+    for verb in (
+        ["reconstruct", "runs/words", "words.txt"],
+        ["sample", "runs/words"],
+        ["traverse", "runs/words", "--unit", "1"],
+        ["interpolate", "runs/words", "words.txt", "--rows", "0,1"],
+    ):
+        assert run(*verb, "--out", "w.npy") == (2, "", f"selfsup: {said}\n")
+    assert not (home / "w.npy").exists()
+    code, _, err = run("score", "runs/words", "words.txt", "--out", "w.npy")
+    assert (code, err) == (0, "")
+    scores = selfsup.load(home / "runs/words").score_samples(home / "words.txt")
+    np.testing.assert_allclose(np.load(home / "w.npy"), scores)
+    assert scores.shape == (540,)  # of every word, by what stands around it

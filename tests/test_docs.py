@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,8 @@ def blocks(page: Path, language: str) -> list[str]:
 
 @pytest.fixture
 def users_folder(tmp_path, monkeypatch):
-    """What the README's user has: photos in folders by class, a table, and an array."""
+    """What the README's user has: photos in folders by class, a table, a text, and the examples of the repository."""
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
     for number, image in enumerate(pictures(60, 3, 32, 40)):
         folder = tmp_path / "photos" / ("cats" if number % 2 else "dogs")
         folder.mkdir(parents=True, exist_ok=True)
@@ -42,11 +44,11 @@ def users_folder(tmp_path, monkeypatch):
 
 
 def test_the_python_examples_run(users_folder):
-    examples = [code for page in PAGES for code in blocks(page, "python")]
+    examples = [(page.name, code) for page in PAGES for code in blocks(page, "python")]
     assert examples
     space: dict = {}
-    for code in examples:
-        exec(compile(code, "README.md", "exec"), space)
+    for page, code in examples:
+        exec(compile(code, f"<{page}>", "exec"), space)
 
 
 def test_the_commands_run(users_folder, capsys):

@@ -16,10 +16,10 @@ from torch import nn
 import selfsup
 from conftest import pictures, table
 from selfsup import store
+from selfsup.cli.main import main
 from selfsup.errors import OptionError, RunError
 from selfsup.methods import REGISTERED, find
-from selfsup.model import hub as sharing
-from selfsup.model import onnx as export
+from selfsup.model import hub as sharing, onnx as export
 
 needs_onnx = pytest.mark.skipif(
     any(importlib.util.find_spec(name) is None for name in export.NEEDED),
@@ -51,6 +51,15 @@ def close(found, true):
 @pytest.fixture(scope="module")
 def model():
     return trained("denoising", "table")
+
+
+@pytest.fixture(scope="module")
+def words(tmp_path_factory):
+    """Word vectors with n-grams, and their run of a file by its absolute path."""
+    place = tmp_path_factory.mktemp("home of words")
+    (place / "text.txt").write_text("the sea is wide and the city is far\n" * 60)
+    more = {"dim": 6, "sample": 0.0, "subwords": True, "buckets": 500, "epochs": 2, "progress": False}
+    return selfsup.fit(place / "text.txt", "skipgram", out=place / "run", **more)
 
 
 @pytest.fixture(scope="module")
@@ -226,6 +235,17 @@ def test_a_missing_extra_says_how_to_install_it(model, monkeypatch, tmp_path, na
     assert not list(tmp_path.iterdir())
 
 
+def test_word_vectors_have_no_net_to_export(words, tmp_path, capsys):
+    said = "word vectors are a table and need no network: model.word_vectors.save('vectors.txt') is read everywhere"
+    for part in ("encode", "decode"):
+        with pytest.raises(OptionError) as error:
+            selfsup.export_onnx(words, tmp_path / "m.onnx", part=part)
+        assert str(error.value) == said
+    assert main(["export", str(words.folder), "--out", str(tmp_path / "m.onnx")]) == 2
+    assert capsys.readouterr() == ("", f"selfsup: {said}\n")
+    assert not list(tmp_path.iterdir())
+
+
 class Hub:
     """A stand-in for the hub: a folder; names are matched by the hub's own rules."""
 
@@ -323,6 +343,28 @@ class TestHub:
         assert not (hub.root / "me" / "model" / store.EVALUATION).exists()
         assert (hub.root / "me" / "model" / "more.txt").exists()
         assert selfsup.from_pretrained("me/model").evaluation is None
+
+    def test_word_vectors_there_and_back(self, hub, words, model, tmp_path):
+        here = words.folder
+        assert str(here.parent).encode() in (here / store.CONFIG).read_bytes()
+        selfsup.push_to_hub(here, "me/words")
+        there = hub.root / "me" / "words"
+        assert {"vectors.safetensors", "vocabulary.jsonl", "ngrams.safetensors", store.WEIGHTS} <= {
+            path.name for path in there.iterdir()
+        }
+        for file in there.iterdir():
+            assert str(here.parent).encode() not in file.read_bytes(), file.name
+        back = selfsup.from_pretrained("me/words")
+        assert back.words == words.words
+        assert np.array_equal(back.vectors, words.vectors)
+        assert np.array_equal(back["seas"], words["seas"])  # of its n-grams
+        assert np.array_equal(back.encode(["The sea!"]), words.encode(["The sea!"]))
+        for name, tensor in words.method.state_dict().items():
+            assert torch.equal(back.method.state_dict()[name], tensor), name
+        selfsup.push_to_hub(selfsup.load(here), "me/again")
+        assert np.array_equal(selfsup.from_pretrained("me/again").vectors, words.vectors)
+        selfsup.push_to_hub(model, "me/words")
+        assert not (there / "vectors.safetensors").exists()
 
     def test_a_private_push_to_a_public_place_is_refused(self, hub, run):
         hub.create_repo("me/model", private=False, exist_ok=True)

@@ -13,6 +13,7 @@ import selfsup
 from broken import Collapsing, Coupled, Diverging
 from conftest import pictures, table
 from selfsup.errors import DataError, OptionError, RunError, TrainingError
+from selfsup.methods import find
 
 QUIET = {"progress": False}
 
@@ -245,7 +246,7 @@ def test_evaluate_needs_labels():
 
 
 def test_a_diverging_loss_names_term_and_batch(digits):
-    with pytest.raises(TrainingError, match="loss term 'oddity' is not finite in epoch 2, batch 1.*--clip 1"):
+    with pytest.raises(TrainingError, match="loss term 'oddity' is not finite in epoch 2, batch 1.*'clip' to 1"):
         selfsup.fit(digits[0][:200], Diverging, epochs=2, **QUIET)
 
 
@@ -338,6 +339,25 @@ def test_resume_refuses_other_settings(digits, tmp_path, monkeypatch):
     assert (
         selfsup.fit(digits[0][:60], epochs=2, out=partial, resume=True, **QUIET).folder == partial
     )  # finished: loaded
+
+
+def test_labels_after_the_data_are_labels():
+    """As scikit-learn's users write it: `fit(X, y)`."""
+    x = table(80)
+    y = (x[:, 0] > 0).astype(int)
+    found, expected = selfsup.fit(x, y, epochs=1, **QUIET), selfsup.fit(x, labels=y, epochs=1, **QUIET)
+    assert found.config["method"] == expected.config["method"] == "denoising"
+    assert found.config["data"]["classes"] == ["0", "1"]
+    assert found.evaluation.rows("probe") == expected.evaluation.rows("probe") != []
+    assert selfsup.fit(x, y.tolist(), **QUIET, epochs=1).config["data"]["classes"] == ["0", "1"]
+    with pytest.raises(OptionError, match="labels are given twice"):
+        selfsup.fit(x, y, labels=y)
+    with pytest.raises(OptionError, match="by its name or class, and its options to fit; got a made Denoising"):
+        selfsup.fit(x, find("denoising")[1]())
+    with pytest.raises(DataError, match="got 79 labels for 80 rows"):
+        selfsup.fit(x, y[1:])
+    with pytest.raises(OptionError, match="'labels' means nothing for texts"):
+        selfsup.fit(["a b c"] * 20, [1, 0] * 10)
 
 
 def test_decode_refuses_codes_of_the_wrong_width(run):

@@ -8,14 +8,19 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
+from selfsup.data.samples import open_samples
+from selfsup.data.text.corpus import open_text
 from selfsup.errors import OptionError, unknown
+from selfsup.method import Method
 from selfsup.methods import REGISTERED, find
 from selfsup.options import Option, Range, allowed, check, choices, limits, options_of, parse, resolve, summary
+from selfsup.solvers import REGISTERED as SOLVERS, find as find_solver
 from selfsup.training import fit as api
 from selfsup.training.evaluate import evaluate
+
+OWNERS = [api.fit, evaluate, open_samples, open_text]
 
 
 def option(annotation: Any, name: str = "thing", default: Any = None) -> Option:
@@ -235,13 +240,15 @@ def test_options_must_have_names():
 
 
 @pytest.mark.parametrize(
-    "owner", [api.fit, evaluate, *(find(name)[1] for name in REGISTERED)], ids=lambda o: o.__name__
+    "owner",
+    [*OWNERS, *(find(name)[1] for name in REGISTERED), *(find_solver(name) for name in SOLVERS)],
+    ids=lambda o: o.__name__,
 )
 def test_every_option_of_ours_is_typed_explained_and_has_a_legal_default(owner):
     for name, known in options_of(owner).items():
         assert known.help, f"{name} has no help"
         assert known.help.endswith("."), f"{name}: {known.help}"
-        if name in ("data", "model", "labelled", "labels", "method"):
+        if name in ("data", "model", "labelled", "labels", "method", "source", "like", "known"):
             continue
         assert known.annotation is not Any, name
         if known.default is not inspect.Parameter.empty:
@@ -254,11 +261,28 @@ def test_no_method_takes_a_word_of_fit():
     for name in REGISTERED:
         assert api.method_options(*find(name))
 
-    class Greedy:
+    class Greedy(Method):
+        def __init__(self, epochs: int = 1) -> None: ...
+
+    class Quick(Method):
         def __init__(self, lr: float = 0.1) -> None: ...
 
-    with pytest.raises(OptionError, match="method 'greedy' has an option 'lr', which is a word of fit"):
-        api.method_options("greedy", Greedy)
+    class Large(Method):
+        def __init__(self, size: int = 1) -> None: ...
+
+    class Reader(Large):
+        kinds = ("text",)
+
+        def __init__(self, size: int = 1, min_count: int = 1) -> None: ...
+
+    for cls, name, owner in (
+        (Greedy, "epochs", "fit"),
+        (Quick, "lr", "the solver sgd"),
+        (Large, "size", "the reader of its data"),
+        (Reader, "min_count", "the reader of its data"),
+    ):
+        with pytest.raises(OptionError, match=f"method 'own' has an option '{name}', which is a word of {owner}"):
+            api.method_options("own", cls)
 
 
 @given(word=st.sampled_from(list(options_of(api.fit))), place=st.integers(0, 20), letter=st.sampled_from("aexz"))

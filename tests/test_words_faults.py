@@ -20,19 +20,23 @@ from safetensors import safe_open
 import selfsup
 from selfsup.cli.main import main
 from selfsup.errors import DataError, OptionError, RunError, TrainingError
-from selfsup.training import wordjob
+from selfsup.training import loop
 
 STATE = "run.partial/resume/state.safetensors"
 FIT = ["fit", "text.txt", "--dim", "64", "--sample", "0", "--epochs", "60", "--threads", "1", "--min-count", "1"]
 FIT += ["--seed", "3", "--out", "run", "--no-progress", "--checkpoint-every", "0"]
 SLICES = """
 import sys
-from selfsup import cli, wordjob, wordwindows
+from functools import partial
+from selfsup.cli.main import main
+from selfsup.data.text import windows
 from selfsup.solvers import hogwild
-wordjob.RECORD, wordjob.PROBE, wordwindows.PROBE, hogwild.TICK = 0.2, 100, 100, 0.05  # a state five times a second
-sys.exit(cli.main())
+from selfsup.training import job, loop
+job.Loop, windows.PROBE, hogwild.TICK = partial(loop.Loop, first=0.0), 100, 0.05  # a state twenty times a second
+sys.exit(main())
 """
-SMALL = {"dim": 8, "min_count": 1, "sample": 0.0, "epochs": 1, "threads": 1, "progress": False}
+SLOW = {"dim": 8, "min_count": 1, "sample": 0.0, "epochs": 1, "progress": False}
+SMALL = SLOW | {"threads": 1}
 
 
 def words(n, seed=0):
@@ -61,7 +65,7 @@ def done(folder):
     if not (folder / STATE).exists():
         return 0
     with safe_open(folder / STATE, framework="np") as file:
-        return json.loads(file.metadata()["facts"])["done"]
+        return json.loads(file.metadata()["facts"])["solver"]["done"]
 
 
 def wait_for_state(folder, process, beyond=0):
@@ -208,59 +212,41 @@ RATES = [
 @pytest.mark.parametrize(("options", "said"), RATES)
 @pytest.mark.parametrize("method", ["skipgram", "cbow"])
 def test_a_rate_that_is_too_high_is_said(here, method, options, said, tmp_path):
+    options = (SLOW if "solver" in options else SMALL) | options
     with pytest.raises(TrainingError, match=said):
-        selfsup.fit(here / "text.txt", method, out=tmp_path / "run", **(SMALL | options))
+        selfsup.fit(here / "text.txt", method, out=tmp_path / "run", **options)
     assert not list(tmp_path.glob("run*"))
 
 
-def test_vectors_that_blow_up_do_not_replace_the_state_before(whole, tmp_path, monkeypatch):
-    measured, true = [], wordjob.measure
+def test_vectors_that_blow_up_do_not_replace_the_state_before(whole, tmp_path, monkeypatch, in_slices):
+    measured, true = [], loop.measure
 
-    def measure(method, probe, epoch):
-        measured.append(true(method, probe, epoch))
+    def measure(*arguments, **more):
+        measured.append(true(*arguments, **more))
         return measured[-1] | ({"heldout": float("nan")} if len(measured) == 4 else {})
 
-    monkeypatch.setattr(wordjob, "measure", measure)
-    monkeypatch.setattr(wordjob, "RECORD", 0.0)
-    monkeypatch.setattr("selfsup.solvers.hogwild.TICK", 0.01)
+    monkeypatch.setattr(loop, "measure", measure)
     arguments = SMALL | {"epochs": 2000, "checkpoint_every": 0.0, "out": tmp_path / "run"}
     with pytest.raises(TrainingError, match="the loss went up from .* to nan: .* try lr 0.01[23] instead of 0.05"):
         selfsup.fit(whole / "text.txt", "skipgram", **arguments)
     with safe_open(tmp_path / STATE, framework="np") as file:
         facts = json.loads(file.metadata()["facts"])
-        assert np.isfinite(file.get_tensor("input")).all()
+        assert np.isfinite(file.get_tensor("solver.input")).all()
     assert len(facts["records"]) == 3
     assert np.isfinite([record["heldout"] for record in facts["records"]]).all()
     with pytest.raises(RunError, match="holds an unfinished run"):
         selfsup.fit(whole / "text.txt", "skipgram", **arguments)
 
 
-def test_a_loss_above_its_start_is_noted(whole):
-    job = wordjob.fit_words(whole / "text.txt", "skipgram", *_resolved(whole))
-    records = [{"heldout": 1.0}, {"heldout": 1.5}]
-    job._check_sane(records)
+def test_a_loss_above_its_start_is_noted_and_no_error(whole, monkeypatch):
     model = selfsup.fit(whole / "text.txt", "skipgram", **SMALL)
     assert not model.config["notes"]
-    method = wordjob.build(job.cls, job.options, wordjob.Spec((300,), "text", counts=job.corpus.vocabulary.counts), 0)
-    assert job._remarks(method, records) == [
-        "the loss is higher than before training; train at a lower --lr, on more text, or for fewer --epochs"
-    ]
-
-
-def _resolved(folder):
-    from selfsup.methods import find
-    from selfsup.options import checked, options_of, resolve
-
-    name, cls = find("skipgram")
-    options = resolve(cls, {k: SMALL[k] for k in ("dim", "min_count", "sample", "threads")}, name)
-    settings = {name: option.default for name, option in options_of(selfsup.fit).items() if name in SETTINGS}
-    return cls, options, checked(selfsup.fit, settings | {"progress": False}), "as asked"
-
-
-SETTINGS = (
-    "labels", "label_column", "size", "limit", "holdout", "stream", "on_bad", "epochs", "progress", "solver", "seed",
-    "lr", "batch_size", "device", "checkpoint_every",
-)  # fmt: skip
+    said = "the loss is higher than before training; train at a lower rate (lr), on more text, or for fewer epochs"
+    assert said not in model.evaluation.notes
+    losses, true = iter([1.0, 1.5]), loop.measure
+    monkeypatch.setattr(loop, "measure", lambda *a, **more: true(*a, **more) | {"heldout": next(losses)})
+    model = selfsup.fit(whole / "text.txt", "skipgram", **SMALL)
+    assert said in model.evaluation.notes
 
 
 # Texts and options that cannot be learnt from
@@ -276,7 +262,7 @@ HOPELESS = {
     "too wide": (
         "a b c d " * 50,
         {"dim": 10**12},
-        r"4 words x 1,000,000,000,000 dimensions.* TB of memory .* smaller dim",
+        r"4 words, .* with dim=1000000000000, .* TB of memory .* smaller options, or fewer words",
     ),
 }
 
@@ -293,18 +279,18 @@ def test_what_cannot_be_learnt_is_said_before_training(tmp_path, name):
 @pytest.mark.parametrize("options", [{}, {"solver": "sgd"}, {"deterministic": True}, {"threads": 4}])
 def test_memory_is_asked_for_before_it_is_taken(whole, monkeypatch, options):
     """The estimate is at least what must be there: the tables, and for descent gradients and averages."""
+    options = (SLOW if "solver" in options else SMALL) | {"dim": 512} | options
     asked = []
-    monkeypatch.setattr("selfsup.data.text.learnable.memory.check", lambda size, *_: asked.append(size))
-    selfsup.fit(whole / "text.txt", "skipgram", **(SMALL | {"dim": 512} | options))
+    monkeypatch.setattr("selfsup.system.memory.check", lambda size, *_: asked.append(size))
+    selfsup.fit(whole / "text.txt", "skipgram", **options)
     tables = 2 * 300 * 512 * 4
     assert asked[-1] >= (4 if "solver" in options else 2) * tables
     assert asked[-1] < 100e6
     monkeypatch.undo()
     monkeypatch.setattr("selfsup.system.memory.available", lambda: asked[-1] - 1)
-    with pytest.raises(
-        DataError, match="300 words x 512 dimensions.* are available; use a smaller dim, or fewer words"
-    ):
-        selfsup.fit(whole / "text.txt", "skipgram", **(SMALL | {"dim": 512} | options))
+    said = "300 words, .* with dim=512.* are available; use smaller options, or fewer words"
+    with pytest.raises(DataError, match=said):
+        selfsup.fit(whole / "text.txt", "skipgram", **options)
 
 
 def test_two_words_and_a_text_shorter_than_the_window_are_learnt(tmp_path):
@@ -319,14 +305,16 @@ def test_two_words_and_a_text_shorter_than_the_window_are_learnt(tmp_path):
 
 def test_a_small_text_that_is_all_but_sampled_away_says_so(whole):
     model = selfsup.fit(whole / "text.txt", "skipgram", **(SMALL | {"sample": 1e-6}))
-    assert any("are left by --sample 1e-06; --sample 0 learns from all" in note for note in model.config["notes"])
+    assert any("are left by sample 1e-06; sample 0 learns from all" in note for note in model.config["notes"])
 
 
 def test_options_that_mean_nothing_or_too_much(whole):
     for options, said in (
-        ({"epochs": 0}, "'epochs' must be at least 1 for text"),
+        ({"epochs": 0}, "'epochs' must be at least 1 for hogwild"),
         ({"stream": True}, "'stream' means nothing for text"),
         ({"on_bad": "skip"}, "'on_bad' means nothing for text"),
+        ({"labels": [1, 2]}, "'labels' means nothing for text"),
+        ({"label_column": "class"}, "'label_column' means nothing for text"),
         ({"window": 10**6}, "'window' must be a whole number from 1 to 1000"),
         ({"negative": 10**6}, "'negative' must be a whole number from 1 to 100"),
         ({"threads": 10**6}, "'threads' must be"),
@@ -344,9 +332,9 @@ def test_paths_that_lead_nowhere(tmp_path, monkeypatch):
     os.mkfifo("pipe.txt")
     os.mkdir("folder.txt")
     for path, said in (
-        ("link.txt", "'link.txt' is a link to 'gone', which leads to no file"),
+        ("link.txt", "'link.txt': it is a link to 'gone', which leads nowhere"),
         ("pipe.txt", "is a pipe or a device"),
-        ("folder.txt", r"has no .txt, .txt.gz, .txt.zst or .parquet files \(no files\)"),
+        ("folder.txt", r"has neither .txt files \(also .gz, .zst\) nor tables \(no files\)"),
         ("x" * 300 + ".txt", "File name too long"),
         ("a\0b.txt", "there is no"),
     ):
@@ -368,7 +356,7 @@ def test_files_of_a_folder_of_many_kinds(tmp_path):
         selfsup.fit(tmp_path, "skipgram", **SMALL)
     (tmp_path / "d.txt.gz").write_bytes(whole)
     (tmp_path / "e.txt").write_bytes("one caf\u00e9".encode("latin-1"))
-    with pytest.raises(DataError, match=r"e.txt, byte 7: not UTF-8 .* \(--encoding latin-1\)"):
+    with pytest.raises(DataError, match=r"e.txt, byte 7: not UTF-8 .* encoding='latin-1'"):
         selfsup.fit(tmp_path, "skipgram", **SMALL)
 
 
@@ -390,8 +378,8 @@ def test_tables_with_missing_texts_or_none(tmp_path):
     [
         (b"", [], 1, "holds no words"),
         (b"a b\0c", [], 1, "text.txt, byte 3: a NUL byte"),
-        (b"caf\xe9 " * 9, [], 1, "(--encoding latin-1)"),
-        (b"a b " * 99, ["--dim", "1000000000"], 1, "2 words x 1,000,000,000 dimensions"),
+        (b"caf\xe9 " * 9, [], 1, "name the encoding, e.g. encoding='latin-1'"),
+        (b"a b " * 99, ["--dim", "1000000000"], 1, "2 words, and learning from them by method 'skipgram' with dim=1000000000, need"),
         (b"a b " * 99, ["--lr", "1000", "--sample", "0"], 1, "try lr 0.05 instead of 1000"),
         (b"a b " * 99, ["--window", "0"], 2, "'--window' must be a whole number from 1 to 1000; got '0'"),
         (b"a b " * 99, ["--dim", "0"], 2, "'--dim' must be a whole number at least 1; got '0'"),

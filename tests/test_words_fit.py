@@ -9,9 +9,13 @@ import torch
 
 import selfsup
 from selfsup.cli.main import main
+from selfsup.data.facts import Facts
+from selfsup.data.text.form import TextForm
 from selfsup.data.text.windows import Windows
 from selfsup.errors import DataError, OptionError, TrainingError
-from selfsup.method import shuffle_gap
+from selfsup.method import shuffle_gap, step
+from selfsup.methods import find
+from selfsup.model.encode import build
 
 SMALL = {"dim": 16, "min_count": 1, "sample": 0.0, "progress": False}
 
@@ -46,20 +50,14 @@ def test_neighbours_share_a_topic_and_the_declared_loss_falls(text, tmp_path, me
     again = selfsup.load(tmp_path / "run")
     with pytest.raises(OptionError, match="are a table"):
         selfsup.export_onnx(again, tmp_path / "m.onnx")
-    with pytest.raises(OptionError, match="analogies and similarity"):
+    with pytest.raises(OptionError, match="word vectors take analogies= and similarity= alone"):
         selfsup.evaluate(again, "digits")
     assert again.words == model.words
     assert np.array_equal(again.vectors, model.vectors)
     assert again.counts.sum() == 600 * 12
     files = {path.name for path in (tmp_path / "run").iterdir()}
-    assert {
-        "config.json",
-        "vectors.safetensors",
-        "vocabulary.jsonl",
-        "metrics.jsonl",
-        "README.md",
-        "report.html",
-    } <= files
+    words = {"model.safetensors", "vectors.safetensors", "vocabulary.jsonl"}
+    assert words | {"config.json", "metrics.jsonl", "evaluation.json", "README.md", "report.html"} <= files
 
 
 def test_both_solvers_solve_one_problem(text):
@@ -71,17 +69,9 @@ def test_both_solvers_solve_one_problem(text):
 
 
 def test_the_full_softmax_is_a_log_likelihood():
-    from selfsup.method import Spec, step
-    from selfsup.methods import find
-    from selfsup.model.model import build
-
-    counts = np.full(9, 10)
-    method = build(
-        find("skipgram")[1],
-        {"dim": 4, "sample": 0.0, "objective": "softmax", "window": 2},
-        Spec((9,), "text", counts=counts),
-        0,
-    )
+    form = TextForm.of([f"w{number}" for number in range(9)], np.full(9, 10))
+    own = find("skipgram")[1](dim=4, sample=0.0, objective="softmax", window=2)
+    method = build(own, Facts(form), 0)
     torch.nn.init.normal_(method.output)
     x = torch.tensor([[1, 2, 3, 4, 5], [-1, -1, 6, 7, 8]])
     rng = torch.Generator().manual_seed(0)
@@ -102,40 +92,41 @@ def test_deterministic_runs_do_not_depend_on_threads(text):
 def test_the_command_line_from_text_to_scores(text, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "corpus.txt.gz").write_bytes(gzip.compress(text.read_bytes()))
-    assert (
-        main(
-            [
-                "fit",
-                "corpus.txt.gz",
-                "--dim",
-                "16",
-                "--min-count",
-                "1",
-                "--epochs",
-                "5",
-                "--sample",
-                "0",
-                "--out",
-                "run",
-                "--no-progress",
-            ]
-        )
-        == 0
-    )
+    fit = ["fit", "corpus.txt.gz", "--dim", "16", "--min-count", "1", "--epochs", "5", "--sample", "0", "--out", "run"]
+    assert main([*fit, "--no-progress"]) == 0
     out = capsys.readouterr().out
     assert "near     " in out
     assert "gap to the guesses of other words" in out
     (tmp_path / "pairs.tsv").write_text("sea1\tsea2\t9\nsea1\tcity2\t1\ncity3\tcity4\t8\n")
     (tmp_path / "questions.txt").write_text(": topic\nsea1 sea2 city1 city2\n")
-    assert (
-        main(["evaluate", "run", "--similarity", "pairs.tsv", "--analogies", "questions.txt", "--out", "scores.json"])
-        == 0
-    )
+    files = ["--similarity", "pairs.tsv", "--analogies", "questions.txt"]
+    assert main(["evaluate", "run", *files, "--out", "scores.json"]) == 0
     scores = json.loads((tmp_path / "scores.json").read_text())
-    assert scores["similarity"]["covered"] == 3
-    assert main(["encode", "run", "corpus.txt.gz", "--out", "z.npy"]) == 1
-    assert "holds word vectors" in capsys.readouterr().err
+    assert scores["tables"]["similarity"][0]["covered"] == 3
+    kept = json.loads((tmp_path / "run/evaluation.json").read_text())
+    assert kept == scores
+    assert kept["tables"]["neighbours"]
+    assert selfsup.load("run").evaluation.rows("similarity")[0]["covered"] == 3
     assert main(["evaluate", "run"]) == 2
+
+
+def test_texts_are_encoded_on_the_command_line(text, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    model = selfsup.fit(text, "skipgram", epochs=1, evaluate=False, out=tmp_path / "run", **SMALL)
+    (tmp_path / "texts.txt").write_text("Sea1 sea2, and nothing known\ncity3\n\nof strangers only\n")
+    assert main(["encode", "run", "texts.txt", "--out", "codes.npy"]) == 0
+    told = capsys.readouterr()
+    assert "4 codes of 16 values in codes.npy" in told.out
+    assert told.err == "selfsup: 2 of 4 texts hold no word of the vocabulary: their codes are 0\n"
+    codes = np.load("codes.npy")
+    expected = [model.vectors_of(["sea1", "sea2"]).mean(0), model["city3"], np.zeros(16), np.zeros(16)]
+    np.testing.assert_allclose(codes, expected, rtol=1e-6)
+    texts = ["Sea1 sea2, and nothing known", "city3", "", "of strangers"]
+    assert np.array_equal(codes, selfsup.load("run").encode(texts))
+    assert main(["encode", "run", "texts.txt", "--out", "codes.parquet"]) == 0
+    assert main(["encode", "run", "nowhere.txt", "--out", "other.npy"]) == 1
+    assert "nowhere.txt" in capsys.readouterr().err
+    assert not (tmp_path / "other.npy").exists()
 
 
 @pytest.mark.parametrize(
@@ -144,8 +135,10 @@ def test_the_command_line_from_text_to_scores(text, tmp_path, monkeypatch, capsy
         ({"window": 0}, OptionError, "'window' must be"),
         ({"dim": 0}, OptionError, "'dim' must be"),
         ({"min_count": 10_000}, DataError, "min_count"),
-        ({"size": 8}, OptionError, "'size' means nothing for text"),
-        ({"objective": "softmax", "solver": "hogwild"}, OptionError, "has no 'hogwild'"),
+        ({"size": 8}, OptionError, "'size' means nothing for texts; it is for images and tables"),
+        ({"objective": "softmax", "solver": "hogwild"}, OptionError, "hogwild has no objective 'softmax'; use sgd"),
+        ({"threads": 2, "solver": "sgd"}, OptionError, "'threads' is for the solver hogwild; .* is solved by sgd here"),
+        ({"deterministic": True, "solver": "batched"}, OptionError, "'deterministic' is for the solver hogwild"),
         ({"lr": 1e30, "epochs": 50}, TrainingError, "lr"),
     ],
 )
@@ -155,38 +148,16 @@ def test_what_is_wrong_is_said_and_nothing_is_left(text, tmp_path, options, erro
     assert not list(tmp_path.glob("run*"))
 
 
-def test_an_interrupted_run_goes_on(text, tmp_path, monkeypatch):
-    from selfsup.training import wordjob
-
-    whole = selfsup.fit(text, "skipgram", epochs=400, deterministic=True, threads=1, **SMALL)
-    monkeypatch.setattr(wordjob, "RECORD", 0.0)  # a state after every tick
-    from selfsup.store.checkpoint import Checkpoint
-
-    def cut(self, tensors, facts):
-        save(self, tensors, facts)
-        raise KeyboardInterrupt
-
-    save = Checkpoint.save
-    monkeypatch.setattr(Checkpoint, "save", cut)
-    arguments = {
-        "epochs": 400,
-        "deterministic": True,
-        "threads": 1,
-        "out": tmp_path / "run",
-        "checkpoint_every": 0.0,
-        **SMALL,
-    }
-    from selfsup.solvers import hogwild as solver
-
-    monkeypatch.setattr(solver, "TICK", 0.01)
-    try:
+def test_an_interrupted_run_goes_on(text, tmp_path, in_slices, cut):
+    arguments = {"epochs": 60, "deterministic": True, "threads": 1, **SMALL}
+    whole = selfsup.fit(text, "skipgram", **arguments)
+    arguments |= {"out": tmp_path / "run", "checkpoint_every": 0.0}
+    with pytest.raises(KeyboardInterrupt):
         selfsup.fit(text, "skipgram", **arguments)
-    except KeyboardInterrupt:
-        monkeypatch.setattr(Checkpoint, "save", save)
-        resumed = selfsup.fit(text, "skipgram", resume=True, **arguments)
-        np.testing.assert_array_equal(resumed.vectors, whole.vectors)
-    else:
-        pytest.skip("the run was over before its first tick")
+    cut()
+    resumed = selfsup.fit(text, "skipgram", resume=True, **arguments)
+    np.testing.assert_array_equal(resumed.vectors, whole.vectors)
+    np.testing.assert_array_equal(*(model.method.tables()[1].detach() for model in (resumed, whole)))
 
 
 def test_the_solver_of_words_is_for_words():

@@ -50,8 +50,21 @@ def test_what_a_word_is(tmp_path, method):
     assert set(own.words) == {"the cat's ship", "wreck sails", "a cat sails the sea", "the sea is wide"}
     reading = json.loads((tmp_path / f"run-{method}" / "config.json").read_text())["reading"]
     assert reading["tokens"] == {"function": "test_words_options:cut"}
-    assert selfsup.load(tmp_path / f"run-{method}").words == own.words
+    run = tmp_path / f"run-{method}"
+    assert selfsup.load(run).words == own.words
+    with pytest.raises(OptionError, match=r"cut by the function test_words_options:cut, .* load\(run, given="):
+        selfsup.load(run).encode(["wreck sails"])  # what a run folder names is not imported
+    again = selfsup.load(run, given={"tokens": cut})
+    assert np.array_equal(again.encode(["wreck sails"])[0], own["wreck sails"])
     assert "ship-wreck" in fit(path, method, tokens=str.split).words  # has no module to be named by
+
+
+def test_what_may_be_given_to_a_run_is_named(tmp_path):
+    fit(LINES, out=tmp_path / "run")
+    with pytest.raises(OptionError, match="unknown option in given 'nothing'; known: tokens"):
+        selfsup.load(tmp_path / "run", given={"nothing": 1})
+    with pytest.raises(OptionError, match="this run was trained with dim 8; it takes no dim of yours"):
+        selfsup.load(tmp_path / "run", given={"dim": 9})
 
 
 def test_rules_that_are_none():

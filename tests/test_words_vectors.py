@@ -8,13 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from hypothesis.extra import numpy as hnp
 
 from selfsup.errors import DataError, OptionError, RunError
 from selfsup.words import WordVectors
-from selfsup.words.formats import folder as formats_module
 from selfsup.words.search import best, spellings
 
 RUN = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -82,8 +80,7 @@ def test_binary_keeps_words_and_every_bit(tmp_path, table, name):
 @pytest.mark.parametrize("name", ["words", "words.txt", "words.bin", "words.vec.gz", "words.bin.gz"])
 def test_many_blocks(tmp_path, monkeypatch, name):
     """Rows that lie across the borders of blocks."""
-    from selfsup.words.formats import binary as vectors_binary
-    from selfsup.words.formats import io as vectors_io
+    from selfsup.words.formats import binary as vectors_binary, io as vectors_io
 
     monkeypatch.setattr(vectors_io.blocks_of, "__defaults__", (1000,))
     monkeypatch.setattr(vectors_binary, "BLOCK", 1000)
@@ -322,8 +319,7 @@ def test_a_full_disk(tmp_path, monkeypatch):
 def test_a_run_folder_may_hold_vectors(tmp_path):
     table = some()
     (tmp_path / "config.json").write_text("{}")
-    formats_module.write_folder(tmp_path, formats_module.Table(table.words, table.vectors, table.counts))
-    assert formats_module.holds_vectors(tmp_path)
+    table.write(tmp_path)
     same(table, WordVectors.load(tmp_path), counts=True)
 
 

@@ -138,6 +138,19 @@ def test_a_text_is_split_at_its_end():
         made([0, 0], 1).split(None, 0)
 
 
+def test_pairs_are_held_out_of_the_text_that_is_learnt_from():
+    rng = np.random.default_rng(0)
+    corpus = opened([[f"w{k}" for k in rng.integers(0, 60, 8)] for _ in range(400)])
+    learnt, held = corpus.split(0.05)
+    counted = learnt.fact("cooccurrence", width=3)
+    kept, out = (part.pairs(3)[:].tolist() for part in (learnt, held))
+    assert sorted(kept + out) == [list(pair) for pair in zip(*(part.tolist() for part in counted), strict=True)]
+    assert {(i, j) for i, j, _ in out} == {(j, i) for i, j, _ in out}
+    assert 0.03 < len(out) / len(counted.rows) < 0.07
+    assert len(corpus.pairs(3)) == len(corpus.fact("cooccurrence", width=3).rows)
+    assert len(corpus.split(0.0)[0].pairs(3)) == len(corpus.pairs(3))
+
+
 def test_facts_are_measured_of_a_part_and_once(monkeypatch):
     data = made(np.arange(1000) % 7)
     assert data.fact("counts").tolist() == np.bincount(np.arange(1000) % 7).tolist()

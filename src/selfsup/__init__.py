@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
 __all__ = [
     "Evaluation", "Method", "Model", "SelfsupError", "WordVectors",
     "evaluate", "export_onnx", "fit", "from_pretrained", "load", "methods", "push_to_hub",
@@ -42,6 +41,10 @@ def __getattr__(name: str) -> Any:
     """Import a public name when it is first used: ``import selfsup`` alone does nothing and loads no torch."""
     import importlib
 
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("selfsup")
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
     if name in ("methods", "sklearn", "testing"):

@@ -31,24 +31,10 @@ def reconstruct(
 
     Parameters
     ----------
-    run
-        Run folder.
-    data
-        Data of the kind the run learnt from.
     out
         File to write: .npy; .png for images; .csv or .parquet for tables.
     fill
         Keep the values that are there and fill in only those that are missing.
-    on_bad
-        stop: files that cannot be read are an error. skip: leave them out and list them.
-    overwrite
-        Replace the file if it exists.
-    method
-        For a run of a method of your own: mymodule:MyMethod.
-    device
-        Where to compute: cpu, cuda, cuda:1, mps.
-    progress
-        Show progress on standard error.
     """
     from selfsup.data import fill as filled
 
@@ -82,36 +68,21 @@ def score(
 
     Parameters
     ----------
-    run
-        Run folder.
-    data
-        Data of the kind the run learnt from.
     out
         File to write: .npy, or .csv with the names of files or the numbers of rows.
     draws
         How often what is random is drawn; by default as the method prefers.
-    seed
-        Of what is random.
-    on_bad
-        stop: files that cannot be read are an error. skip: leave them out and list them.
-    overwrite
-        Replace the file if it exists.
-    method
-        For a run of a method of your own: mymodule:MyMethod.
-    device
-        Where to compute: cpu, cuda, cuda:1, mps.
-    progress
-        Show progress on standard error.
     """
     file = output(out, overwrite, (".npy", ".csv"))
     model = load_run(run, method, device)
     dataset = model.open(data, on_bad=on_bad, progress=progress)
-    scores, names = model.score_samples(dataset, draws, seed), names_of(dataset, len(dataset))
+    scores = model.score_samples(dataset, draws, seed)
+    names = names_of(dataset, len(scores))
     write_scores(file, scores, names)
     say(f"{len(scores):,} scores in {file}, mean {scores.mean(dtype=float):.6g}; higher is more normal")
     say("least normal:")
     for row in scores.argsort(kind="stable")[:LEAST_NORMAL].tolist():
-        say(f"  {scores[row]:>12.6g}  {names[row] if dataset.names else f'row {row}'}")
+        say(f"  {scores[row]:>12.6g}  {names[row] if getattr(dataset, 'names', None) else f'row {row}'}")
     say_skipped(dataset)
 
 
@@ -129,20 +100,12 @@ def sample(
 
     Parameters
     ----------
-    run
-        Run folder.
     out
         File to write: .npy; .png for images; .csv or .parquet for tables.
     n
         Number of samples.
     seed
         Of the samples.
-    overwrite
-        Replace the file if it exists.
-    method
-        For a run of a method of your own: mymodule:MyMethod.
-    device
-        Where to compute: cpu, cuda, cuda:1, mps.
     """
     file = output(out, overwrite)
     model = load_run(run, method, device)
@@ -165,20 +128,12 @@ def traverse(
 
     Parameters
     ----------
-    run
-        Run folder.
     unit
         Number of the unit, from 0.
     out
         File to write: .npy; .png for images; .csv or .parquet for tables.
     n
         Number of steps.
-    overwrite
-        Replace the file if it exists.
-    method
-        For a run of a method of your own: mymodule:MyMethod.
-    device
-        Where to compute: cpu, cuda, cuda:1, mps.
     """
     file = output(out, overwrite)
     model = load_run(run, method, device)
@@ -203,24 +158,12 @@ def interpolate(
 
     Parameters
     ----------
-    run
-        Run folder.
-    data
-        Data of the kind the run learnt from.
     rows
         Numbers of the two rows (or files, by name) of the data, from 0.
     out
         File to write: .npy; .png for images; .csv or .parquet for tables.
     n
         Number of steps, both ends included.
-    overwrite
-        Replace the file if it exists.
-    method
-        For a run of a method of your own: mymodule:MyMethod.
-    device
-        Where to compute: cpu, cuda, cuda:1, mps.
-    progress
-        Show progress on standard error.
     """
     if len(rows) != 2:
         raise UsageError(f"--rows takes two row numbers: --rows 0,1; got {len(rows)}")
@@ -250,16 +193,10 @@ def export(
 
     Parameters
     ----------
-    run
-        Run folder.
     out
         File to write: .onnx.
     part
         encode: from data to codes. decode: from codes to data.
-    overwrite
-        Replace the file if it exists.
-    method
-        For a run of a method of your own: mymodule:MyMethod.
     """
     from selfsup.model import onnx as exporting
 

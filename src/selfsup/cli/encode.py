@@ -24,24 +24,10 @@ def encode(
 
     Parameters
     ----------
-    run
-        Run folder.
-    data
-        Data of the kind the run learnt from.
     out
         File to write: .npy, or .parquet with the names of the files.
     layer
         A block of the network instead of the code.
-    on_bad
-        stop: files that cannot be read are an error. skip: leave them out and list them.
-    overwrite
-        Replace the file if it exists.
-    method
-        For a run of a method of your own: mymodule:MyMethod.
-    device
-        Where to compute: cpu, cuda, cuda:1, mps.
-    progress
-        Show progress on standard error.
     """
     from selfsup import store
 

@@ -32,10 +32,6 @@ def evaluate(
         Write the evaluation to this file too, as JSON.
     overwrite
         Replace that file if it exists.
-    method
-        For a run of a method of your own: mymodule:MyMethod or FILE.py:MyMethod.
-    device
-        Where to compute: cpu, cuda, cuda:1, mps.
     """
     from selfsup import store
     from selfsup.training import evaluate as evaluating

@@ -9,6 +9,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from selfsup.errors import SelfsupError
@@ -16,6 +17,16 @@ from selfsup.errors import SelfsupError
 if TYPE_CHECKING:
     from selfsup.options import Option
 
+SHARED = {  # help of words that several verbs have, where a verb's docstring leaves them out
+    "run": "Run folder.",
+    "data": "Data of the kind the run learnt from.",
+    "on_bad": "stop: files that cannot be read are an error. skip: leave them out and list them.",
+    "overwrite": "Replace the file if it exists.",
+    "method": "For a run of a method of your own: mymodule:MyMethod or FILE.py:MyMethod.",
+    "device": "Where to compute: cpu, cuda, cuda:1, mps.",
+    "progress": "Show progress on standard error.",
+    "seed": "Of what is random.",
+}
 Groups = list[tuple[str, Mapping[str, "Option"]]]  # options under a title; those under none are not shown
 
 
@@ -43,7 +54,7 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, name: str, verb: Callable[..., None], groups: Groups) -> None:
         from selfsup.options import options_of, summary
 
-        own = options_of(verb)
+        own = {name: replace(o, help=o.help or SHARED.get(name, "")) for name, o in options_of(verb).items()}
         kinds = {each: parameter.kind for each, parameter in inspect.signature(verb).parameters.items()}
         places = [each for each in own if kinds[each] is inspect.Parameter.POSITIONAL_OR_KEYWORD]
         flags = {each: option for each, option in own.items() if each not in places}

@@ -12,8 +12,6 @@ def report(run: str, *, out: str | None = None) -> None:
 
     Parameters
     ----------
-    run
-        Run folder.
     out
         Where to write it; by default report.html in the run folder.
     """

@@ -14,6 +14,7 @@ from selfsup.system.files import write_bytes
 
 if TYPE_CHECKING:
     from selfsup.data import Form
+    from selfsup.data.text.form import TextForm
 
 TABLES: tuple[str, ...] = (".npy", ".csv", ".parquet")
 SHEETS: tuple[str, ...] = (".npy", ".png")
@@ -28,10 +29,13 @@ def output(out: str, overwrite: bool, allowed: tuple[str, ...] = tuple(dict.from
     return file
 
 
-def check_kind(file: Path, form: Form) -> None:
+def check_kind(file: Path, form: Form | TextForm) -> None:
     """Refuse a file that cannot hold data of the form."""
-    if file.suffix not in form.suffixes:
-        raise UsageError(f"--out must end in {_either(form.suffixes)} for {form.describe()}; got '{file}'")
+    suffixes = getattr(form, "suffixes", ())
+    if not suffixes:
+        raise UsageError("this run learnt from text, and no text is written: see encode, and evaluate --analogies")
+    if file.suffix not in suffixes:
+        raise UsageError(f"--out must end in {_either(suffixes)} for {form.describe()}; got '{file}'")
 
 
 def write_samples(file: Path, form: Form, x: np.ndarray, *, columns: int | None = None) -> None:

@@ -86,6 +86,11 @@ class Form:
         return math.prod(self.shape)
 
     @property
+    def fewer(self) -> str:
+        """What makes such data smaller, for people."""
+        return "a smaller batch_size"
+
+    @property
     def suffixes(self) -> tuple[str, ...]:
         """Of files that hold samples of this form: arrays, contact sheets, tables."""
         if self.kind == "table":
@@ -135,6 +140,9 @@ class Form:
             if self.fields is None
             else [{"name": one.name, "kind": one.kind, "values": list(one.values)} for one in self.fields],
         }
+
+    def write(self, folder: Path) -> None:
+        """Write what `to_dict` leaves out into a run folder: nothing."""
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any], folder: Path | None = None) -> Form:

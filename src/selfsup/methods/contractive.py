@@ -46,7 +46,7 @@ class Contractive(AutoEncoder):
     activation
         Of the hidden layers and the code: sigmoid, tanh, or relu.
     tied
-        Whether the decoder's weights are the encoder's, transposed: for a code of one layer.
+        Take the encoder's weights, transposed, for the decoder: for a code of one layer.
     probes
         Number of random projections that estimate the norm (Hutchinson); by default none: it is exact, which is cheap for a
         code of one layer and costs a backward pass for each unit of a deep one.

@@ -34,7 +34,7 @@ class Rotation(Method):
         Largest random shift in pixels before turning. It helps in long runs (the paper's 200 epochs have 4 pixels) and slows
         down short ones.
     mirror
-        Whether mirror images are drawn before turning.
+        Draw mirror images before turning.
     """
 
     kinds = ("image",)

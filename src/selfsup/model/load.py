@@ -84,10 +84,10 @@ def _unbuilt(
     """The method as constructed, its options, and what it is built from."""
     name, cls = _trusted(config["method"], method)
     try:
-        options = {key: tuple(v) if isinstance(v, list) else v for key, v in config["options"].items()}
+        options: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in config["options"].items()}
         for key, option in options_of(cls).items():
-            if option.is_object and isinstance(options.get(key), str) and is_path(options[key]):
-                options[key] = {"function": options[key]}  # a path that a folder names is not followed
+            if option.is_object and isinstance(held := options.get(key), str) and is_path(held):
+                options[key] = {"function": held}  # a path that a folder names is not followed
         form = read_form(config["form"], folder)
         own = {key: value for key, value in given.items() if key in options}
         if len(own) < len(given):  # what is no option of the method may be how its data are read

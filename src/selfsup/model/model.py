@@ -122,8 +122,7 @@ class Model(WordFace):
         """
         if self.word_vectors is not None and layer is None:
             return self.encode_texts(data)
-        how = {} if on_bad == "stop" else {"on_bad": on_bad}
-        samples = self.samples(data if not how else self.open(data, progress=False, **how))
+        samples = self.method.view(self.open(data, on_bad=on_bad, progress=False))
         if layer is None:
             return codes_of(self.method, samples, self.device)
         found = encode_batches(self.method.layers, samples, self.device)
@@ -188,7 +187,8 @@ class Model(WordFace):
             raise OptionError(f"option 'n' must be at least 1; got {n}")
         rng = torch.Generator(device=self.device).manual_seed(seed)
         with torch.inference_mode():
-            return self.form.to_units(draw(self.method, self.latent, n, rng).cpu().numpy())
+            found: np.ndarray = self.form.to_units(draw(self.method, self.latent, n, rng).cpu().numpy())
+        return found
 
     def interpolate(self, a: Any, b: Any, n: int = 8) -> np.ndarray:
         """Decode n codes on the straight line from one sample's code to another's: (n, ...), both ends included."""
@@ -247,11 +247,13 @@ class Model(WordFace):
             raise DataError(f"decode takes codes of shape (n, {width}); got {tuple(codes.shape)}")
         with torch.inference_mode():
             parts = [self.method.decode(part.to(self.device)).cpu() for part in codes.split(MOST)]
-        return self.form.to_units(torch.cat(parts).numpy())
+        found: np.ndarray = self.form.to_units(torch.cat(parts).numpy())
+        return found
 
-    def open(self, data: Any, **options: Any) -> Any:
+    def open(self, data: Any, *, on_bad: Literal["stop", "skip"] = "stop", **options: Any) -> Any:
         """Open data the way this model takes them: its sizes, channels, columns, scale, or vocabulary."""
-        opened = open_data(data, like=self.form, **options)
+        how = {} if on_bad == "stop" else {"on_bad": on_bad}  # which text knows nothing of
+        opened = open_data(data, like=self.form, **options, **how)
         if getattr(opened.form, "missing", False) and not self.method.takes_missing:
             raise DataError(f"{opened.missing_words()}, and {type(self.method).__name__} needs them all: fill them in")
         return opened
@@ -278,6 +280,7 @@ class Model(WordFace):
     def write(self, folder: Path) -> None:
         """Write every file of a run folder into a folder that exists."""
         words = None
+        self.form.write(folder)
         if self.word_vectors is not None:
             self.word_vectors.write(folder)
             words = self.method.words()  # type: ignore[operator]

@@ -15,6 +15,7 @@ from selfsup.words.ngrams import NgramVectors
 from selfsup.words.search import Nearest
 from selfsup.words.vectors import WordVectors
 
+TEXTS = 4_096  # encoded at once
 log = logging.getLogger("selfsup")
 
 
@@ -108,14 +109,18 @@ class WordFace:
     def encode_texts(self, data: Any) -> np.ndarray:
         """The mean (n, D) of the vectors of each text's words; zeros for a text without a known word, which is logged."""
         vectors, texts = self._vectors, texts_of(data)
-        found = np.zeros((len(texts), vectors.dim), np.float32)
-        empty = 0
-        for row, text in zip(found, texts, strict=True):
-            places = [vectors.index[word] for word in self.form.cut(text) if word in vectors.index]
-            empty += not places
-            if places:
-                row[:] = vectors.vectors[places].mean(0)
-        if empty:
+        ids = self.form.encode(texts)  # (N,) with -1 between texts
+        number, known = np.cumsum(ids < 0), ids >= 0
+        sizes = np.bincount(number[known], minlength=len(texts))  # words of each text
+        found, words = np.zeros((len(texts), vectors.dim), np.float32), ids[known]
+        ends = np.cumsum(sizes)
+        for first in range(0, len(texts), TEXTS):
+            some = np.flatnonzero(sizes[first : first + TEXTS]) + first
+            if len(some):
+                start, end = ends[some[0]] - sizes[some[0]], ends[some[-1]]
+                sums = np.add.reduceat(vectors.vectors[words[start:end]], ends[some] - sizes[some] - start)
+                found[some] = sums / sizes[some, None]
+        if empty := int((sizes == 0).sum()):
             log.warning("%s of %s texts hold no word of the vocabulary: their codes are 0", f"{empty:,}", f"{len(texts):,}")
         return found
 

@@ -12,6 +12,7 @@ import torch
 from selfsup.data.facts import Asked, Covariance
 from selfsup.method import About, Data, Method
 from selfsup.solvers.devices import choose_device
+from selfsup.solvers.sliced import changed
 from selfsup.solvers.task import Pause, Solver, State, Task
 from selfsup.store.weights import named_tensors
 
@@ -36,10 +37,13 @@ class Exact(Solver):
         self._method: Method | None = None
 
     def refuses(self, method: Method, device: str) -> str | None:
-        """Without a closed form."""
-        if callable(getattr(method, "solve", None)):
-            return None
-        return f"{type(method).__name__} has no closed form, which exact needs; use {method.solvers[0]}"
+        """Without a closed form, or with another problem than the one that is solved."""
+        kind = type(method).__name__
+        if not callable(getattr(method, "solve", None)):
+            return f"{kind} has no closed form, which exact needs; use {method.solvers[0]}"
+        if own := changed(type(method), "solve"):
+            return f"the closed form that {kind} inherits is not of its own {own}(); use sgd, or define solve() beside it"
+        return None
 
     def device(self, asked: str) -> torch.device:
         """The best there is for "auto"."""

@@ -20,6 +20,17 @@ from selfsup.solvers.words import EPOCHS, Report, WordPlan, WordState, of_window
 VERBS = ("hide", "predict", "target", "loss")  # what a kernel has its own of
 
 
+def changed(kind: type[Method], declares: str) -> str:
+    """Which verb a class has of its own, below the one that has the verb `declares`, whose solution it would spoil; or ""."""
+    for cls in kind.__mro__:
+        if declares in vars(cls):
+            break
+        for verb in VERBS:
+            if verb in vars(cls):
+                return verb
+    return ""
+
+
 class Sliced(Solver):
     """A solver that can be stopped after any few milliseconds, and goes on when it is asked to."""
 
@@ -37,14 +48,11 @@ class Sliced(Solver):
             return f"{name} is for word vectors, and {kind.__name__} has no tables of them; use {_other(method)}"
         if problem.objective == "softmax":
             return f"{name} has no objective 'softmax'; use sgd"
-        for cls in kind.__mro__:  # up to the class that says what the problem is
-            if own := [verb for verb in VERBS if verb in vars(cls) and "problem" not in vars(cls)]:
-                return (
-                    f"{name} has kernels of its own for what {kind.__name__} inherits, so its own {own[0]}() would be ignored; "
-                    "use sgd, or define problem() beside it"
-                )
-            if "problem" in vars(cls):
-                break
+        if own := changed(kind, "problem"):
+            return (
+                f"{name} has kernels of its own for what {kind.__name__} inherits, so its own {own}() would be ignored; "
+                "use sgd, or define problem() beside it"
+            )
         return None
 
     def resolved(self, method: Method, epochs: int | None, seed: int, **how: Any) -> dict[str, Any]:

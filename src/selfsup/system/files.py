@@ -93,6 +93,8 @@ def missing(path: Path, kinds: str, also: Sequence[str] = ()) -> str:
     place = path
     while not place.parent.is_dir() and place.parent != place.parent.parent:
         place = place.parent
+    if place != path:
+        told += f": no '{place.name}' in {'the current folder' if place.parent == Path() else place.parent}"
     beside = os.listdir(place.parent) if os.access(place.parent, os.R_OK) else []
     names = sorted(name for name in beside if not name.startswith("."))
     near = difflib.get_close_matches(place.name, [*names, *also], n=1, cutoff=0.5)

@@ -6,6 +6,7 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -64,7 +65,7 @@ def configuration(
     learnt, heldout = parts
     words = callable(getattr(method, "words", None))
     return {
-        "selfsup": version("selfsup"),
+        "selfsup": _version(),
         "method": decided.name,
         "options": jsonable(decided.options),
         "reading": jsonable({key: value for key, value in decided.reading.items() if _is_plain(value)}),
@@ -81,7 +82,7 @@ def configuration(
             "description": data.describe(),
             "bad": len(data.unreadable()),
         },
-        "width": _width(method, learnt, decided.device),
+        "width": _width(method, heldout if len(heldout) else learnt, decided.device),
         "parameters": sum(p.numel() for p in method.parameters()),
         "net": method.net_words(),
         "start": {"name": start.name, "words": start.words},
@@ -97,6 +98,12 @@ def configuration(
         "created": began,
         "seconds": seconds,
     }
+
+
+@cache
+def _version() -> str:
+    """Of this package; looking it up takes a millisecond."""
+    return version("selfsup")
 
 
 def now() -> str:
@@ -117,7 +124,7 @@ def _hardware(decided: Decided) -> str:
     return f"{platform.processor() or platform.machine()}, {threads} thread{'s' if threads != 1 else ''}, {device}"
 
 
-def _width(method: Method, learnt: Data, device: torch.device) -> int:
-    samples = method.view(learnt)
+def _width(method: Method, part: Data, device: torch.device) -> int:
+    samples = method.view(part)
     with torch.inference_mode():
         return int(method.encode(samples[torch.arange(min(len(samples), 2))].to(device)).shape[1])

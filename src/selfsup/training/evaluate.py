@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import torch
 
 from selfsup.data.facts import Facts
+from selfsup.data.open import KINDS, reading_options
 from selfsup.errors import OptionError
 from selfsup.measures.evaluation import Evaluation
 from selfsup.measures.run import Evidence, Measure, run
@@ -83,7 +84,7 @@ def evaluate(
     asked = {name: path for name, path in files.items() if path is not None}
     if labelled is None:
         return of_words(model, asked, measures)
-    if asked or not isinstance(model, Model):
+    if asked or not isinstance(model, Model) or "labels" not in reading_options(KINDS[model.form.kind]):
         raise OptionError("labelled data are for codes of samples; word vectors take analogies= and similarity= alone")
     del settings["seed"], settings["max_labels"]
     data = model.open(labelled, **settings)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
 from selfsup import store
-from selfsup.data.open import open_data, reader_of, reading_options
+from selfsup.data.open import KINDS, open_data, reader_of, reading_options
 from selfsup.errors import OptionError, RunError, unknown
 from selfsup.method import Method
 from selfsup.methods import REGISTERED, default, find
@@ -57,9 +57,9 @@ def fit(
         the documentation of the installed Python packages.
     method
         A word of `selfsup.methods`, an import path "mymodule:MyMethod" or "FILE.py:MyMethod", or a class. None: chosen by the
-        kind of data. (An array here is taken for labels, as scikit-learn's users give them.)
+        kind of data; an array here is taken for labels, as scikit-learn's users give them.
     out
-        Run folder to write; by default none (on the command line: runs/METHOD-DATA).
+        Run folder to write; by default none (on the command line: runs/METHOD-DATA, or runs/auto-DATA).
     epochs
         Passes over the data; by default from the method's number of steps and the size of the data.
     patience
@@ -106,7 +106,7 @@ def fit(
     given = {name: value for name, value in locals().items() if name not in ("data", "method", "options")}
     settings = checked(fit, given)
     if method is not None and not isinstance(method, str | type):
-        method, options = None, {"labels": method, **options}
+        method, options = None, _with_labels(method, options)
     out = Path(out) if out is not None else None
     if int(os.environ.get("RANK", "0")) > 0:  # torchrun: the first process writes and speaks, the others only train
         out, settings = None, settings | {"evaluate": False, "progress": False}
@@ -116,6 +116,16 @@ def fit(
     if out is not None and not resume:
         store.check_free(out, overwrite=overwrite)
     return _run(_job(data, method, settings, options), out, settings)
+
+
+def _with_labels(labels: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options with the labels that were given in the place of a method."""
+    if isinstance(labels, Method):
+        name = type(labels).__name__
+        raise OptionError(f"a method is given by its name or class, and its options to fit; got a made {name}")
+    if "labels" in options:
+        raise OptionError("labels are given twice: after the data, and as labels=")
+    return {**options, "labels": labels}
 
 
 def _job(data: Any, method: str | type[Method] | None, settings: Mapping[str, Any], options: dict[str, Any]) -> Job:
@@ -172,8 +182,19 @@ def _strange(option: str, name: str, known: Mapping[str, Option], solver: str, r
     owners = [other for other in SOLVERS if option in options_of(find_solver(other))]
     if owners:
         return f"option '{option}' is for the solver {' or '.join(owners)}; method '{name}' is solved by {solver} here"
+    if said := _of_other_data(option, reader):
+        return said
     every = [*known, *options_of(find_solver(solver)), *reading_options(reader), *options_of(fit)]
     return unknown(f"option of method '{name}'", option, [one for one in every if one not in ("data", "method")])
+
+
+def _of_other_data(option: str, reader: str) -> str | None:
+    """Say that an option is of the reader of other data, where it is."""
+    theirs = [kind for kind, other in KINDS.items() if other != reader and option in reading_options(other)]
+    if not theirs:
+        return None
+    here = " and ".join(f"{kind}s" for kind, other in KINDS.items() if other == reader)
+    return f"option '{option}' means nothing for {here}; it is for {' and '.join(f'{kind}s' for kind in theirs)}"
 
 
 def _check_names(given: Mapping[str, Any], reader: str) -> None:
@@ -183,7 +204,7 @@ def _check_names(given: Mapping[str, Any], reader: str) -> None:
     every = {name for known in (*solvers, *methods, reading_options(reader), options_of(fit)) for name in known}
     for name in given:
         if name not in every:
-            raise OptionError(unknown("option", name, every))
+            raise OptionError(_of_other_data(name, reader) or unknown("option", name, every))
 
 
 def _imported(known: Mapping[str, Option], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -223,7 +244,8 @@ def method_options(name: str, cls: type[Method]) -> Mapping[str, Option]:
         If one has the name of an option of `fit`, of a solver or of a reader of its data, so that it could never be given.
     """
     own = options_of(cls)
-    taken = [(fit, "fit"), *((find_solver(one), f"the solver {one}") for one in cls.solvers if one in SOLVERS)]
+    taken: list[tuple[Callable[..., Any], str]] = [(fit, "fit")]
+    taken += [(find_solver(one), f"the solver {one}") for one in cls.solvers if one in SOLVERS]
     words = {key: owner for function, owner in taken for key in options_of(function)}
     for reader in {reader_of("", (kind,)) for kind in cls.kinds}:
         words |= dict.fromkeys(reading_options(reader), "the reader of its data")

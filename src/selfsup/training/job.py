@@ -19,6 +19,7 @@ from selfsup.method import Method, Start
 from selfsup.model.encode import build, check_kind, jsonable
 from selfsup.model.latent import statistics
 from selfsup.model.model import Model
+from selfsup.options import options_of
 from selfsup.solvers.task import Solver, Task
 from selfsup.store.checkpoint import Checkpoint
 from selfsup.store.weights import named_tensors, set_tensors
@@ -27,7 +28,7 @@ from selfsup.system.progress import Progress
 from selfsup.training import evidence
 from selfsup.training.config import Decided, configuration, now
 from selfsup.training.loop import Loop, Record
-from selfsup.training.measure import measure, probe_of
+from selfsup.training.measure import DRAWS, ONCE, measure, probe_of
 from selfsup.training.pictures import pictures
 from selfsup.training.warm import Earlier
 
@@ -86,8 +87,8 @@ class Job:
             if vectors is not None:
                 evaluation = evidence.of_words(vectors, method, learnt, records, notes, held_out=len(heldout) > 0)
             else:
-                learnt, test = self._parts(learnt, heldout, notes)
-                subject = evidence.Subject(method, untrained, device, learnt, test, records[0], records[-1])
+                known, test = self._parts(learnt, heldout, notes)
+                subject = evidence.Subject(method, untrained, device, known, test, records[0], records[-1])
                 evaluation = evidence.gather(subject, notes, seed=seed)
                 shown = pictures(method, test, latent, device, seed)
         decided = Decided(self.name, self.options, self.reading, self.solver.name, plan, seed, self.why, device)
@@ -125,8 +126,11 @@ class Job:
     def _check_memory(self, learnt: Any, plan: dict[str, Any], *, saved: bool) -> None:
         """Say before anything is made that it does not fit in memory."""
         if size := self.solver.memory(self.method, learnt, plan, saved=saved):
-            what = f"method '{self.name}' on {self.data.form.describe()}, and learning it,"
-            memory.check(size, what, "use a smaller width, a smaller batch_size, or of text fewer words: max_vocab, min_count")
+            usual = options_of(type(self.method))
+            chosen = [f"{key}={value}" for key, value in self.options.items() if value != usual[key].default]
+            asked = f" with {', '.join(chosen)}" if chosen else ""
+            what = f"{self.data.form.describe()}, and learning from them by method '{self.name}'{asked},"
+            memory.check(size, what, f"use smaller options, or {self.data.form.fewer}")
 
     @staticmethod
     def _moves(method: Method) -> bool:
@@ -138,13 +142,14 @@ class Job:
         device: torch.device, folder: Path | None,
     ) -> tuple[Method, Any, list[Record], list[str]]:
         """The trained method, the form it has then, the records, and what a user should know."""
-        probe = probe_of(method, learnt, heldout, device)
+        probe = probe_of(method, learnt, heldout, device, once=self.solver.closed)
         moved = start.name != Start().name
         first = {name: tensor.clone() for name, tensor in named_tensors(method).items()} if moved else {}
         keep = (lambda records: store.write_lines(folder / store.METRICS, records)) if folder else (lambda records: None)
         loop = Loop(
             self.solver, probe, Progress(self.settings.progress), self._checkpoint(folder, plan), keep,
             self.settings.patience, self._usual_lr(learnt, device), self.settings.record_every,
+            draws=ONCE if self.solver.closed else DRAWS,
         )  # fmt: skip
         records = loop.run(Task(method, learnt, plan, device, warm=self._warm(method)))
         notes = [] if len(heldout) or self.solver.closed else ["nothing was held out: loss and gap are of what was learnt from"]

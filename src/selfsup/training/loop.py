@@ -43,6 +43,8 @@ class Loop:
         Epochs without a lower held-out loss before stopping, with the best epoch's weights.
     usual_lr
         The rate that is tried where the one asked for was too high.
+    draws
+        Orders in which guesses are permuted, for the first and the last record.
     every, first
         Seconds from one record to the next, where a solver chooses its pauses freely; the first come sooner, so that a run of
         seconds has a curve too.
@@ -57,6 +59,7 @@ class Loop:
     usual_lr: float | None = None
     every: float = 2.0
     first: float = 0.25
+    draws: int = DRAWS
     records: list[Record] = field(default_factory=list)
     best: dict[str, Tensor] = field(default_factory=dict)
     finished: bool = False  # patience ran out
@@ -89,7 +92,7 @@ class Loop:
         if self._from is None:
             self._from = pause.epoch
         if not self.records:
-            self.records.append(measure(task.method, self.probe, 0))
+            self.records.append(measure(task.method, self.probe, 0, self.draws))
             self.keep(self.records)
         elif pause.record is not None and pause.epoch > self.records[-1]["epoch"]:
             self._record(task, pause, last=pause.epoch >= epochs)
@@ -105,7 +108,7 @@ class Loop:
     def _record(self, task: Task, pause: Pause, *, last: bool) -> None:
         """Measure, and keep what was found."""
         epoch = int(pause.epoch) if float(pause.epoch).is_integer() else round(pause.epoch, 3)
-        found = measure(task.method, self.probe, epoch, draws=DRAWS if last else 1)  # the last one is judged
+        found = measure(task.method, self.probe, epoch, draws=self.draws if last else 1)  # the last one is judged
         record = {**found, "loss": found["heldout"], **(pause.record or {})}
         self.records.append(record)
         self._check_sane(task, last=last)

@@ -10,14 +10,17 @@ from torch import Tensor
 from selfsup.method import Data, Method, shuffle_gap
 
 BYTES = 1 << 28  # of samples that are measured at once: a part of a probe that is larger
-DRAWS = 3  # orders in which guesses are permuted, where the gap is judged; 1 in between
+EVERY = 1 << 40  # rows learnt from, of which the share that is measured is no less than any most
+ONCE, DRAWS = 5, 3  # orders in which guesses are permuted, where the gap is judged: of a closed form, and of the first and the last record; 1 in between
 
 
-def probe_of(method: Method, learnt: Data, heldout: Data, device: torch.device) -> Tensor:
-    """The samples (B, ...) on which loss and gap are measured; of what is learnt from where nothing is held out."""
+def probe_of(method: Method, learnt: Data, heldout: Data, device: torch.device, *, once: bool = False) -> Tensor:
+    """The samples (B, ...) on which loss and gap are measured; of what is learnt from where nothing is held out.
+
+    Where they are measured `once`, and not after every epoch, they are as many as can be of use.
+    """
     samples = method.view(heldout if len(heldout) else learnt)
-    rows = len(method.view(learnt)) if len(heldout) else len(samples)
-    return samples[samples.probe(rows)].to(device)
+    return samples[samples.probe(EVERY if once else len(method.view(learnt)))].to(device)
 
 
 def measure(method: Method, probe: Tensor, epoch: float, draws: int = DRAWS) -> dict[str, Any]:

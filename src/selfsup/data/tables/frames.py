@@ -34,7 +34,8 @@ def to_frame(form: Form, x: np.ndarray) -> Any:
     if form.fields is None:
         return pd.DataFrame(values, columns=None if form.columns is None else list(form.columns))
     columns = [column.values for column in columns_of(form, x).values()]
-    frame = pd.DataFrame({place: _series(field, column) for place, (field, column) in enumerate(zip(form.fields, columns, strict=True))})
+    pairs = enumerate(zip(form.fields, columns, strict=True))
+    frame = pd.DataFrame({place: _series(field, column) for place, (field, column) in pairs})
     frame.columns = [field.name for field in form.fields]
     return frame
 
@@ -63,7 +64,11 @@ def _values(field: Field, group: np.ndarray) -> np.ndarray:
     absent = np.isnan(group).any(1)
     if field.kind == "boolean" and not field.values:
         truth: np.ndarray = group[:, 0] >= 0.5
-        return np.where(absent, None, truth.astype(object)) if absent.any() else truth
+        if not absent.any():
+            return truth
+        held: np.ndarray = truth.astype(object)
+        held[absent] = None
+        return held
     known = np.asarray([*field.values, None], object)  # the last: missing
     if field.kind == "boolean":
         group = np.hstack([group < 0.5, group >= 0.5])  # as of a category with two words

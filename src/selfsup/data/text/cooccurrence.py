@@ -14,6 +14,7 @@ import numpy as np
 
 from selfsup.system import memory
 
+LEAST = 100  # pairs that are held out, about: what is measured on fewer says nothing
 PARTS = 8  # of the vocabulary, for each thread: they differ in how long they take
 
 _compiled = numba.njit(cache=True, nogil=True)
@@ -63,6 +64,15 @@ def cooccurrence(ids: np.ndarray, size: int, width: int, threads: int = 1) -> Co
         columns, counts = np.empty(found[-1], np.int32), np.empty(found[-1], np.float32)
         list(pool.map(lambda part: _fill(ids, begins, places, width, *part, found, columns, counts), parts))
     return Cooccurrence(np.repeat(np.arange(size, dtype=np.int32), np.diff(found)), columns, counts)
+
+
+def held_out(counted: Cooccurrence, share: float) -> np.ndarray:
+    """Which pairs (n,) are held out: about so many, some `LEAST` at least, (j, i) where (i, j) is; nothing is drawn."""
+    low, high = (order(counted.rows, counted.columns).astype(np.uint64) for order in (np.minimum, np.maximum))
+    mixed = (low * np.uint64(0x9E3779B97F4A7C15) + high) * np.uint64(0xD1B54A32D192ED03)
+    share = min(max(share, LEAST / max(len(low), 1)), 0.5)
+    found: np.ndarray = mixed >> np.uint64(40) < share * 2**24
+    return found
 
 
 @_compiled  # type: ignore[untyped-decorator]

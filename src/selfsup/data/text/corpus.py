@@ -14,7 +14,7 @@ import numpy as np
 from selfsup.data.text import count, kept as stored, numbering, scan, sources, tokens as cutting
 from selfsup.data.text.blocks import SIZE
 from selfsup.data.text.checks import check_learnable
-from selfsup.data.text.cooccurrence import cooccurrence
+from selfsup.data.text.cooccurrence import Cooccurrence, cooccurrence, held_out
 from selfsup.data.text.form import READING, TextForm
 from selfsup.data.text.sources import Source
 from selfsup.data.text.vocabulary import Vocabulary
@@ -58,6 +58,10 @@ class Corpus:
         The options that cut the text into words: see `TextForm`.
     all_ids
         Ids of the whole text, where this is a part.
+    held
+        Share of the text that is held out, where this is what is learnt from, or held out.
+    beside
+        What is learnt from, where this is held out.
     """
 
     ids: np.ndarray
@@ -69,6 +73,8 @@ class Corpus:
     skipped: int = 0
     reading: Mapping[str, Any] = field(default_factory=lambda: dict(READING))
     all_ids: int | None = None
+    held: float = 0.0
+    beside: Corpus | None = None
     _facts: dict[Any, Any] = field(init=False, repr=False, default_factory=dict)
     labels: ClassVar[None] = None  # text has none, nor a test part
     classes: ClassVar[tuple[str, ...]] = ()
@@ -124,8 +130,9 @@ class Corpus:
 
     def cut(self, count: int, seed: int = 0) -> tuple[Corpus, Corpus]:
         """All but the last so many ids, and those."""
-        at = len(self.ids) - count
-        return self._part(self.ids[:at]), self._part(self.ids[at:])
+        at, share = len(self.ids) - count, count / max(len(self.ids), 1)
+        learnt, heldout = self._part(self.ids[:at]), self._part(self.ids[at:])
+        return (learnt, heldout) if count == 0 else (replace(learnt, held=share), replace(heldout, held=share, beside=learnt))
 
     def some(self, most: int, rng: np.random.Generator) -> Corpus:
         """A piece of at most so many ids, from a place that is drawn."""
@@ -135,7 +142,9 @@ class Corpus:
         return self._part(self.ids[start : start + most])
 
     def _part(self, ids: np.ndarray) -> Corpus:
-        return replace(self, ids=ids, all_ids=len(self.ids) if self.all_ids is None else self.all_ids)
+        return replace(
+            self, ids=ids, all_ids=len(self.ids) if self.all_ids is None else self.all_ids, held=0.0, beside=None
+        )
 
     def learnt(self, words: int) -> int:
         """Words that so many here stand for: those."""
@@ -150,6 +159,10 @@ class Corpus:
         """What could not be read: nothing, as text that cannot be read is an error."""
         return []
 
+    def whole(self) -> Corpus:
+        """All of it."""
+        return self
+
     def windows(self, width: int) -> Windows:
         """Windows (B, 2 width + 1) around every word."""
         return Windows(self.ids, width)
@@ -159,8 +172,15 @@ class Corpus:
         return Sequences(self.ids, length)
 
     def pairs(self, width: int) -> Pairs:
-        """Pairs of words (B, 3): row, column, count; both (i, j) and (j, i)."""
-        return Pairs(self.fact("cooccurrence", width=width))
+        """Pairs of words (B, 3): row, column, count; both (i, j) and (j, i).
+
+        Counts grow with the text: what is held out are pairs of the text that is learnt from, which are then not learnt.
+        """
+        counted = (self.beside or self).fact("cooccurrence", width=width)
+        if not self.held:
+            return Pairs(counted)
+        out = held_out(counted, self.held)
+        return Pairs(Cooccurrence(*(part[out if self.beside else ~out] for part in counted)))
 
     def rows(self) -> NoReturn:
         """Of samples only.

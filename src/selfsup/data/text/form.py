@@ -13,8 +13,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from selfsup.data.text import tokens
-from selfsup.data.text.vocabulary import Vocabulary, read_vocabulary
+from selfsup.data.text.vocabulary import VOCABULARY, Vocabulary, read_vocabulary, vocabulary_blocks
 from selfsup.errors import DataError, OptionError, RunError, unknown
+from selfsup.system.files import write_blocks
 
 READING: Mapping[str, Any] = {"tokens": "words", "lower": True, "phrases": 0}  # what cutting new text takes
 
@@ -72,6 +73,11 @@ class TextForm:
         return Vocabulary(words, held, int(held.sum()))
 
     @property
+    def fewer(self) -> str:
+        """What makes such data smaller, for people."""
+        return "fewer words: a higher min_count, or max_vocab"
+
+    @property
     def size(self) -> int:
         """V, the number of words."""
         return self.shape[0]
@@ -102,6 +108,10 @@ class TextForm:
             name = getattr(cut, "__qualname__", type(cut).__qualname__)
             cut = {"function": f"{getattr(cut, '__module__', None) or 'builtins'}:{name}"}
         return {"kind": self.kind, "shape": list(self.shape), **self.reading, "tokens": cut}
+
+    def write(self, folder: Path) -> None:
+        """Write the words and their counts, which `to_dict` leaves out, into a run folder."""
+        write_blocks(folder / VOCABULARY, vocabulary_blocks(self.words, self.counts))
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any], folder: Path | None) -> TextForm:

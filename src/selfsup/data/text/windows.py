@@ -5,6 +5,8 @@ Look-ups stay where the text is, which may be larger than memory; each batch is 
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
 from selfsup.data.text.cooccurrence import Cooccurrence
@@ -45,12 +47,16 @@ class Windows(_View):
 
     def __init__(self, ids: np.ndarray, window: int, device: torch.device | None = None) -> None:
         self.ids, self.window = ids, window
-        self.places = np.flatnonzero(ids >= 0)
         self.most = probed(window)
         self.moved(device)
 
     def __len__(self) -> int:
-        return len(self.places)
+        return int(np.count_nonzero(self.ids >= 0))
+
+    @cached_property
+    def places(self) -> np.ndarray:
+        """Where the words are (n,): eight bytes a word, so of a text that is only counted they are not found."""
+        return np.flatnonzero(self.ids >= 0)
 
     def look_up(self, rows: np.ndarray | slice) -> np.ndarray:
         """Windows of the rows (B,)."""

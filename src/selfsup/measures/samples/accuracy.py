@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from selfsup.measures.samples.leads import NAMES
 from selfsup.measures.table import WIDTH, Look, Table, look_of
 
 COLUMNS = ("encoder", "layer", "width", "labels_per_class", "labels", "accuracy", "sd", "draws")
@@ -69,5 +70,5 @@ NOTE = (
     "are, PCA a linear code of the same width, random init the same net before training: whoever does not beat these has learnt "
     "nothing that was not there before."
 )
-PROBE = Look("linear probe", COLUMNS, ("raw input", "PCA", "random init"), note=NOTE, lines=pivot, brief=judged_layer)
+PROBE = Look("linear probe", COLUMNS, tuple(NAMES), note=NOTE, lines=pivot, brief=judged_layer)
 KNN = replace(PROBE, title="nearest neighbours", brief=Look("").brief)

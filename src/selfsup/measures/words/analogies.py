@@ -27,12 +27,6 @@ if TYPE_CHECKING:
 Arithmetic = Literal["add", "mul"]
 COLUMNS = 1 << 15  # words among which answers are looked for at once
 EPSILON = 1e-3  # of 3CosMul
-LOOK = Look(
-    "analogies",
-    ("file", "section", "accuracy", "correct", "covered", "asked", "sum", "method", "restrict"),
-    note="Covered: questions whose four words are all known; the accuracy is of these alone.",
-    key="file",
-)
 
 
 class Section(NamedTuple):
@@ -47,6 +41,31 @@ class Section(NamedTuple):
     def accuracy(self) -> float | None:
         """Share of the covered questions answered rightly; None where none is covered."""
         return self.correct / self.covered if self.covered else None
+
+
+def scored(table: Table) -> list[str]:
+    """The scores on a terminal, a block for each file."""
+    lines, file = [], None
+    for row in table.rows:
+        if row["file"] != file:
+            file, name = row["file"], {"add": "3CosAdd", "mul": "3CosMul"}[row["method"]]
+            among = "all words" if row["restrict"] is None else f"the {row['restrict']:,} most frequent words"
+            lines += [
+                f"Analogies, {name}, among {among} ({file})",
+                f"{'':<30}{'right, %':>10}{'covered':>10}{'asked':>10}",
+            ]
+        share = "-" if row["accuracy"] is None else f"{100 * row['accuracy']:.2f}"
+        lines.append(f"{row['section'][:29]:<30}{share:>10}{row['covered']:>10}{row['asked']:>10}")
+    return lines
+
+
+LOOK = Look(
+    "analogies",
+    ("file", "section", "accuracy", "correct", "covered", "asked", "sum", "method", "restrict"),
+    note="Covered: questions whose four words are all known; the accuracy is of these alone.",
+    key="file",
+    lines=scored,
+)
 
 
 @dataclass(frozen=True)
@@ -92,13 +111,7 @@ class AnalogyScores:
         return [*(parts if all(part.asked for part in parts) else []), self.total]
 
     def __str__(self) -> str:
-        among = "all words" if self.restrict is None else f"the {self.restrict:,} most frequent words"
-        name = {"add": "3CosAdd", "mul": "3CosMul"}[self.method]
-        lines = [f"Analogies, {name}, among {among}", f"{'':<30}{'right, %':>10}{'covered':>10}{'asked':>10}"]
-        for section in [*self.sections, *self.sums]:
-            share = "-" if section.accuracy is None else f"{100 * section.accuracy:.2f}"
-            lines.append(f"{section.name[:29]:<30}{share:>10}{section.covered:>10}{section.asked:>10}")
-        return "\n".join(lines)
+        return "\n".join(scored(self.table()))
 
     def table(self) -> Table:
         """The scores as evidence: a row a section, and the sums; a folder of this machine is nobody's business."""

@@ -59,7 +59,10 @@ def evidence(
     )
     tables = run(Evidence(words=vectors, text=Text(ids, window), options=options or {}), measures)
     said = verdict(found, tell=of_words(int(learnt.sum()), held_out=held_out))
-    return judged(said, found | measured, tables, cautions(measured))
+    notes = cautions(measured)
+    if found["loss"] > found["loss_start"]:
+        notes.append("the loss is higher than before training; train at a lower rate (lr), on more text, or for fewer epochs")
+    return judged(said, found | measured, tables, notes)
 
 
 def of_words(learnt: int, *, held_out: bool) -> Callable[[str, Mapping[str, float]], str]:

@@ -55,17 +55,21 @@ def _rounded(pairs: Sequence[tuple[str, float]]) -> list[list[Any]]:
 
 
 def beside(table: Table) -> list[str]:
-    """Lines on a terminal: what a word is nearest to, and below it by counting."""
+    """Lines on a terminal: what a word is nearest to, and below it by counting; the report has more words."""
     lines = ["nearest words, and by counting alone"]
-    for row in table.rows:
+    for row in _some(table):
         lines += [f"{row['word']}: {_listed(row['model'])}", f"    by counting: {_listed(row['counts']) or 'none'}"]
     return lines
 
 
 def first(table: Table, because: Mapping[str, Any]) -> list[str]:
-    """Lines of a first look: a few words over the frequencies."""
-    rows = table.rows[:: max(1, len(table.rows) // BRIEF)][:BRIEF]
-    return [f"near     {row['word']}: {_listed(row['model'][:NEAR])}" for row in rows]
+    """Lines of a first look."""
+    return [f"near     {row['word']}: {_listed(row['model'][:NEAR])}" for row in _some(table)]
+
+
+def _some(table: Table) -> list[Row]:
+    """A few words over the frequencies."""
+    return table.rows[:: max(1, len(table.rows) // BRIEF)][:BRIEF]
 
 
 def _listed(pairs: Sequence[Sequence[Any]]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from selfsup.measures.samples.accuracy import NOTE
+from selfsup.measures.samples.leads import best_layer
 from selfsup.report import say, svg
 from selfsup.report.run import Run
 from selfsup.report.say import mapping, md, number, percent, plain, short
@@ -214,24 +215,22 @@ def build(rows: Iterable[Mapping[str, Any]], layer: Any, n_classes: int) -> Tabl
 
 
 def chosen_layer(because: Any, rows: Iterable[Mapping[str, Any]]) -> str | None:
-    """Return the model's layer that a verdict speaks of.
-
-    Where the verdict does not name it, this is its rule: best on the training labels held back at the largest count
-    (accuracy on test labels has no say, or the choice itself would look like progress); else "code", else the last.
-    """
+    """Return the model's layer that a verdict speaks of; where it does not name it, its own rule says which that is."""
     named = mapping(because).get("layer")
     if named is not None:
         return plain(named)
-    models = [row for row in rows if row.get("encoder") == "model" and number(row.get("labels")) is not None]
-    most = max((number(row["labels"]) or 0 for row in models), default=0)
-    scored = [(row, number(row.get("validation"))) for row in models if number(row["labels"]) == most]
-    names = [plain(row.get("layer") or "") for row, _ in scored]
-    if not names:
-        return None
-    if any(score is None for _, score in scored):
-        return "code" if "code" in names else names[-1]
-    place = max(range(len(names)), key=lambda at: (scored[at][1] or 0.0, names[at] == "code", at))
-    return names[place]
+    known = [(row, number(row.get("labels"))) for row in rows if row.get("encoder") == "model"]
+    layers = [
+        {
+            "encoder": "model",
+            "layer": plain(row.get("layer") or ""),
+            "labels": labels,
+            "validation": number(row.get("validation")),
+        }
+        for row, labels in known
+        if labels is not None
+    ]
+    return best_layer(layers)
 
 
 def _title(row: Mapping[str, Any]) -> str:

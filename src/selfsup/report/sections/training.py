@@ -39,11 +39,12 @@ if it stays there, nothing is being learnt, however small the loss.</p>
 
 def html(run: Run) -> Markup | None:
     """The charts that there is something to draw in."""
-    size, held = (svg.LOW, "text") if run.words else (svg.SIZE, "samples")
+    fast, held = (speed(run.history), "text") if run.words else (None, "samples")
+    size = svg.LOW if fast else svg.SIZE  # three charts stand side by side
     found = [
         ("Loss", losses(run.history, size)),
         (f"Shuffle gap on held-out {held}", _alone("gaps", "shuffle gap", curve(run.history, "gap"), size)),
-        ("Words a second", speed(run.history) if run.words else None),
+        ("Words a second", fast),
     ]
     charts, own = [(title, chart) for title, chart in found if chart], measures(run.history)
     if not charts and not own:

@@ -1,0 +1,20 @@
+"""The contract, checked on every registered method: tomorrow's methods are checked by being registered."""
+
+import pytest
+
+from selfsup.methods import REGISTERED
+from selfsup.testing import checks_of
+
+OPTIONS = {"skipgram": {"sample": 0.0}, "cbow": {"sample": 0.0}}  # of words in a few sentences none may be left out
+PROCESSES = ("denoising", "linear")  # one that draws what it hides, and one that does not: some seconds each
+
+
+def cases():
+    for name in sorted(REGISTERED):
+        for check in checks_of(name, processes=name in PROCESSES, **OPTIONS.get(name, {})):
+            yield pytest.param(check, id=f"{name}-{check.case}-{check.name}".replace(" ", "_"))
+
+
+@pytest.mark.parametrize("check", list(cases()))
+def test_a_method_keeps_the_contract(check):
+    check.run()
