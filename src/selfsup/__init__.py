@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from selfsup.measures import Evaluation
     from selfsup.method import Method
     from selfsup.model.hub import from_pretrained, push_to_hub
+    from selfsup.model.load import load
     from selfsup.model.model import Model
     from selfsup.model.onnx import export_onnx
     from selfsup.training.evaluate import evaluate
-    from selfsup.model.load import load
     from selfsup.training.fit import fit
     from selfsup.words import WordVectors
 

@@ -99,7 +99,9 @@ class Recipe(TypedDict, total=False):
 class Start(NamedTuple):
     """What the first weights are."""
 
-    name: str = "random"  # or "pca", say: the model is then held against a random net, and never ends worse than it began
+    name: str = (
+        "random"  # or "pca", say: the model is then held against a random net, and never ends worse than it began
+    )
     words: str = ""  # for people
 
 
@@ -116,7 +118,9 @@ class Method(nn.Module):
     hides: ClassVar[str] = "part of the sample"  # for people: what is hidden
     solvers: ClassVar[tuple[str, ...]] = ("sgd",)  # that can solve the declared problem, in order of preference
     recipe: ClassVar[Recipe] = {}
-    by_heart: ClassVar[float] = 0.35  # share of its first loss to which the loss falls when eight samples are learnt by heart
+    by_heart: ClassVar[float] = (
+        0.35  # share of its first loss to which the loss falls when eight samples are learnt by heart
+    )
     takes_missing: ClassVar[bool] = False  # whether x may hold NaN, for values that are missing
     coupled: bool = False  # True if the loss compares samples with each other
     progress: float = 0.0  # in [0, 1], set by the solver; schedules are plain functions of it

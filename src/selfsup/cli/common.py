@@ -6,18 +6,25 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from selfsup.cli.parser import say
+from selfsup.cli.parser import UsageError, say
 from selfsup.system.files import check_free
 
 if TYPE_CHECKING:
     from selfsup.model.model import Model
 
 
-def load_run(run: str, method: str | None, device: str) -> Model:
-    """Load a run folder; a method that is not ours comes from the current folder or from what is installed."""
+def load_run(run: str, method: str | None, device: str, given: tuple[str, ...] | None = None) -> Model:
+    """Load a run folder; a method or a function that is not ours comes from the current folder or from what is installed."""
     from selfsup.model.load import load
+    from selfsup.system.imports import find
 
-    return load(run, method=importable(method), device=device)
+    found = {}
+    for pair in given or ():
+        name, equals, path = pair.partition("=")
+        if not equals:
+            raise UsageError(f"--given takes NAME=FILE.py:FUNCTION; got '{pair}'")
+        found[name] = find(importable(path), name)
+    return load(run, method=importable(method), given=found, device=device)
 
 
 def importable(value: Any) -> Any:

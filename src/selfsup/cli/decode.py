@@ -24,6 +24,7 @@ def reconstruct(
     on_bad: Literal["stop", "skip"] = "stop",
     overwrite: bool = False,
     method: str | None = None,
+    given: tuple[str, ...] | None = None,
     device: str = "cpu",
     progress: bool = True,
 ) -> None:
@@ -39,7 +40,7 @@ def reconstruct(
     from selfsup.data import fill as filled
 
     file = output(out, overwrite)
-    model = load_run(run, method, device)
+    model = load_run(run, method, device, given)
     check_kind(file, model.form)
     if fill and ".csv" not in model.form.suffixes:
         raise OptionError("option 'fill' is for tables: images have no missing values")
@@ -61,6 +62,7 @@ def score(
     on_bad: Literal["stop", "skip"] = "stop",
     overwrite: bool = False,
     method: str | None = None,
+    given: tuple[str, ...] | None = None,
     device: str = "cpu",
     progress: bool = True,
 ) -> None:
@@ -74,7 +76,7 @@ def score(
         How often what is random is drawn; by default as the method prefers.
     """
     file = output(out, overwrite, (".npy", ".csv"))
-    model = load_run(run, method, device)
+    model = load_run(run, method, device, given)
     dataset = model.open(data, on_bad=on_bad, progress=progress)
     scores = model.score_samples(dataset, draws, seed)
     names = names_of(dataset, len(scores))
@@ -94,6 +96,7 @@ def sample(
     seed: Seed = 0,
     overwrite: bool = False,
     method: str | None = None,
+    given: tuple[str, ...] | None = None,
     device: str = "cpu",
 ) -> None:
     """Write new samples: from the method's own distribution, or a Gaussian fitted to its codes.
@@ -108,7 +111,7 @@ def sample(
         Of the samples.
     """
     file = output(out, overwrite)
-    model = load_run(run, method, device)
+    model = load_run(run, method, device, given)
     check_kind(file, model.form)
     write_samples(file, model.form, model.sample(n, seed))
     say(f"{n:,} new {'sample' if n == 1 else 'samples'} in {file}")
@@ -122,6 +125,7 @@ def traverse(
     n: Annotated[int, Range(2)] = 8,
     overwrite: bool = False,
     method: str | None = None,
+    given: tuple[str, ...] | None = None,
     device: str = "cpu",
 ) -> None:
     """Write what is decoded as one unit of the code goes from low to high and the others stay at their means.
@@ -136,7 +140,7 @@ def traverse(
         Number of steps.
     """
     file = output(out, overwrite)
-    model = load_run(run, method, device)
+    model = load_run(run, method, device, given)
     check_kind(file, model.form)
     write_samples(file, model.form, model.traverse(unit, n), columns=n)
     say(f"unit {unit} from low to high in {n:,} steps in {file}")
@@ -151,6 +155,7 @@ def interpolate(
     n: Annotated[int, Range(2)] = 8,
     overwrite: bool = False,
     method: str | None = None,
+    given: tuple[str, ...] | None = None,
     device: str = "cpu",
     progress: bool = True,
 ) -> None:
@@ -168,7 +173,7 @@ def interpolate(
     if len(rows) != 2:
         raise UsageError(f"--rows takes two row numbers: --rows 0,1; got {len(rows)}")
     file = output(out, overwrite)
-    model = load_run(run, method, device)
+    model = load_run(run, method, device, given)
     check_kind(file, model.form)
     model.needs_decoder()
     dataset = model.open(data, progress=progress)
@@ -188,6 +193,7 @@ def export(
     part: Literal["encode", "decode"] = "encode",
     overwrite: bool = False,
     method: str | None = None,
+    given: tuple[str, ...] | None = None,
 ) -> None:
     """Write the encoder or the decoder as one ONNX file, checked against PyTorch.
 
@@ -201,5 +207,5 @@ def export(
     from selfsup.model import onnx as exporting
 
     file = output(out, overwrite, (".onnx",))
-    exporting.export_onnx(load_run(run, method, "cpu"), file, part=part, overwrite=overwrite)
+    exporting.export_onnx(load_run(run, method, "cpu", given), file, part=part, overwrite=overwrite)
     say(f"{part} in {file} ({file.stat().st_size / 2**20:.3g} MiB)")

@@ -17,6 +17,7 @@ def encode(
     on_bad: Literal["stop", "skip"] = "stop",
     overwrite: bool = False,
     method: str | None = None,
+    given: tuple[str, ...] | None = None,
     device: str = "cpu",
     progress: bool = True,
 ) -> None:
@@ -34,7 +35,7 @@ def encode(
     file = free_file(out, overwrite)
     if file.suffix not in (".npy", ".parquet"):
         raise UsageError(f"--out must end in .npy or .parquet; got '{out}'")
-    model = load_run(run, method, device)
+    model = load_run(run, method, device, given)
     opened = data if model.word_vectors is not None else model.open(data, on_bad=on_bad, progress=progress)
     codes = model.encode(opened, layer)
     store.write_codes(file, codes, names_of(opened, len(codes)))

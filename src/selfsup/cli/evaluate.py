@@ -17,6 +17,7 @@ def evaluate(
     out: str | None = None,
     overwrite: bool = False,
     method: str | None = None,
+    given: tuple[str, ...] | None = None,
     device: str = "cpu",
     **settings: Any,
 ) -> None:
@@ -48,7 +49,7 @@ def evaluate(
     for path in settings.get("measures") or ():
         importable(path)
     is_run = (Path(run) / store.CONFIG).is_file()
-    model = load_run(run, method, device) if is_run or data is not None else WordVectors.load(run)
+    model = load_run(run, method, device, given) if is_run or data is not None else WordVectors.load(run)
     found = evaluating.evaluate(model, data, **settings)
     if file:
         store.write_json(file, found.to_dict())

@@ -48,8 +48,7 @@ def options(words: list[str]) -> Groups:
     from selfsup.methods import DEFAULTS, TEXT, find
     from selfsup.options import options_of, summary
     from selfsup.solvers import find as find_solver
-    from selfsup.training.fit import fit as learn
-    from selfsup.training.fit import method_options
+    from selfsup.training.fit import fit as learn, method_options
 
     run = {name: o for name, o in options_of(learn).items() if name not in ("data", "method")}
     asked, data = peek(words, "method"), words[0] if words and not words[0].startswith("-") else ""

@@ -23,6 +23,7 @@ SHARED = {  # help of words that several verbs have, where a verb's docstring le
     "on_bad": "stop: files that cannot be read are an error. skip: leave them out and list them.",
     "overwrite": "Replace the file if it exists.",
     "method": "For a run of a method of your own: mymodule:MyMethod or FILE.py:MyMethod.",
+    "given": "For a run with functions of your own as options: NAME=FILE.py:FUNCTION, and more after commas.",
     "device": "Where to compute: cpu, cuda, cuda:1, mps.",
     "progress": "Show progress on standard error.",
     "seed": "Of what is random.",

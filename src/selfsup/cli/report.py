@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from selfsup.cli.common import importable
 from selfsup.cli.parser import say
 
 
-def report(run: str, *, out: str | None = None) -> None:
+def report(run: str, *, out: str | None = None, sections: tuple[str, ...] = ()) -> None:
     """Write the report of a run anew: one HTML file that opens offline.
 
     Parameters
     ----------
     out
         Where to write it; by default report.html in the run folder.
+    sections
+        Of your own besides ours: FILE.py:object, with a function html(run).
     """
     from selfsup import store
     from selfsup.report import page
 
     file = Path(out or Path(run) / store.REPORT)
-    store.write_text(file, page(Path(run)))
+    store.write_text(file, page(Path(run), [importable(path) for path in sections]))
     say(f"report in {file}")
 
 

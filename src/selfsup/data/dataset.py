@@ -16,7 +16,6 @@ from selfsup.data.form import BadFile, Form
 from selfsup.data.tables.missing import say
 from selfsup.errors import DataError
 
-
 HELD_OUT_SHARE, HELD_OUT_ROWS = 0.2, 2_000  # by default a fifth of the rows is held out, at most so many
 
 

@@ -104,5 +104,3 @@ class Asked:
     def to_dict(self) -> dict[str, Any]:
         """What is kept in a run folder."""
         return {name: value.to_dict() for name, value in self.answers.items()}
-
-

@@ -5,15 +5,13 @@ from __future__ import annotations
 import importlib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from dataclasses import fields as fields_of
+from dataclasses import dataclass, fields as fields_of
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, ClassVar, Literal, NamedTuple, cast
 
 import numpy as np
 
-from selfsup.errors import DataError, OptionError, unknown
-
+from selfsup.errors import DataError, unknown
 
 
 class BadFile(NamedTuple):
@@ -80,6 +78,8 @@ class Form:
     fields: tuple[Field, ...] | None = None
     missing: bool = False
 
+    takes: ClassVar[tuple[str, ...]] = ()  # what `load` may be given to read data of this form
+
     @property
     def size(self) -> int:
         """Number of values in one sample."""
@@ -125,10 +125,6 @@ class Form:
         channels, height, width = self.shape
         colours = {1: "grey images", 3: "colour images"}.get(channels, f"images with {channels} channels")
         return f"{colours} of {height}x{width}" + (" (height x width)" if height != width else "")
-
-    def with_given(self, given: Mapping[str, Any]) -> Form:
-        """Refuse what is given at loading: nothing in this form is kept by its name only."""
-        raise OptionError(unknown("option in given", min(given), ()))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

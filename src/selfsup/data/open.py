@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from selfsup.data.text.kind import reads as reads_text
+from selfsup.errors import DataError
 from selfsup.options import Option, options_of, resolve
 
 READERS = {  # what a source is read as -> the function that reads it; its signature declares the options
@@ -29,6 +31,20 @@ def reader_of(source: Any, kinds: Sequence[str] | None = None) -> str:
     if len(named) == 1:
         return named.pop()
     return "text" if reads_text(source) else "samples"
+
+
+def check_looks(source: Any, reader: str, name: str, kinds: Sequence[str]) -> None:
+    """Raise `DataError` where a source is plainly of another kind than a method learns from."""
+    numbers = getattr(getattr(source, "dtype", None), "kind", "") in tuple("biufc")
+    if (reader == KINDS["text"] and numbers) or (reader != KINDS["text"] and reads_text(source)):
+        looks = "is an array of numbers" if numbers else f"looks like text{_named(source)}"
+        raise DataError(
+            f"method '{name}' learns from {' and '.join(f'{kind}s' for kind in kinds)}; what is given {looks}"
+        )
+
+
+def _named(source: Any) -> str:
+    return f" ({source})" if isinstance(source, str | os.PathLike) else ""
 
 
 def reading_options(reader: str) -> Mapping[str, Option]:

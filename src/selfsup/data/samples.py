@@ -107,9 +107,7 @@ def open_samples(
     return _dispatch(source, request)
 
 
-def _streamed(
-    source: Any, label_column: str | None, taken: Mapping[str, Any], seed: int, *, closed: bool
-) -> Dataset:
+def _streamed(source: Any, label_column: str | None, taken: Mapping[str, Any], seed: int, *, closed: bool) -> Dataset:
     """One pass over rows that need not fit in memory: a sample of them, which knows the mean and covariance of all."""
     if not closed:
         raise OptionError("data that are read in chunks can only be learnt from in closed form: use method 'linear'")

@@ -55,7 +55,9 @@ class Variational(AutoEncoder):
     sees = "the whole sample, and noise on its code"
     hides = "nothing, but the code is small and noisy"
     recipe: ClassVar[Recipe] = {"steps": 4000, "batch_size": 128, "lr": 2e-3, "weight_decay": 0.0}
-    by_heart = 0.7  # a code is never certain: of samples of few values its divergence from the prior is much of the loss
+    by_heart = (
+        0.7  # a code is never certain: of samples of few values its divergence from the prior is much of the loss
+    )
     learnt_variance = True
 
     def __init__(

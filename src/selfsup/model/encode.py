@@ -13,7 +13,10 @@ from torch import Tensor, nn
 from selfsup.errors import DataError, OptionError
 from selfsup.method import About, Method, Samples
 
-MOST, BYTES = 1024, 1 << 26  # rows encoded at once, and bytes of them: the same for every call, so equal rows give equal bits
+MOST, BYTES = (
+    1024,
+    1 << 26,
+)  # rows encoded at once, and bytes of them: the same for every call, so equal rows give equal bits
 
 
 def rows_at_once(x: Tensor) -> int:
@@ -65,7 +68,7 @@ def jsonable(options: Mapping[str, Any]) -> dict[str, Any]:
             return {"module": f"{type(value).__module__}:{type(value).__qualname__}"}
         if callable(value):
             return {"function": f"{module_of(value)}:{getattr(value, '__qualname__', type(value).__qualname__)}"}
-        return list(value) if isinstance(value, tuple) else value
+        return list(value) if isinstance(value, tuple) else value  # a path of an import stands as a function already
 
     named = {name: plain(value) for name, value in options.items()}
     try:

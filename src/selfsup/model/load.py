@@ -9,7 +9,7 @@ from typing import Any
 from selfsup import store
 from selfsup.data.facts import Facts
 from selfsup.data.form import read_form
-from selfsup.errors import DataError, OptionError, RunError
+from selfsup.errors import DataError, OptionError, RunError, unknown
 from selfsup.measures.evaluation import Evaluation
 from selfsup.method import Method
 from selfsup.methods import REGISTERED, find
@@ -51,11 +51,7 @@ def load(
         If something is given that the run does not ask for.
     """
     folder = Path(path)
-    config = store.read_json(folder, store.CONFIG)
-    if not isinstance(config, dict) or not isinstance(config.get("method"), str):
-        raise RunError(f"{folder / store.CONFIG} is not a configuration of selfsup: it names no method")
-    if "intake" in config:
-        raise RunError(f"{folder} was written by a version of selfsup before 0.1.0 was released: train it anew")
+    config = store.read_config(folder)
     made, options, about = _unbuilt(config, folder, method, given or {})
 
     def whole() -> Method:
@@ -90,7 +86,10 @@ def _unbuilt(
                 options[key] = {"function": held}  # a path that a folder names is not followed
         form = read_form(config["form"], folder)
         own = {key: value for key, value in given.items() if key in options}
-        if len(own) < len(given):  # what is no option of the method may be how its data are read
+        strange = [key for key in given if key not in own and key not in form.takes]
+        if strange:
+            raise OptionError(unknown("option in given", strange[0], [*options, *form.takes]))
+        if len(own) < len(given):
             form = form.with_given({key: value for key, value in given.items() if key not in own})
         about = Facts.from_dict(form, config.get("facts", {}))
         resolved = resolve(cls, options | _given(options, own), f"method '{name}'")

@@ -1,4 +1,4 @@
-"""A trained model, of any kind of data: the method, the word vectors where they come out, and the run folder they are saved in."""
+"""A trained model of any kind of data: the method, word vectors where they come out, and the run folder it is saved in."""
 
 from __future__ import annotations
 

@@ -121,7 +121,9 @@ class WordFace:
                 sums = np.add.reduceat(vectors.vectors[words[start:end]], ends[some] - sizes[some] - start)
                 found[some] = sums / sizes[some, None]
         if empty := int((sizes == 0).sum()):
-            log.warning("%s of %s texts hold no word of the vocabulary: their codes are 0", f"{empty:,}", f"{len(texts):,}")
+            log.warning(
+                "%s of %s texts hold no word of the vocabulary: their codes are 0", f"{empty:,}", f"{len(texts):,}"
+            )
         return found
 
 

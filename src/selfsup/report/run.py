@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from selfsup import store
-from selfsup.errors import RunError
 from selfsup.report import say
 
 
@@ -50,9 +49,7 @@ class Run:
         RunError
             If the folder, its ``config.json`` or ``metrics.jsonl`` is missing, or a file is damaged.
         """
-        config = store.read_json(folder, store.CONFIG)
-        if not isinstance(config, dict):
-            raise RunError(f"{folder / store.CONFIG} is damaged: it holds no settings")
+        config = store.read_config(folder)
         there = {name: (folder / name).is_file() for name in (store.EVALUATION, store.PICTURES, store.BAD)}
         history = say.records(store.read_metrics(folder))
         evaluation = say.mapping(store.read_json(folder, store.EVALUATION)) if there[store.EVALUATION] else {}

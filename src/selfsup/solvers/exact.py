@@ -42,7 +42,9 @@ class Exact(Solver):
         if not callable(getattr(method, "solve", None)):
             return f"{kind} has no closed form, which exact needs; use {method.solvers[0]}"
         if own := changed(type(method), "solve"):
-            return f"the closed form that {kind} inherits is not of its own {own}(); use sgd, or define solve() beside it"
+            return (
+                f"the closed form that {kind} inherits is not of its own {own}(); use sgd, or define solve() beside it"
+            )
         return None
 
     def device(self, asked: str) -> torch.device:

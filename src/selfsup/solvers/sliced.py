@@ -16,6 +16,7 @@ from selfsup.method import Method
 from selfsup.solvers.declared import declared, problem_of, words_of
 from selfsup.solvers.task import Pause, Solver, State, Task
 from selfsup.solvers.words import EPOCHS, Report, WordPlan, WordState, of_windows
+from selfsup.system import memory
 
 VERBS = ("hide", "predict", "target", "loss")  # what a kernel has its own of
 
@@ -103,6 +104,7 @@ class Sliced(Solver):
 
             state = self._state = self.slice(task, plan, state, tick, stop)
             _share(task, state)
+            memory.let_go(data.ids)  # a text of gigabytes would stay in memory page by page
             seconds = time.perf_counter() - began
             self._rate = share * (state.done - before) / max(seconds, 1e-9)
             self.epoch = float(plan.epochs) if state.done == total else state.done / ids

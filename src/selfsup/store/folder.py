@@ -84,6 +84,22 @@ def read_json(folder: Path, name: str) -> Any:
         raise RunError(f"{folder / name} is damaged: {error}") from error
 
 
+def read_config(folder: Path) -> dict[str, Any]:
+    """The configuration of a run.
+
+    Raises
+    ------
+    RunError
+        If the folder or the file is missing, it is no configuration of selfsup, or one of before 0.1.0.
+    """
+    config = read_json(folder, CONFIG)
+    if not isinstance(config, dict) or not isinstance(config.get("method"), str):
+        raise RunError(f"{folder / CONFIG} is not a configuration of selfsup: it names no method")
+    if "intake" in config:
+        raise RunError(f"{folder} was written by a version of selfsup before 0.1.0 was released: train it anew")
+    return config
+
+
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
     """Records of ``metrics.jsonl``; the first is epoch 0, before training."""
     try:

@@ -29,6 +29,7 @@ class Decided:
     plan: Mapping[str, Any]
     seed: int
     why: str
+    warm_start: str | None
     device: torch.device
 
 
@@ -86,6 +87,7 @@ def configuration(
         "parameters": sum(p.numel() for p in method.parameters()),
         "net": method.net_words(),
         "start": {"name": start.name, "words": start.words},
+        "warm_start": decided.warm_start,
         "why": decided.why,
         "summary": (type(method).__doc__ or "").strip().split("\n")[0],
         "sees": method.sees,

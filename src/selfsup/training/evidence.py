@@ -120,7 +120,13 @@ def vectors_of(method: Method, form: Any) -> WordVectors | None:
 
 
 def of_words(
-    vectors: WordVectors, method: Method, learnt: Any, records: list[dict[str, Any]], notes: list[str], *, held_out: bool
+    vectors: WordVectors,
+    method: Method,
+    learnt: Any,
+    records: list[dict[str, Any]],
+    notes: list[str],
+    *,
+    held_out: bool,
 ) -> Evaluation:
     """Evaluate word vectors on the text they come from."""
     problem = getattr(method, "problem", lambda: None)()

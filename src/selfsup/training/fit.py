@@ -10,15 +10,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from selfsup import store
-from selfsup.data.open import KINDS, open_data, reader_of, reading_options
+from selfsup.data.open import KINDS, check_looks, open_data, reader_of, reading_options
 from selfsup.errors import OptionError, RunError, unknown
 from selfsup.method import Method
 from selfsup.methods import REGISTERED, default, find
 from selfsup.model.load import load
 from selfsup.model.model import Model
 from selfsup.options import Option, Range, checked, options_of, resolve
-from selfsup.solvers import REGISTERED as SOLVERS
-from selfsup.solvers import find as find_solver
+from selfsup.solvers import REGISTERED as SOLVERS, find as find_solver
 from selfsup.solvers.task import Solver
 from selfsup.system import imports
 from selfsup.training.job import Job, Settings
@@ -74,7 +73,8 @@ def fit(
         auto, cpu, cuda, cuda:1, mps.
     holdout
         Share of the rows (of text: of its end) that is never trained on; loss, gap and (where there are labels) probes are
-        measured on it. By default a fifth, at most 2,000 rows (of text a hundredth, at most 20,000 words); none for a closed form.
+        measured on it. By default a fifth, at most 2,000 rows (of text a hundredth, at most 20,000 words); for a closed form
+        none.
     limit
         Use the first so many rows (of text: lines) only.
     warm_start
@@ -136,10 +136,13 @@ def _job(data: Any, method: str | type[Method] | None, settings: Mapping[str, An
     reading = {name: value for name, value in options.items() if name in known}
     rest = {name: value for name, value in options.items() if name not in known}
     if named is not None:  # what is wrong with the options is said before the data are read
+        check_looks(data, reader, named[0], named[1].kinds)
         made, own, solver = _chosen(*named, rest, settings, reader)
     else:
         _check_names(rest, reader)
-    earlier = Earlier(str(settings["warm_start"]), *named, made) if named and settings["warm_start"] is not None else None
+    earlier = (
+        Earlier(str(settings["warm_start"]), *named, made) if named and settings["warm_start"] is not None else None
+    )
     more: dict[str, Any] = {"limit": settings["limit"], "progress": settings["progress"], "seed": settings["seed"]}
     more["closed"] = named is not None and solver.closed
     if earlier is not None and earlier.words is not None:
@@ -153,7 +156,10 @@ def _job(data: Any, method: str | type[Method] | None, settings: Mapping[str, An
         if settings["warm_start"] is not None:
             earlier = Earlier(str(settings["warm_start"]), *named, made)
     kept = {key: settings[key] for key in Settings.__dataclass_fields__ if key in settings}
-    return Job(opened, named[0], made, own, solver, Settings(**kept), reading, why, earlier)
+    paths = {
+        name: value for name, value in rest.items() if name in own and _is_import(value) and own[name] is not value
+    }
+    return Job(opened, named[0], made, own, solver, Settings(**kept), reading, why, earlier, paths)
 
 
 def _chosen(
@@ -165,16 +171,16 @@ def _chosen(
     made = cls(**own)
     others = {key: value for key, value in given.items() if key not in known}
     candidates = [settings["solver"]] if settings["solver"] is not None else list(cls.solvers)
-    why: str | None = None
+    refused: list[str] = []
     for candidate in candidates:
         solver = find_solver(candidate)
-        said = solver().refuses(made, settings["device"])
-        strange = [key for key in others if key not in options_of(solver)]
-        if said is None and not strange:
-            return made, own, solver(**resolve(solver, others, f"solver '{candidate}'"))
-        if why is None:
-            why = f"option 'solver': {said}" if said is not None else _strange(strange[0], name, known, candidate, reader)
-    raise OptionError(why or f"method '{name}' names no solver")
+        if (said := solver().refuses(made, settings["device"])) is not None:
+            refused.append(said)
+            continue
+        if strange := [key for key in others if key not in options_of(solver)]:
+            raise OptionError(_strange(strange[0], name, known, candidate, reader))
+        return made, own, solver(**resolve(solver, others, f"solver '{candidate}'"))
+    raise OptionError(f"option 'solver': {refused[0]}" if refused else f"method '{name}' names no solver")
 
 
 def _strange(option: str, name: str, known: Mapping[str, Option], solver: str, reader: str) -> str:
@@ -211,9 +217,13 @@ def _imported(known: Mapping[str, Option], given: Mapping[str, Any]) -> dict[str
     """Options of which some are paths of a function or module of the user's own: imported, as the caller asks for them."""
     found = dict(given)
     for name, value in given.items():
-        if isinstance(value, str) and imports.is_path(value) and known[name].is_object:
+        if _is_import(value) and known[name].is_object:
             found[name] = imports.find(value, name)
     return found
+
+
+def _is_import(value: Any) -> bool:
+    return isinstance(value, str) and imports.is_path(value)
 
 
 def _run(job: Job, out: Path | None, settings: Mapping[str, Any]) -> Model:
@@ -251,7 +261,9 @@ def method_options(name: str, cls: type[Method]) -> Mapping[str, Option]:
         words |= dict.fromkeys(reading_options(reader), "the reader of its data")
     if clash := own.keys() & words.keys():
         taken_by = words[min(clash)]
-        raise OptionError(f"method '{name}' has an option '{min(clash)}', which is a word of {taken_by}; call it otherwise")
+        raise OptionError(
+            f"method '{name}' has an option '{min(clash)}', which is a word of {taken_by}; call it otherwise"
+        )
     return own
 
 

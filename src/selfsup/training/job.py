@@ -63,6 +63,7 @@ class Job:
     reading: dict[str, Any] = field(default_factory=dict)
     why: str = "as asked"
     earlier: Earlier | None = None
+    paths: dict[str, str] = field(default_factory=dict)  # of options that were imported: what config.json keeps of them
 
     def run(self, folder: Path | None) -> Model:
         """Train, then gather evidence; nothing is written but the state and the metrics of the run."""
@@ -91,7 +92,8 @@ class Job:
                 subject = evidence.Subject(method, untrained, device, known, test, records[0], records[-1])
                 evaluation = evidence.gather(subject, notes, seed=seed)
                 shown = pictures(method, test, latent, device, seed)
-        decided = Decided(self.name, self.options, self.reading, self.solver.name, plan, seed, self.why, device)
+        warm = None if self.earlier is None else self.earlier.path
+        decided = Decided(self.name, self._named(), self.reading, self.solver.name, plan, seed, self.why, warm, device)
         config = configuration(
             decided, method, self.data, form, (learnt, heldout), about, start, notes,
             began=began, seconds=time.perf_counter() - clock,
@@ -138,26 +140,41 @@ class Job:
         return type(method).start is not Method.start
 
     def _train(
-        self, method: Method, untrained: Method | None, start: Start, learnt: Any, heldout: Any, plan: dict[str, Any],
-        device: torch.device, folder: Path | None,
+        self,
+        method: Method,
+        untrained: Method | None,
+        start: Start,
+        learnt: Any,
+        heldout: Any,
+        plan: dict[str, Any],
+        device: torch.device,
+        folder: Path | None,
     ) -> tuple[Method, Any, list[Record], list[str]]:
         """The trained method, the form it has then, the records, and what a user should know."""
         probe = probe_of(method, learnt, heldout, device, once=self.solver.closed)
         moved = start.name != Start().name
         first = {name: tensor.clone() for name, tensor in named_tensors(method).items()} if moved else {}
-        keep = (lambda records: store.write_lines(folder / store.METRICS, records)) if folder else (lambda records: None)
+        keep = (
+            (lambda records: store.write_lines(folder / store.METRICS, records)) if folder else (lambda records: None)
+        )
         loop = Loop(
             self.solver, probe, Progress(self.settings.progress), self._checkpoint(folder, plan), keep,
             self.settings.patience, self._usual_lr(learnt, device), self.settings.record_every,
             draws=ONCE if self.solver.closed else DRAWS,
         )  # fmt: skip
         records = loop.run(Task(method, learnt, plan, device, warm=self._warm(method)))
-        notes = [] if len(heldout) or self.solver.closed else ["nothing was held out: loss and gap are of what was learnt from"]
+        notes = (
+            []
+            if len(heldout) or self.solver.closed
+            else ["nothing was held out: loss and gap are of what was learnt from"]
+        )
         if moved and untrained is not None:
             notes += _no_worse(method, first, records)
             records[0] = measure(untrained.to(device), probe, 0)  # "before training" means a random net
         for parameter in method.parameters():
-            if parameter.untyped_storage().nbytes() > parameter.nbytes:  # part of a solver's own table, which is given back
+            if (
+                parameter.untyped_storage().nbytes() > parameter.nbytes
+            ):  # part of a solver's own table, which is given back
                 parameter.data = parameter.data.clone(memory_format=torch.contiguous_format)
         notes += [*method.remarks(records[-1].get("measures", {})), *fitting(records)]
         form = self.data.form
@@ -180,11 +197,20 @@ class Job:
         usual: float | None = type(self.solver)().plan(self.method, learnt, 1, 0, device).get("lr")
         return usual
 
+    def _named(self) -> dict[str, Any]:
+        """The method's options, with the paths of those that were imported."""
+        return {**self.options, **{name: {"function": path} for name, path in self.paths.items()}}
+
     def _checkpoint(self, folder: Path | None, plan: dict[str, Any]) -> Checkpoint | None:
         if folder is None or self.solver.closed:
             return None
         kept = {key: value for key, value in plan.items() if key not in self.solver.free}
-        identity = {"method": self.name, "options": jsonable(self.options), "data": self.data.fingerprint, "solver": self.solver.name}
+        identity = {
+            "method": self.name,
+            "options": jsonable(self._named()),
+            "data": self.data.fingerprint,
+            "solver": self.solver.name,
+        }
         if self.earlier is not None:
             identity["warm_start"] = self.earlier.fingerprint
         return Checkpoint(folder / store.RESUME, {**identity, **kept}, self.settings.checkpoint_every)
@@ -202,4 +228,3 @@ def _no_worse(method: Method, first: dict[str, torch.Tensor], records: list[Reco
         f"training did not improve on PCA of the same width (held-out loss {said}), so the weights are those of the start; "
         "train longer, or at a lower rate (lr)"
     ]
-

@@ -103,7 +103,9 @@ class Loop:
             self._save()
         if stopped and pause.epoch < epochs and not self.finished:
             self.progress.close()
-            raise Interrupted(f"stopped at {pause.epoch / epochs:.0%} of the training, epoch {pause.epoch:.3g} of {epochs}")
+            raise Interrupted(
+                f"stopped at {pause.epoch / epochs:.0%} of the training, epoch {pause.epoch:.3g} of {epochs}"
+            )
 
     def _record(self, task: Task, pause: Pause, *, last: bool) -> None:
         """Measure, and keep what was found."""
@@ -113,7 +115,9 @@ class Loop:
         self.records.append(record)
         self._check_sane(task, last=last)
         self.keep(self.records)
-        log.info("epoch %g: loss %.5g, held-out %.5g, gap %.4g", *(record[k] for k in ("epoch", "loss", "heldout", "gap")))
+        log.info(
+            "epoch %g: loss %.5g, held-out %.5g, gap %.4g", *(record[k] for k in ("epoch", "loss", "heldout", "gap"))
+        )
         self._told = time.perf_counter()
         if self.patience is not None:
             self._look_back(task.method, self.patience)

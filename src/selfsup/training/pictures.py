@@ -181,9 +181,7 @@ def _extremes(look: Look, rows: np.ndarray, most: int, seed: int) -> dict[str, n
 def _scores(look: Look, rows: np.ndarray, seed: int) -> np.ndarray:
     """Scores (n,) of a few rows; the same noise serves every call."""
     rng = torch.Generator(device=look.device).manual_seed(seed)
-    scores: np.ndarray = (
-        look.method.score(look.batch(rows), rng, DRAWS).float().cpu().numpy()
-    )
+    scores: np.ndarray = look.method.score(look.batch(rows), rng, DRAWS).float().cpu().numpy()
     return scores
 
 

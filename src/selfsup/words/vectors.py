@@ -195,7 +195,7 @@ class WordVectors:
             A run folder, or a file in word2vec's text or binary format, plain or .gz. Text may have no header (GloVe)
             and may be fastText's .vec. The vectors of a folder stay on disk until they are used (a memory map).
         format
-            "folder", "text", "binary", or a format of your own, "FILE.py:Format"; found out from the content where it is not given.
+            "folder", "text", "binary", or one of your own, "FILE.py:Format"; found out from the content where it is not given.
 
         Raises
         ------

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from selfsup.data.form import Field
 from selfsup.data.tables.column import Column, word
 from selfsup.errors import DataError
-from selfsup.data.form import Field
 from selfsup.lazy import pandas as pd
 
 MOST = 1000  # categories of one column

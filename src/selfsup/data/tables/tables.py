@@ -11,14 +11,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from selfsup.data.dataset import Dataset
-from selfsup.data.form import Form
+from selfsup.data.form import Field, Form
 from selfsup.data.labels import attach, encode, flat, named
 from selfsup.data.request import Request
 from selfsup.data.tables import fields
 from selfsup.data.tables.column import Column, of_arrow, of_pandas
 from selfsup.data.tables.missing import check_vectors
 from selfsup.errors import DataError, unknown
-from selfsup.data.form import Field
 from selfsup.lazy import pandas as pd
 from selfsup.system import hashing, memory
 

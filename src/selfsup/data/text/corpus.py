@@ -132,7 +132,11 @@ class Corpus:
         """All but the last so many ids, and those."""
         at, share = len(self.ids) - count, count / max(len(self.ids), 1)
         learnt, heldout = self._part(self.ids[:at]), self._part(self.ids[at:])
-        return (learnt, heldout) if count == 0 else (replace(learnt, held=share), replace(heldout, held=share, beside=learnt))
+        return (
+            (learnt, heldout)
+            if count == 0
+            else (replace(learnt, held=share), replace(heldout, held=share, beside=learnt))
+        )
 
     def some(self, most: int, rng: np.random.Generator) -> Corpus:
         """A piece of at most so many ids, from a place that is drawn."""
@@ -287,12 +291,19 @@ def open_text(
         key = [["like", *like.words], key[0], key[1], key[5]]
     fingerprint = None if key is None or found.key is None else hashing.of_values(stored.FORMAT, found.key, key)
     if cache and fingerprint is not None and (entry := stored.read(fingerprint)) is not None:
-        return _corpus(*entry, fingerprint, found.name, how)
+        return _rested(_corpus(*entry, fingerprint, found.name, how))
     shown = Progress(progress)
     try:
-        return _built(found, how, key, fingerprint, cache=cache, progress=shown)
+        return _rested(_built(found, how, key, fingerprint, cache=cache, progress=shown))
     finally:
         shown.close()
+
+
+def _rested(corpus: Corpus) -> Corpus:
+    """The corpus, whose pages and what reading took are not in memory until they are asked for."""
+    memory.let_go(corpus.ids)
+    memory.give_back()
+    return corpus
 
 
 def _settled(how: dict[str, Any]) -> dict[str, Any]:

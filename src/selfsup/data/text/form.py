@@ -39,6 +39,7 @@ class TextForm:
     reading: Mapping[str, Any]
     source: Vocabulary | Path
     kind: ClassVar[str] = "text"
+    takes: ClassVar[tuple[str, ...]] = ("tokens",)  # what `load` may be given to read text of this form
 
     @classmethod
     def of(
@@ -140,16 +141,7 @@ class TextForm:
         return TextForm.of(words, counts, self.reading)
 
     def with_given(self, given: Mapping[str, Any]) -> TextForm:
-        """The form with what is given at loading: the function in ``tokens``.
-
-        Raises
-        ------
-        OptionError
-            If anything else is given.
-        """
-        for name in given:
-            if name != "tokens":
-                raise OptionError(unknown("option in given", name, ("tokens",)))
+        """The form with what it `takes` at loading."""
         return self.with_tokens(given["tokens"])
 
     def with_tokens(self, function: Callable[[str], Iterable[str]]) -> TextForm:

@@ -61,7 +61,9 @@ def evidence(
     said = verdict(found, tell=of_words(int(learnt.sum()), held_out=held_out))
     notes = cautions(measured)
     if found["loss"] > found["loss_start"]:
-        notes.append("the loss is higher than before training; train at a lower rate (lr), on more text, or for fewer epochs")
+        notes.append(
+            "the loss is higher than before training; train at a lower rate (lr), on more text, or for fewer epochs"
+        )
     return judged(said, found | measured, tables, notes)
 
 

@@ -9,12 +9,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from selfsup.data import Form, fill, open_data, to_frame
-from selfsup.errors import DataError
 from selfsup.data.form import Field
+from selfsup.errors import DataError
 
 try:
     import polars

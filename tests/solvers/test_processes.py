@@ -17,7 +17,15 @@ import selfsup
 x = np.load("x.npy")
 selfsup.fit(x, "undercomplete", out="two", **OPTIONS)
 """
-OPTIONS = {"n_components": 2, "epochs": 5, "batch_size": 20, "lr": 1e-2, "evaluate": False, "progress": False}
+OPTIONS = {
+    "n_components": 2,
+    "start": "random",
+    "epochs": 5,
+    "batch_size": 20,
+    "lr": 1e-2,
+    "evaluate": False,
+    "progress": False,
+}
 
 
 def launched(folder, script, *, processes=2):

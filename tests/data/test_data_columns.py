@@ -15,7 +15,7 @@ from PIL import Image
 from selfsup.data import Form, open_data
 from selfsup.errors import DataError
 
-REAL = Path(os.environ.get("SELFSUP_DATA", Path(__file__).parents[2] / "shared" / "data"))
+REAL = Path(os.environ.get("SELFSUP_DATA", Path(__file__).parents[3] / "shared" / "data"))
 real = pytest.mark.skipif(not (REAL / "mnist").is_dir(), reason=f"no real data in {REAL} (SELFSUP_DATA)")
 RNG = np.random.default_rng(3)
 

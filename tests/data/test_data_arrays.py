@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from selfsup.data import Form, open_data
 from selfsup.data.arrays.arrays import channels_last

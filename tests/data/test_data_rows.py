@@ -8,13 +8,12 @@ import time
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
-from selfsup.data.facts import Asked
 from selfsup.data import Dataset, Form, Rows, open_data
-from selfsup.errors import DataError
+from selfsup.data.facts import Asked
 from selfsup.data.form import Field
+from selfsup.errors import DataError
 from selfsup.system import hashing, memory
 
 RNG = np.random.default_rng(1)
@@ -27,9 +26,7 @@ def test_batches(kind):
     made = open_data(x - np.float32(10) if kind == "float" else x)
     samples = made.samples()
     assert len(samples) == 9
-    expected = (made.x.astype(np.float32) - np.float32(made.form.low)) / np.float32(
-        made.form.high - made.form.low
-    )
+    expected = (made.x.astype(np.float32) - np.float32(made.form.low)) / np.float32(made.form.high - made.form.low)
     rows = torch.tensor([3, 3, 0])
     batch = samples[rows]
     assert batch.dtype == torch.float32

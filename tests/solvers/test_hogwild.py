@@ -342,11 +342,11 @@ def test_processors_without_avx512_get_the_same_gradient(tmp_path):
     if not binding.get_host_cpu_features().get("avx2"):
         pytest.skip("no AVX2 here")
     code = (
-        "import tests.test_hogwild as t; from selfsup.solvers.kernels import lanes, windows; assert lanes.LANES == 8;"
+        "import test_hogwild as t; from selfsup.solvers.kernels import lanes, windows; assert lanes.LANES == 8;"
         "windows.learn = lambda *a: windows.skipgram(*a[:-1]);"  # the one kernel: to compile all three takes long
         "t.test_a_window_moves_by_the_gradient_of_the_declared_loss(5, 20, False, 4)"
     )
-    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    root = os.path.dirname(os.path.abspath(__file__))
     env = os.environ | {
         "NUMBA_CPU_NAME": "haswell",
         "NUMBA_CPU_FEATURES": "+avx2,+fma",

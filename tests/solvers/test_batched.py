@@ -419,7 +419,10 @@ def test_the_command_line_and_the_choice_of_the_solver(tmp_path, monkeypatch, ca
     more = {"min_count": 1, "progress": False}
     assert selfsup.fit(path, "skipgram", **more) == "hogwild"
     assert selfsup.fit(path, "cbow", device="meta", **more) == "batched"
-    for what in ({"subwords": True}, {"objective": "hierarchical"}):  # no fast solver has them on a device that was named
+    for what in (
+        {"subwords": True},
+        {"objective": "hierarchical"},
+    ):  # no fast solver has them on a device that was named
         assert selfsup.fit(path, "skipgram", device="meta", **what, **more) == "sgd"
     with pytest.raises(OptionError, match="batched has neither subwords nor objective 'hierarchical'"):
         selfsup.fit(path, "skipgram", solver="batched", subwords=True, **more)

@@ -16,6 +16,7 @@ from selfsup.errors import DataError, OptionError, TrainingError
 from selfsup.method import shuffle_gap, step
 from selfsup.methods import find
 from selfsup.model.encode import build
+from selfsup.training.measure import probe_of
 
 SMALL = {"dim": 16, "min_count": 1, "sample": 0.0, "progress": False}
 
@@ -158,6 +159,36 @@ def test_an_interrupted_run_goes_on(text, tmp_path, in_slices, cut):
     resumed = selfsup.fit(text, "skipgram", resume=True, **arguments)
     np.testing.assert_array_equal(resumed.vectors, whole.vectors)
     np.testing.assert_array_equal(*(model.method.tables()[1].detach() for model in (resumed, whole)))
+
+
+def test_how_much_is_read_and_how_much_is_held_out(text):
+    model = selfsup.fit(text, "skipgram", epochs=1, holdout=0.25, **SMALL)
+    training = model.config["training"]
+    assert training["heldout_rows"] == pytest.approx(0.25 * 7200, rel=0.01)
+    assert training["rows"] + training["heldout_rows"] == 7200
+    assert not model.config["notes"]
+    for share in (0.0, None):  # a hundredth is too little here
+        model = selfsup.fit(text, "skipgram", epochs=1, holdout=share, **SMALL)
+        assert (model.config["training"]["rows"], model.config["training"]["heldout_rows"]) == (7200, 0)
+        assert model.config["notes"] == ["nothing was held out: loss and gap are of what was learnt from"]
+    model = selfsup.fit(text, "skipgram", epochs=1, limit=100, **SMALL)
+    assert model.config["data"]["rows"] == model.counts.sum() == 1200
+
+
+@pytest.mark.parametrize("more", [{"threads": 1}, {"solver": "sgd"}], ids=str)
+def test_patience_ends_with_the_best_vectors(tmp_path, in_slices, more):
+    """Of a text without structure nothing can be learnt but by heart."""
+    rng = np.random.default_rng(0)
+    lines = [[f"w{number}" for number in rng.integers(0, 200, 12)] for _ in range(200)]
+    arguments = SMALL | {"dim": 64, "holdout": 0.25, "epochs": 400, "patience": 2} | more
+    model = selfsup.fit(lines, "skipgram", out=tmp_path / "run", evaluate=False, **arguments)
+    losses = [record["heldout"] for record in model.history]
+    best = min(range(len(losses)), key=losses.__getitem__)
+    assert 2 <= model.history[-1]["epoch"] - model.history[best]["epoch"] < 398
+    held = model.open(lines).split(0.25)[1]
+    probe = probe_of(model.method, model.open(lines), held, torch.device("cpu"))
+    assert shuffle_gap(model.method, probe)["loss"] == pytest.approx(losses[best], rel=1e-5)
+    assert np.array_equal(selfsup.load(tmp_path / "run").vectors, model.vectors)
 
 
 def test_the_solver_of_words_is_for_words():
