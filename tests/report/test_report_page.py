@@ -260,5 +260,5 @@ def test_no_folder_and_no_settings(tmp_path):
     with pytest.raises(RunError, match="no run folder"):
         page(tmp_path / "none")
     folder = write(tmp_path / "run", [1], history())
-    with pytest.raises(RunError, match="holds no settings"):
+    with pytest.raises(RunError, match="is not a configuration of selfsup"):
         page(folder)

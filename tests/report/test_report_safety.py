@@ -85,7 +85,7 @@ def test_losses_that_are_not_numbers_are_left_out(tmp_path):
 def test_values_of_the_wrong_type_do_not_break_it(tmp_path):
     tables = {"probe": [{"accuracy": "high"}, 4, {"accuracy": 0.5}], "knn": {}, "map": 3, "mine": [3, {"a": {"b": []}}]}
     odd = {"verdict": [], "health": 3, "tables": tables, "notes": 5}
-    strange = {"method": 3, "data": "x", "form": [], "training": None, "parameters": "many", "seconds": "long"}
+    strange = {"method": "x", "data": "x", "form": [], "training": None, "parameters": "many", "seconds": "long"}
     seen = Reader(page(write(tmp_path / "run", strange, [], odd)))
     assert "50.0" in seen.words
 

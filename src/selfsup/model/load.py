@@ -88,7 +88,8 @@ def _unbuilt(
         own = {key: value for key, value in given.items() if key in options}
         strange = [key for key in given if key not in own and key not in form.takes]
         if strange:
-            raise OptionError(unknown("option in given", strange[0], [*options, *form.takes]))
+            known = [key for key, option in options_of(cls).items() if option.is_object]
+            raise OptionError(unknown("option in given", strange[0], [*known, *form.takes]))
         if len(own) < len(given):
             form = form.with_given({key: value for key, value in given.items() if key not in own})
         about = Facts.from_dict(form, config.get("facts", {}))
