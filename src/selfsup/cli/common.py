@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from selfsup.cli.parser import UsageError, say
-from selfsup.system.files import check_free
 
 if TYPE_CHECKING:
     from selfsup.model.model import Model
@@ -36,6 +35,8 @@ def importable(value: Any) -> Any:
 
 def free_file(out: str, overwrite: bool) -> Path:
     """Path of the file to write, which must not exist unless it may be replaced."""
+    from selfsup.system.files import check_free
+
     check_free(file := Path(out), overwrite=overwrite)
     return file
 

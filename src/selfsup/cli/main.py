@@ -70,10 +70,13 @@ def dispatch(words: list[str]) -> int:
     if not words:
         raise UsageError(f"no verb was given\n\n{USAGE}")
     word = words[0]
-    if word in ("-h", "--help", "help", "--version"):
+    if word in ("-h", "--help", "help"):
+        say(USAGE)
+        return DONE
+    if word == "--version":
         from importlib.metadata import version
 
-        say(f"selfsup {version('selfsup')}" if word == "--version" else USAGE)
+        say(f"selfsup {version('selfsup')}")
         return DONE
     if word not in VERBS:
         raise UsageError(unknown(*(("option", word, TOP) if word.startswith("-") else ("verb", word, VERBS))))
