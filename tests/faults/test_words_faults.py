@@ -335,7 +335,6 @@ def test_a_small_text_that_is_all_but_sampled_away_says_so(whole):
 def test_options_that_mean_nothing_or_too_much(whole):
     for options, said in (
         ({"epochs": 0}, "'epochs' must be at least 1 for hogwild"),
-        ({"stream": True}, "'stream' means nothing for text"),
         ({"on_bad": "skip"}, "'on_bad' means nothing for text"),
         ({"labels": [1, 2]}, "'labels' means nothing for text"),
         ({"label_column": "class"}, "'label_column' means nothing for text"),

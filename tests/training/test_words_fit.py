@@ -194,3 +194,14 @@ def test_patience_ends_with_the_best_vectors(tmp_path, in_slices, more):
 def test_the_solver_of_words_is_for_words():
     with pytest.raises(OptionError, match="hogwild is for word vectors"):
         selfsup.fit(np.zeros((20, 3)), "denoising", solver="hogwild")
+
+
+def test_text_is_read_in_parts_whether_asked_or_not(tmp_path):
+    (tmp_path / "t.txt").write_text("a b c\n" * 200)
+    asked, not_asked = (
+        selfsup.fit(
+            tmp_path / "t.txt", "skipgram", dim=4, min_count=1, threads=1, epochs=1, stream=stream, progress=False
+        )
+        for stream in (True, False)
+    )
+    assert np.array_equal(asked.vectors, not_asked.vectors)

@@ -227,6 +227,7 @@ def open_text(
     phrases: Annotated[int, Range(0, 4)] = 0,
     phrase_threshold: float | None = None,
     phrase_score: Literal["npmi", "original"] = "npmi",
+    stream: bool = False,
     like: TextForm | None = None,
     known: Sequence[str] = (),
     limit: Annotated[int, Range(1)] | None = None,
@@ -262,6 +263,8 @@ def open_text(
         Score above which two words are joined; 0.5 of npmi and 100 of original where it is not given.
     phrase_score
         npmi: from -1 to 1. original: that of word2vec.
+    stream
+        Read in parts and never hold the whole, as text always is.
     like
         The form of a trained model: text is cut and numbered as its text was, and words that its vocabulary lacks are left out.
     known
