@@ -64,7 +64,7 @@ def main() -> None:
         print(
             f"\n{given.run}, seed {seed}: {len(model.history)} epochs, trained in {trained}\n{evaluation}\n", flush=True
         )
-        for row in evaluation.probe:
+        for row in evaluation.rows("probe"):
             found[row["encoder"], row["layer"], row["labels_per_class"]].append(100 * row["accuracy"])
     counts = list(dict.fromkeys(count for _, _, count in found))
     print(f"{given.run}, linear probe, mean ± sd over seeds {given.seeds}")

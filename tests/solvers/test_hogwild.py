@@ -389,8 +389,9 @@ def test_threads_with_copies_of_a_few_words_learn_as_one_does(monkeypatch):
     monkeypatch.setattr("selfsup.solvers.words.HOT", 10 * 32 * 4)  # 10 of 50 words
     monkeypatch.setattr("selfsup.solvers.hogwild.EVERY", 500)
     ids, counts = text(60_000)
-    one, two = (loss(hogwild(ids, counts, WordPlan(**PLAN, threads=t)), ids) for t in (1, 2))
-    assert abs(two - one) < 0.05 * one
+    plan = PLAN | {"epochs": 5}  # after 2, a thread that began late still shows: 5 % where it is 1 % after 5
+    one, two = (loss(hogwild(ids, counts, WordPlan(**plan, threads=t)), ids) for t in (1, 2))
+    assert abs(two - one) < 0.03 * one
 
 
 def test_a_cache_of_an_earlier_version_is_forgotten(tmp_path):

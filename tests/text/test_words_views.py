@@ -400,6 +400,7 @@ def test_the_options_are_those_of_the_reader():
     known = reading_options("text")
     assert list(known) == [
         "column", "lower", "tokens", "encoding", "min_count", "max_vocab", "keep", "phrases", "phrase_threshold", "phrase_score",
+        "stream",
     ]  # fmt: skip
     assert all(option.help for option in known.values())
     assert READING.keys() < {*known}

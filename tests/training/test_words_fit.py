@@ -205,3 +205,41 @@ def test_text_is_read_in_parts_whether_asked_or_not(tmp_path):
         for stream in (True, False)
     )
     assert np.array_equal(asked.vectors, not_asked.vectors)
+
+
+class Bag(selfsup.Method):
+    """Sentences to one number a word, without word vectors that come out."""
+
+    kinds, sees, hides = ("text",), "a sentence", "its words"
+    recipe = {"epochs": 1, "batch_size": 32}
+
+    def view(self, data):
+        return data.sequences(4)
+
+    def build(self, about):
+        self.table = torch.nn.Embedding(about.form.size, 3)
+
+    def hide(self, x, rng):
+        return x, x
+
+    def predict(self, seen):
+        return self.encode(seen)
+
+    def loss(self, guess, answer):
+        return {"size": guess.square().sum(1)}
+
+    def encode(self, x):
+        there = (x >= 0).float()[..., None]
+        return (self.table(x.clamp(min=0)) * there).sum(1) / there.sum(1).clamp(min=1)
+
+
+def test_a_text_has_one_code_whatever_the_view(tmp_path):
+    """Also a text longer than the view, and one without a known word."""
+    (tmp_path / "t.txt").write_text("a b c d e\n" * 100)
+    model = selfsup.fit(tmp_path / "t.txt", Bag, min_count=1, progress=False)
+    codes = model.encode(["a", "a b c d e a b c d", "unknown", "b"])
+    assert codes.shape == (4, 3)
+    assert not codes[2].any()
+    np.testing.assert_allclose(codes[3], model.encode(["b"])[0])
+    with pytest.raises(DataError, match="no text holds a word"):
+        model.encode(["unknown"])

@@ -13,12 +13,13 @@ from torch import Tensor
 from selfsup import store
 from selfsup.data.open import open_data
 from selfsup.data.tables.frames import fill, to_frame
+from selfsup.data.text.form import TextForm
 from selfsup.errors import DataError, OptionError, RunError, unknown
 from selfsup.measures.evaluation import Evaluation
 from selfsup.method import Method, Samples
 from selfsup.model.encode import MOST, codes_of, encode_batches
 from selfsup.model.latent import between, draw, one, sweep
-from selfsup.model.words import WordFace
+from selfsup.model.words import WordFace, codes_of_texts
 from selfsup.report import card, page
 from selfsup.store.weights import write_weights
 from selfsup.words.vectors import WordVectors
@@ -102,7 +103,7 @@ class Model(WordFace):
         ----------
         data
             Anything `fit` takes, of the kind and form the model learnt from. Of text: a list of texts, or a file of them, one a
-            line; where word vectors come out, a text has the mean of its words' vectors.
+            line; a text has the mean of its words' vectors where these come out, else of the codes of the method's view of it.
         layer
             A block of the network instead of the code.
         on_bad
@@ -122,6 +123,8 @@ class Model(WordFace):
         """
         if self.word_vectors is not None and layer is None:
             return self.encode_texts(data)
+        if isinstance(self.form, TextForm) and layer is None:
+            return codes_of_texts(self.method, self.form, data, self.device)
         samples = self.method.view(self.open(data, on_bad=on_bad, progress=False))
         if layer is None:
             return codes_of(self.method, samples, self.device)

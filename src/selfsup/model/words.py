@@ -8,8 +8,13 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+import torch
 
+from selfsup.data.open import open_data
+from selfsup.data.text.form import TextForm
 from selfsup.errors import DataError, OptionError
+from selfsup.method import Method
+from selfsup.model.encode import codes_of
 from selfsup.words.formats.io import lines_of
 from selfsup.words.ngrams import NgramVectors
 from selfsup.words.search import Nearest
@@ -125,6 +130,19 @@ class WordFace:
                 "%s of %s texts hold no word of the vocabulary: their codes are 0", f"{empty:,}", f"{len(texts):,}"
             )
         return found
+
+
+def codes_of_texts(method: Method, form: TextForm, data: Any, device: torch.device) -> np.ndarray:
+    """Codes (n, D) of texts by a method without word vectors: the mean over its view of each; zeros where it has none."""
+    codes: list[np.ndarray | None] = []
+    for text in texts_of(data):
+        known = bool((form.encode([text]) >= 0).any())
+        samples = method.view(open_data([text], like=form, progress=False)) if known else None
+        codes.append(codes_of(method, samples, device).mean(0) if samples is not None and len(samples) else None)
+    width = next((len(code) for code in codes if code is not None), 0)
+    if not width:
+        raise DataError("no text holds a word of the vocabulary: there is nothing to encode")
+    return np.stack([np.zeros(width, np.float32) if code is None else code for code in codes])
 
 
 def texts_of(data: Any) -> list[str]:
