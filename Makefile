@@ -11,8 +11,8 @@ test: .venv/installed-test
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: .venv/installed-test
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks examples
+	$(BIN)/ruff format --check src tests benchmarks examples
 	$(BIN)/mypy
 
 check: lint test
