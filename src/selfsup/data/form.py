@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields as fields_of
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple, cast
@@ -149,15 +149,7 @@ class Form:
         DataError
             If a key is unknown or missing, or a value is not of its type.
         """
-        names = [key.name for key in fields_of(cls)]
-        for name in plain:
-            if name not in names:
-                raise DataError(unknown("key of the form", str(name), names))
-        for name in names:
-            if name not in plain:
-                raise DataError(f"the form lacks '{name}'; it has {', '.join(plain) or 'nothing'}")
-            if not _fits(name, plain[name]):
-                raise DataError(f"the form's '{name}' cannot be {plain[name]!r}")
+        check_keys(plain, [key.name for key in fields_of(cls)], _fits)
         kind, shape, columns = plain["kind"], tuple(plain["shape"]), plain["columns"]
         if len(shape) != (3 if kind == "image" else 1):
             raise DataError(f"the form's 'shape' cannot be {list(shape)} for the kind '{kind}'")
@@ -174,6 +166,18 @@ class Form:
             None if held is None else _read_fields(held, columns, shape),
             plain["missing"],
         )
+
+
+def check_keys(plain: Mapping[str, Any], names: Sequence[str], fits: Callable[[str, Any], bool]) -> None:
+    """Raise `DataError` where the plain values of a form lack a key, have another, or one that does not fit."""
+    for name in plain:
+        if name not in names:
+            raise DataError(unknown("key of the form", str(name), names))
+    for name in names:
+        if name not in plain:
+            raise DataError(f"the form lacks '{name}'; it has {', '.join(plain) or 'nothing'}")
+        if not fits(name, plain[name]):
+            raise DataError(f"the form's '{name}' cannot be {plain[name]!r}")
 
 
 def _read_fields(held: Sequence[Any], columns: Sequence[str] | None, shape: tuple[int, ...]) -> tuple[Field, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from selfsup.data.text.kind import reads as reads_text
-from selfsup.errors import DataError
+from selfsup.errors import DataError, OptionError, unknown
 from selfsup.options import Option, options_of, resolve
 
 READERS = {  # what a source is read as -> the function that reads it; its signature declares the options
@@ -78,6 +78,9 @@ def open_data(source: Any, reader: str | None = None, *, like: Any = None, **opt
     known = options_of(read)
     ours = {name: value for name, value in options.items() if name in OURS and name in known}
     asked = {name: value for name, value in options.items() if name not in OURS}
+    for name in asked:
+        if name not in known:
+            raise OptionError(unknown("option of these data", name, reading_options(reader)))
     checked = resolve(read, {**asked, "source": source}, "these data")
     return read(**{**checked, **ours, "like": like})
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from pathlib import Path
 from typing import Any
@@ -71,7 +70,7 @@ class Earlier:
         """Of what is gone on from."""
         if self.words is not None:
             return hashing.of_array(self.words.vectors.vectors)
-        return hashlib.sha256(store.read_bytes(Path(self.path), store.WEIGHTS)).hexdigest()
+        return hashing.of_array(np.frombuffer(store.read_bytes(Path(self.path), store.WEIGHTS), np.uint8))
 
     def begin(self, method: Method) -> None:
         """Set the weights of a method that was built to those of the earlier run; of words see `fill`."""

@@ -12,9 +12,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from selfsup.data.form import check_keys
 from selfsup.data.text import tokens
 from selfsup.data.text.vocabulary import VOCABULARY, Vocabulary, read_vocabulary, vocabulary_blocks
-from selfsup.errors import DataError, OptionError, RunError, unknown
+from selfsup.errors import DataError, OptionError, RunError
 from selfsup.system.files import write_blocks
 
 READING: Mapping[str, Any] = {"tokens": "words", "lower": True, "phrases": 0}  # what cutting new text takes
@@ -123,15 +124,7 @@ class TextForm:
         DataError
             If a key is unknown or missing, or a value is not of its type.
         """
-        names = ("kind", "shape", *READING)
-        for name in plain:
-            if name not in names:
-                raise DataError(unknown("key of the form", str(name), names))
-        for name in names:
-            if name not in plain:
-                raise DataError(f"the form lacks '{name}'; it has {', '.join(plain) or 'nothing'}")
-            if not _fits(name, plain[name]):
-                raise DataError(f"the form's '{name}' cannot be {plain[name]!r}")
+        check_keys(plain, ("kind", "shape", *READING), _fits)
         if folder is None:
             raise DataError("the form of text needs the run folder that holds its vocabulary")
         return cls(tuple(plain["shape"]), {name: plain[name] for name in READING}, folder)
