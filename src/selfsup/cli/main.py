@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
-from selfsup.cli import decode, encode, evaluate, fit, report
+from selfsup.cli import decode, encode, evaluate, fit, report, verify
 from selfsup.cli.parser import Groups, Parser, UsageError, say
 from selfsup.errors import OptionError, SelfsupError, unknown
+from selfsup.system.screen import printable
 
 USAGE = """\
 selfsup: learn a representation from unlabelled data, and show whether it helped.
@@ -23,6 +25,7 @@ selfsup: learn a representation from unlabelled data, and show whether it helped
   selfsup evaluate RUN --data LABELLED             kNN and linear probe beside raw input, PCA and the untrained network
   selfsup evaluate RUN --analogies FILE            word vectors: analogies, and --similarity FILE
   selfsup report RUN                               write the run's report.html anew
+  selfsup verify RUN                               whether every file is what it was when it was written
   selfsup methods                                  every method, one line each
 
 With an auto-encoder (files: .npy; .png for images, .csv or .parquet for tables):
@@ -46,7 +49,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
+    _ready_streams()
     _warn_on_stderr()
+    try:
+        return _answer(words, debug)
+    finally:
+        _settle_streams()
+
+
+def _answer(words: list[str], debug: bool) -> int:
+    """Run one command; whatever goes wrong is said in a sentence."""
     try:
         with _terminate_as_interrupt():
             return dispatch(words)
@@ -57,7 +69,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SelfsupError as error:
         return _fail(str(error), ERROR, debug)
     except BrokenPipeError:  # the reader of our output has gone: `selfsup methods | head -1`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     except MemoryError as error:
         return _fail(f"not enough memory ({error}); use --limit, a smaller --size or --batch-size", ERROR, debug)
@@ -96,6 +107,7 @@ VERBS: dict[str, tuple[Callable[..., None], Callable[[list[str]], Groups]]] = {
     "encode": (encode.encode, _none),
     "evaluate": (evaluate.evaluate, evaluate.options),
     "report": (report.report, _none),
+    "verify": (verify.verify, _none),
     "methods": (report.methods, _none),
     "reconstruct": (decode.reconstruct, _none),
     "score": (decode.score, _none),
@@ -123,11 +135,46 @@ def _terminate_as_interrupt() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+def _ready_streams() -> None:
+    """Let what an encoding lacks be replaced, and let no file that is opened be taken for a stream that came closed."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # which takes the lowest number that is free: this one
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - as long as the process lives
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def _settle_streams() -> None:
+    """Write out what is held back; where that fails it was said already, and Python need not say it again at its end."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            with contextlib.suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+class _Told(logging.StreamHandler[TextIO]):
+    """A warning on standard error, on which nothing depends."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """What is logged, without what steers a terminal."""
+        return "selfsup: " + printable(record.getMessage(), lines=True)
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Leave it out."""
+
+
 def _warn_on_stderr() -> None:
     """Warnings go to standard error; what a run logs below that goes to its ``log.txt`` only."""
-    logger, handler = logging.getLogger("selfsup"), logging.StreamHandler()
+    logger, handler = logging.getLogger("selfsup"), _Told()
     handler.setLevel(logging.WARNING)
-    handler.setFormatter(logging.Formatter("selfsup: %(message)s"))
     logger.handlers, logger.propagate = [handler], False
 
 
@@ -136,7 +183,8 @@ def _fail(sentence: str, code: int, debug: bool) -> int:
         import traceback
 
         traceback.print_exc()
-    sys.stderr.write(f"selfsup: {sentence}\n")
+    with contextlib.suppress(OSError):  # the exit code says it too
+        sys.stderr.write(f"selfsup: {printable(sentence, lines=True)}\n")
     return code
 
 

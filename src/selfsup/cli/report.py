@@ -18,11 +18,9 @@ def report(run: str, *, out: str | None = None, sections: tuple[str, ...] = ()) 
     sections
         Of your own besides ours: FILE.py:object, with a function html(run).
     """
-    from selfsup import store
-    from selfsup.report import page
+    from selfsup.report import write
 
-    file = Path(out or Path(run) / store.REPORT)
-    store.write_text(file, page(Path(run), [importable(path) for path in sections]))
+    file = write(Path(run), None if out is None else Path(out), [importable(path) for path in sections])
     say(f"report in {file}")
 
 

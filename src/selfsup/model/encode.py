@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from selfsup.data.tables.missing import name_of
 from selfsup.errors import DataError, OptionError
 from selfsup.method import About, Method, Samples
+from selfsup.model.room import Check, Guard, counted, fits, looker
 
 MOST, BYTES = (
     1024,
@@ -44,12 +46,27 @@ def encode_batches(
             for name, codes in function(samples[some].to(device)).items():
                 parts.setdefault(name, []).append(codes.float().cpu())
     found = {name: torch.cat(codes).numpy() for name, codes in parts.items()}
-    for name, array in found.items():
-        if not np.isfinite(array.sum(dtype=np.float64)):
-            raise DataError(
-                f"codes of '{name}' are not finite: the weights have diverged, or the input is out of range"
-            )
-    return found
+    return {name: finite(array, f"codes of '{name}'") for name, array in found.items()}
+
+
+def finite(x: np.ndarray, what: str, names: Sequence[str] | None = None) -> np.ndarray:
+    """What a model has made, (n, ...) float32, as it is.
+
+    Parameters
+    ----------
+    names
+        Of the columns, where they have names.
+
+    Raises
+    ------
+    DataError
+        If a value is not finite, with the first.
+    """
+    if np.isfinite(x.sum(dtype=np.float64)):
+        return x
+    row, *place = np.argwhere(~np.isfinite(x))[0].tolist()
+    column = f" (row {row}, column {name_of(place[0], names)})" if len(place) == 1 else f" (row {row})"
+    raise DataError(f"{what} are not finite{column}: the weights have diverged, or the input is out of range")
 
 
 def codes_of(method: Method, samples: Samples, device: torch.device, numbers: Tensor | None = None) -> np.ndarray:
@@ -85,10 +102,24 @@ def check_kind(method: type[Method] | Method, form: Any) -> None:
         raise OptionError(f"{name} learns from {' and '.join(method.kinds)}s; these data are {form.kind}s")
 
 
-def build(method: Method, about: About, seed: int) -> Method:
-    """Build a method that was constructed; the weights depend on the seed alone."""
+def build(method: Method, about: About, seed: int, check: Check | None = None, *, look: bool = True) -> Method:
+    """Build a method that was constructed; the weights depend on the seed alone.
+
+    Parameters
+    ----------
+    check
+        Raises an error where what is to be made is too large; by default where memory has no room for it.
+    look
+        Whether a large method is made without memory first, to see how large it will be.
+
+    Raises
+    ------
+    DataError
+        If there is no room, said before it is taken.
+    """
     check_kind(method, about.form)
-    with torch.random.fork_rng(devices=[]):
+    ahead = looker(method, about) if look else None
+    with torch.random.fork_rng(devices=[]), counted(), Guard(check or fits(), ahead):
         torch.manual_seed(seed)
         method.build(about)
     return method

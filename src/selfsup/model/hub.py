@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import os
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -104,7 +105,7 @@ def from_pretrained(
     """
     words = str(name)
     folder = Path(words).expanduser()
-    if words.startswith("hub:") or not folder.exists():
+    if words.startswith("hub:") or not os.path.exists(folder):
         folder = _fetched(words.removeprefix("hub:"), revision)
     return load(folder, method=method, given=given, device=device)
 
@@ -114,22 +115,24 @@ def _staged(source: Model | str | Path, folder: Path) -> None:
     if isinstance(source, Model):
         source.write(folder)
     else:
-        run = Path(source).expanduser()
-        contents = {name: store.read_bytes(run, name) for name in (store.CONFIG, store.WEIGHTS, store.METRICS)}
-        more = (name for name in PUSHED if name not in contents and (run / name).exists())
-        for name, content in (contents | {name: store.read_bytes(run, name) for name in more}).items():
-            (folder / name).write_bytes(content)
+        run = store.found(Path(source).expanduser())
+        with store.sealed(run) as config:
+            store.check_run(run, config)
+            contents = {name: store.read_bytes(run, name) for name in (store.CONFIG, store.WEIGHTS, store.METRICS)}
+            more = (name for name in PUSHED if name not in contents and (run / name).exists())
+            for name, content in (contents | {name: store.read_bytes(run, name) for name in more}).items():
+                (folder / name).write_bytes(content)
     config = store.read_json(folder, store.CONFIG)
-    store.read_metrics(folder)
-    store.read_arrays(folder, store.WEIGHTS)
-    data = config.get("data") if isinstance(config, dict) else None
+    data = config.get("data")
     place = data.get("source") if isinstance(data, Mapping) else None
     if isinstance(place, str) and Path(place).is_absolute():
         for file in (folder / name for name in PUSHED if not name.endswith(".safetensors")):
             if file.exists():
                 file.write_bytes(_shortened(file.read_bytes(), place))
+    store.seal(folder, store.read_json(folder, store.CONFIG))
     if (folder / store.REPORT).exists():  # written anew, since it names the run folder too
         store.write_text(folder / store.REPORT, page(folder).replace(str(folder), folder.name))
+        store.seal(folder, only=[store.REPORT])
 
 
 def _shortened(content: bytes, place: str) -> bytes:

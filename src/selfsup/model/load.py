@@ -27,6 +27,7 @@ def load(
     method: str | type[Method] | None = None,
     given: Mapping[str, Any] | None = None,
     device: str = "cpu",
+    verify: bool = True,
 ) -> Model:
     """Read a run folder, strictly.
 
@@ -42,17 +43,27 @@ def load(
         (its weights are replaced), a penalty of your own (which only its loss needs; codes do without).
     device
         Where the weights go.
+    verify
+        Compare the files with the digests that were taken when they were written. False: read them as they are.
 
     Raises
     ------
     RunError
-        If a file is missing, damaged, foreign, or does not fit the others.
+        If a file is missing, has changed since it was written, is damaged, foreign, or does not fit the others.
     OptionError
         If something is given that the run does not ask for.
     """
-    folder = Path(path)
-    config = store.read_config(folder)
-    made, options, about = _unbuilt(config, folder, method, given or {})
+    folder = store.found(Path(path))
+    with store.sealed(folder, verify=verify) as config:
+        store.check_run(folder, config)
+        return _read(folder, config, method, given or {}, device)
+
+
+def _read(
+    folder: Path, config: dict[str, Any], method: str | type[Method] | None, given: Mapping[str, Any], device: str
+) -> Model:
+    """The model that the files of a folder make."""
+    made, options, about = _unbuilt(config, folder, method, given)
 
     def whole() -> Method:
         try:
@@ -63,7 +74,7 @@ def load(
         read_weights(folder, store.WEIGHTS, ready, besides)
         return ready.to(device)
 
-    vectors = WordVectors.load(folder) if config.get("words") is True else None
+    vectors = WordVectors.load(folder, verify=False) if config.get("words") is True else None
     evaluation = _evidence(folder) if (folder / store.EVALUATION).exists() else None
     pictures, latent = (
         store.read_arrays(folder, name) if (folder / name).exists() else {} for name in (store.PICTURES, store.LATENT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -17,12 +18,14 @@ from selfsup.data.text.form import TextForm
 from selfsup.errors import DataError, OptionError, RunError, unknown
 from selfsup.measures.evaluation import Evaluation
 from selfsup.method import Method, Samples
-from selfsup.model.encode import MOST, codes_of, encode_batches
+from selfsup.model.encode import MOST, codes_of, encode_batches, finite
 from selfsup.model.latent import between, draw, one, sweep
 from selfsup.model.words import WordFace, codes_of_texts
 from selfsup.report import card, page
 from selfsup.store.weights import write_weights
 from selfsup.words.vectors import WordVectors
+
+log = logging.getLogger("selfsup")
 
 
 class Model(WordFace):
@@ -190,8 +193,8 @@ class Model(WordFace):
             raise OptionError(f"option 'n' must be at least 1; got {n}")
         rng = torch.Generator(device=self.device).manual_seed(seed)
         with torch.inference_mode():
-            found: np.ndarray = self.form.to_units(draw(self.method, self.latent, n, rng).cpu().numpy())
-        return found
+            found = draw(self.method, self.latent, n, rng).cpu().numpy()
+        return self._as_data(found, "samples")
 
     def interpolate(self, a: Any, b: Any, n: int = 8) -> np.ndarray:
         """Decode n codes on the straight line from one sample's code to another's: (n, ...), both ends included."""
@@ -242,7 +245,7 @@ class Model(WordFace):
         OptionError
             If the method has no decoder.
         DataError
-            If the codes are not of the width that `encode` gives.
+            If the codes are not of the width that `encode` gives, or what they decode to is not finite.
         """
         codes = torch.as_tensor(np.asarray(z), dtype=torch.float32)
         width = self.config["width"]
@@ -250,8 +253,11 @@ class Model(WordFace):
             raise DataError(f"decode takes codes of shape (n, {width}); got {tuple(codes.shape)}")
         with torch.inference_mode():
             parts = [self.method.decode(part.to(self.device)).cpu() for part in codes.split(MOST)]
-        found: np.ndarray = self.form.to_units(torch.cat(parts).numpy())
-        return found
+        return self._as_data(torch.cat(parts).numpy(), "decoded values")
+
+    def _as_data(self, x: np.ndarray, what: str) -> np.ndarray:
+        """What the method gives, (n, ...), in the units of the data; it is finite, or an error that names the column."""
+        return finite(self.form.to_units(x), what, self.form.names())
 
     def open(self, data: Any, *, on_bad: Literal["stop", "skip"] = "stop", **options: Any) -> Any:
         """Open data the way this model takes them: its sizes, channels, columns, scale, or vocabulary."""
@@ -274,9 +280,8 @@ class Model(WordFace):
             If the folder exists (and `overwrite` is not set), or cannot be written.
         """
         out = Path(path)
-        folder = store.claim(out, overwrite=overwrite, resume=False)
-        self.write(folder)
-        store.complete(out)
+        with store.claim(out, overwrite=overwrite) as folder:
+            self.write(folder)
         self.folder = out
         return out
 
@@ -292,16 +297,20 @@ class Model(WordFace):
         for name, arrays in ((store.PICTURES, self.pictures), (store.LATENT, self.latent)):
             if arrays:
                 store.write_arrays(folder / name, arrays)
-        store.write_json(folder / store.CONFIG, self.config)
-        self.write_evidence(folder)
-
-    def write_evidence(self, folder: Path) -> None:
-        """Write the evaluation, and what is told of it: the card and the report."""
         evidence = self.evaluation.to_dict() if self.evaluation is not None else None
         if evidence is not None:
             store.write_json(folder / store.EVALUATION, evidence)
-        store.write_text(folder / store.CARD, card(self.config, evidence, [self.start, *self.history]))
-        store.write_text(folder / store.REPORT, page(folder))
+        store.seal(folder, self.config)
+        told: dict[str, Callable[[], str]] = {
+            store.CARD: lambda: card(self.config, evidence, [self.start, *self.history]),
+            store.REPORT: lambda: page(folder),
+        }
+        for name, text in told.items():  # for people: where they cannot be written, the run is whole all the same
+            try:
+                store.write_text(folder / name, text())
+                store.seal(folder, only=[name])
+            except RunError as error:
+                log.warning("%s; the run is whole without it: selfsup report writes it later", error)
 
     def _run(self, data: Any, function: Callable[[Tensor], dict[str, Tensor]]) -> dict[str, np.ndarray]:
         return encode_batches(function, self.samples(data), self.device)

@@ -154,7 +154,7 @@ def texts_of(data: Any) -> list[str]:
         If it is neither.
     """
     if isinstance(data, str | os.PathLike):
-        lines = lines_of(data)[1]
+        lines = list(lines_of(data)[1])
         return lines[:-1] if lines and not lines[-1] else lines
     texts = list(data) if isinstance(data, Iterable) else []
     if not texts or not all(isinstance(text, str) for text in texts):

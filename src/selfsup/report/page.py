@@ -13,6 +13,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from selfsup import store
 from selfsup.report import say
 from selfsup.report.run import Run
 from selfsup.report.sections import claimed, find
@@ -68,3 +69,16 @@ def page(folder: Path, sections: Iterable[str | Any] = ()) -> str:
         created=say.plain(run.config.get("created", "")),
     )
     return say.whole(made)
+
+
+def write(folder: Path, file: Path | None = None, sections: Iterable[str | Any] = ()) -> Path:
+    """Write the report of a run anew, by default into its folder, and give its path; see `page`."""
+    folder = store.found(folder)
+    text = page(folder, sections)
+    if file is not None:
+        store.write_text(file, text)
+        return file
+    store.unseal(folder, store.REPORT)
+    store.write_text(folder / store.REPORT, text)
+    store.seal(folder, only=[store.REPORT])
+    return folder / store.REPORT

@@ -13,6 +13,8 @@ import numpy as np
 from selfsup import store
 from selfsup.report import say
 
+READ = (store.METRICS, store.EVALUATION, store.PICTURES, store.BAD)
+
 
 @dataclass(frozen=True)
 class Run:
@@ -49,12 +51,13 @@ class Run:
         RunError
             If the folder, its ``config.json`` or ``metrics.jsonl`` is missing, or a file is damaged.
         """
-        config = store.read_config(folder)
-        there = {name: (folder / name).is_file() for name in (store.EVALUATION, store.PICTURES, store.BAD)}
-        history = say.records(store.read_metrics(folder))
-        evaluation = say.mapping(store.read_json(folder, store.EVALUATION)) if there[store.EVALUATION] else {}
-        arrays = store.read_arrays(folder, store.PICTURES) if there[store.PICTURES] else {}
-        bad = store.read_json(folder, store.BAD) if there[store.BAD] else []
+        with store.sealed(folder, READ) as config:
+            store.check_run(folder, config)
+            there = {name: (folder / name).is_file() for name in (store.EVALUATION, store.PICTURES, store.BAD)}
+            history = say.records(store.read_metrics(folder))
+            evaluation = say.mapping(store.read_json(folder, store.EVALUATION)) if there[store.EVALUATION] else {}
+            arrays = store.read_arrays(folder, store.PICTURES) if there[store.PICTURES] else {}
+            bad = store.read_json(folder, store.BAD) if there[store.BAD] else []
         # the report is written while the run still lies in OUT.partial
         out = folder.with_name(folder.name.removesuffix(".partial"))
         return cls(config, history, evaluation, arrays, out, len(bad) if isinstance(bad, list | dict) else 0, claimed)

@@ -1,5 +1,6 @@
-"""The run folder: what it holds, written whole and read strictly."""
+"""The run folder: what it holds, written whole, sealed, and read strictly."""
 
+from selfsup.store.claim import check_free, claim, finished, found, free
 from selfsup.store.folder import (
     BAD,
     CARD,
@@ -12,15 +13,9 @@ from selfsup.store.folder import (
     REPORT,
     RESUME,
     WEIGHTS,
-    abandon,
-    check_free,
-    claim,
-    complete,
-    free,
     partial,
     read_arrays,
     read_bytes,
-    read_config,
     read_json,
     read_metrics,
     write_arrays,
@@ -29,6 +24,7 @@ from selfsup.store.folder import (
     write_lines,
     write_text,
 )
+from selfsup.store.seal import check_run, faults, seal, sealed, sizes, unseal
 
 __all__ = [
     "BAD",
@@ -42,17 +38,22 @@ __all__ = [
     "REPORT",
     "RESUME",
     "WEIGHTS",
-    "abandon",
     "check_free",
+    "check_run",
     "claim",
-    "complete",
+    "faults",
+    "finished",
+    "found",
     "free",
     "partial",
     "read_arrays",
     "read_bytes",
-    "read_config",
     "read_json",
     "read_metrics",
+    "seal",
+    "sealed",
+    "sizes",
+    "unseal",
     "write_arrays",
     "write_codes",
     "write_json",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -50,6 +52,7 @@ class Checkpoint:
         """
         header = {"identity": json.dumps(self.identity), "facts": json.dumps(facts)}
         there = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        header["digest"] = _digest(header, there)
         content = safetensors.torch.save(there, header)
         write_bytes(self.folder / STATE, content)
         self._last = time.monotonic()
@@ -62,16 +65,9 @@ class Checkpoint:
         RunError
             If it is damaged, or belongs to a run with other data or settings (which are named).
         """
-        path = self.folder / STATE
-        if not path.is_file():
+        if not (self.folder / STATE).is_file():
             return None
-        try:
-            with safetensors.safe_open(path, framework="pt") as file:
-                header = file.metadata() or {}
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            identity, facts = json.loads(header["identity"]), json.loads(header["facts"])
-        except (safetensors.SafetensorError, KeyError, json.JSONDecodeError) as error:
-            raise RunError(f"{path} is damaged: {error}; start again with option 'overwrite'") from error
+        tensors, identity, facts = _read(self.folder / STATE)
         differing = [key for key in self.identity if identity.get(key) != self.identity[key]]
         if differing:
             told = "; ".join(f"{key} was {identity.get(key)!r}, now {self.identity[key]!r}" for key in differing)
@@ -79,6 +75,35 @@ class Checkpoint:
                 f"cannot resume {self.folder.parent}: {told}. Repeat the first call, or set option 'overwrite'"
             )
         return tensors, facts
+
+
+def check_state(folder: Path) -> None:
+    """Raise `RunError` if a state is there and damaged."""
+    if os.path.isfile(folder / STATE):
+        _read(folder / STATE)
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any], dict[str, Any]]:
+    """Tensors, identity and facts, as they were written."""
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if header.pop("digest", None) != _digest(header, tensors):
+            raise ValueError("it has changed since it was written")
+        return tensors, json.loads(header["identity"]), json.loads(header["facts"])
+    except (safetensors.SafetensorError, OSError, KeyError, ValueError) as error:
+        raise RunError(f"{path} is damaged: {error}; start again with option 'overwrite'") from error
+
+
+def _digest(header: Mapping[str, str], tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 of all that a state holds: its facts, and name, type, shape and bytes of each tensor."""
+    found = hashlib.sha256(json.dumps(sorted(header.items())).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        found.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()
 
 
 def pack(module: torch.nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -1,6 +1,7 @@
 """What need not be made twice, in the user's cache folder. Everything in it can be deleted at any time.
 
-An entry is an array (``NAME.npy``), memory-mapped, and what is known of it (``NAME.json``), which is written last.
+An entry is an array (``NAME.npy``), memory-mapped, and what is known of it (``NAME.json``), which is written last and holds
+a checksum of both: whatever has changed on the disk since is noticed, and made anew.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import tokenize
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,9 +17,16 @@ from typing import Any, TypeVar
 import numpy as np
 
 from selfsup.lazy import platformdirs
+from selfsup.system import hashing
 from selfsup.system.files import whole
 
 T = TypeVar("T")
+CHECK = "check"
+BROKEN_HEADER = (
+    tokenize.TokenError,
+    OverflowError,
+    MemoryError,
+)  # what numpy raises of a damaged header, beside ValueError
 log = logging.getLogger("selfsup")
 
 
@@ -57,21 +66,28 @@ def read(name: str, what: str, make: Callable[[np.ndarray, dict[str, Any]], T]) 
     """
     try:
         about = json.loads(place(name).with_suffix(".json").read_text(encoding="utf-8"))
-        return make(mapped(name), about)
+        array = mapped(name)
+        if about.pop(CHECK) != _check(array, about):
+            raise ValueError("it has changed since it was written")
+        return make(array, about)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, EOFError, KeyError, TypeError) as error:
+    except (OSError, ValueError, EOFError, KeyError, TypeError, AttributeError, *BROKEN_HEADER) as error:
         log.warning("the %s in %s are damaged (%s); they are made anew", what, place(name), error)
         return None
 
 
-def write(name: str, what: str, about: Mapping[str, Any], array: np.ndarray | None = None) -> None:
-    """Write the array, if it is given, then what is known of it; where that fails, only a warning is logged."""
+def write(name: str, what: str, about: Mapping[str, Any], array: np.ndarray, *, there: bool = False) -> None:
+    """Write the array, unless it is `there`, then what is known of it; where that fails, only a warning is logged."""
     try:
-        if array is not None:
+        if not there:
             with whole(place(name)) as file:
                 np.save(file, array, allow_pickle=False)
         with whole(place(name).with_suffix(".json")) as file:
-            file.write(json.dumps(about).encode())
+            file.write(json.dumps({**about, CHECK: _check(array, about)}).encode())
     except OSError as error:
         log.warning("cannot keep the %s in %s (%s); they are used all the same", what, folder(), error)
+
+
+def _check(array: np.ndarray, about: Mapping[str, Any]) -> str:
+    return f"{hashing.of_values(about)} {hashing.checksum(array)}"

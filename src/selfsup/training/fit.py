@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +17,7 @@ from selfsup.model.load import load
 from selfsup.model.model import Model
 from selfsup.options import Option, Range, checked, options_of, resolve
 from selfsup.solvers import REGISTERED as SOLVERS, find as find_solver
+from selfsup.solvers.distributed import rank
 from selfsup.solvers.task import Solver
 from selfsup.system import imports
 from selfsup.training.job import Job, Settings
@@ -108,9 +108,9 @@ def fit(
     if method is not None and not isinstance(method, str | type):
         method, options = None, _with_labels(method, options)
     out = Path(out) if out is not None else None
-    if int(os.environ.get("RANK", "0")) > 0:  # torchrun: the first process writes and speaks, the others only train
+    if rank() > 0:  # torchrun: the first process writes and speaks, the others only train
         out, settings = None, settings | {"evaluate": False, "progress": False}
-    if out is not None and resume and (out / store.CONFIG).is_file() and not store.partial(out).exists():
+    if out is not None and resume and store.finished(out, overwrite=overwrite):
         log.warning("%s is finished and returned as it is, with its own settings; overwrite it to train it anew", out)
         return load(out, method=method if not isinstance(method, str) or method not in REGISTERED else None)
     if out is not None and not resume:
@@ -230,17 +230,12 @@ def _run(job: Job, out: Path | None, settings: Mapping[str, Any]) -> Model:
     """Do a job; with `out`, in a run folder that is complete or left as an unfinished run."""
     if out is None:
         return job.run(None)
-    folder = store.claim(out, overwrite=settings["overwrite"], resume=settings["resume"])
-    try:
+    with store.claim(out, overwrite=settings["overwrite"], resume=settings["resume"]) as folder:
         with _logged(folder):
             model = job.run(folder)
-            if bad := job.data.unreadable():
-                store.write_json(folder / store.BAD, [file._asdict() for file in bad])
-            model.write(folder)
-    except BaseException:
-        store.abandon(folder)
-        raise
-    store.complete(out)
+        if bad := job.data.unreadable():
+            store.write_json(folder / store.BAD, [file._asdict() for file in bad])
+        model.write(folder)
     model.folder = out
     return model
 

@@ -186,7 +186,7 @@ class WordVectors:
         return nearest(self.unit, unit_rows(np.asarray(vectors, np.float32)), k)
 
     @classmethod
-    def load(cls, path: str | PathLike[str], format: str | None = None) -> WordVectors:
+    def load(cls, path: str | PathLike[str], format: str | None = None, *, verify: bool = True) -> WordVectors:
         """Read word vectors; nothing is unpickled.
 
         Parameters
@@ -196,6 +196,8 @@ class WordVectors:
             and may be fastText's .vec. The vectors of a folder stay on disk until they are used (a memory map).
         format
             "folder", "text", "binary", or one of your own, "FILE.py:Format"; found out from the content where it is not given.
+        verify
+            Compare the files of a folder with the digests that were taken when they were written.
 
         Raises
         ------
@@ -203,7 +205,7 @@ class WordVectors:
             If the file, or the folder, is damaged or something else. A word that occurs twice keeps its first vector and
             bytes that are not UTF-8 become U+FFFD; both are logged as a warning.
         """
-        return cls(*read(Path(path), format))
+        return cls(*read(Path(path), format, verify=verify))
 
     def save(self, path: str | PathLike[str], format: str | None = None, *, overwrite: bool = False) -> None:
         """Write the vectors, whole or not at all.

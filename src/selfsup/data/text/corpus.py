@@ -375,7 +375,7 @@ def _built(
     is_kept = is_kept and cache and fingerprint is not None
     made = scan.encode(source, rule, cutting.joined(how["lower"]), folder, cores(), SIZE, progress, digest)
     try:
-        if made.raw == 0:
+        if made.raw == made.skipped:  # which are too long to be words
             raise DataError(f"{source.name} holds no words; look at the text, or at the option 'tokens'")
         if like is not None:
             done = numbering.number_like(made, like.vocabulary, source.name)
@@ -388,12 +388,12 @@ def _built(
         for file in made.files:
             file.close()
         memory.give_back()
-    about = {"words": done.words, "counts": done.counts.tolist(), "raw_words": made.raw, "skipped": made.skipped}
-    about["sentences"] = int(done.state[2])
+    about = {"words": done.words, "counts": done.counts.tolist(), "raw_words": made.raw, "skipped": made.skipped,
+             "sentences": int(done.state[2])}  # fmt: skip
     if is_kept:
         stored.write_about(str(fingerprint), ids, about)
     if digest is not None:
-        told = key or [stored.print_of(ids), *about["words"]]
+        told = key or [hashing.checksum(ids), *about["words"]]
         fingerprint = hashing.of_values(stored.FORMAT, digest.hexdigest(), told)
     if made.skipped:
         log.warning("%s: %s words of more than 1,000 characters were skipped", source.name, f"{made.skipped:,}")

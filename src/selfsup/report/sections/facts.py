@@ -82,4 +82,5 @@ def parameters(run: Run) -> str:
 def trend(run: Run, key: str) -> str:
     """A number before and after training."""
     values = [value for record in run.history if (value := say.number(record.get(key))) is not None]
-    return f"{say.short(values[0])} before training, {say.short(values[-1])} after" if len(values) > 1 else ""
+    before = "at the warm start" if run.config.get("warm_start") else "before training"
+    return f"{say.short(values[0])} {before}, {say.short(values[-1])} after" if len(values) > 1 else ""

@@ -24,6 +24,11 @@ KNOWN = {
         "How much the gap varies over the random swaps; a gap should be many times this.",
         False,
     ),
+    "stir": (
+        "Stir",
+        "How much the loss of one {sample} changes with another's guess, up or down. Near 0 all {samples} are given one guess.",
+        False,
+    ),
     "shuffled": ("Loss, guesses swapped", "Held-out loss when each guess is held against another's answer.", False),
     "loss": ("Held-out loss", "Loss on data that were not trained on. A small loss alone proves nothing.", False),
     "rank": (
@@ -34,7 +39,8 @@ KNOWN = {
     "width": ("Width", "Numbers in the code of one {sample}.", False),
     "spread": (
         "Spread",
-        "How far the {codes} of different {samples} lie apart. Near 0 all {samples} look the same to the model.",
+        "How far the {codes} of different {samples} lie apart, beside their length. Near 0 they have much in common, which a "
+        "cosine sees and a linear probe does not; below 0.00001 all {samples} look the same to the model.",
         False,
     ),
     "dead_dims": (

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from selfsup.report import say
 from selfsup.report.run import Run
+from selfsup.system.screen import pasted
 
 HTML = """
 <section>
@@ -22,7 +23,7 @@ SCORES = "--analogies questions-words.txt --similarity wordsim353.tsv"
 def html(run: Run) -> Markup:
     """Commands and a line of Python, by what the run can do."""
     path = str(run.folder)
-    name, own = shlex.quote(path), _own(run)
+    name, own = pasted(path), _own(run)
     extra = f" --method {shlex.quote(own)}" if own else ""
     call = f"selfsup.load({path!r}{f', method={own!r}' if own else ''})"
     if run.words:

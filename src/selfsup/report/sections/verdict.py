@@ -13,10 +13,10 @@ from selfsup.report.sections.health import title_of
 SIGNS = {"good": "✓", "bad": "✗", "warn": "!", "plain": "?"}
 BECAUSE = {
     "layer": "Layer that was judged",
-    "gap_share": "Gap, share of the loss",
-    "fall": "Share of the first loss that training took off",
+    "gap_share": "Gap, beside the fall of the loss or the gap before (the largest of the three)",
+    "fall": "Fall of the loss, from that before training",
 }
-SHARES = ("gap_share", "fall")
+SHARES = ("gap_share",)
 HTML = """
 <header class="verdict {{ tone }}">
   <p class="kicker">selfsup report · {{ method }}</p>

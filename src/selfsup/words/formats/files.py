@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import shutil
+import os
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from selfsup.data.text.vocabulary import VOCABULARY
 from selfsup.errors import DataError, OptionError, RunError
 from selfsup.system.files import write_blocks
 from selfsup.words.formats import FOLDER, REGISTERED, find
-from selfsup.words.formats.folder import OURS, read_folder, write_folder
+from selfsup.words.formats.folder import ABOUT, OURS, read_folder, write_folder
 from selfsup.words.formats.io import FileFormat, Part, Table, blocks_of
 
 log = logging.getLogger("selfsup")
@@ -31,13 +31,13 @@ FOREIGN = {  # first bytes of files that are something else -> what to do
 }
 
 
-def read(path: Path, format: str | None = None) -> Table:
+def read(path: Path, format: str | None = None, *, verify: bool = True) -> Table:
     """Read word vectors from a folder or a file, in the format that its content has; see `WordVectors.load`."""
     asked = None if format in (None, FOLDER) else find(str(format))
-    if path.is_dir():
+    if os.path.isdir(path):
         if asked is not None:
             raise DataError(f"{path} is a folder, not a {format} file; leave the format out")
-        return read_folder(path)
+        return read_folder(path, verify=verify)
     if format == FOLDER:
         raise RunError(f"there is no folder {path}")
     if path.suffix == ".safetensors":
@@ -99,15 +99,9 @@ def write(path: Path, table: Table, format: str | None = None, *, overwrite: boo
     if asked is not None:
         write_blocks(path, asked.blocks(table))
         return
-    folder = store.partial(path)
-    shutil.rmtree(folder, ignore_errors=True)
-    try:
-        folder.mkdir(parents=True)
+    with store.claim(path, overwrite=overwrite) as folder:
         write_folder(folder, table)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    store.complete(path)
+        store.seal(folder, ABOUT)
 
 
 def _for_writing(path: Path, format: str | None) -> FileFormat | None:
@@ -127,11 +121,11 @@ def _for_writing(path: Path, format: str | None) -> FileFormat | None:
 
 def _check_free(path: Path, *, folder: bool, overwrite: bool) -> None:
     """Replace only what is meant: a file by a file, a folder of word vectors and nothing else by such a folder."""
-    if not path.exists():
+    if not os.path.exists(path):
         return
     if not overwrite:
         raise RunError(f"{path} exists; choose another path, or overwrite it (overwrite=True)")
     if not folder and path.is_dir():
         raise RunError(f"{path} is a folder and will not be overwritten by a file; choose another path")
-    if folder and not (path.is_dir() and {file.name for file in path.iterdir()} <= OURS):
+    if folder and not (path.is_dir() and {file.name for file in path.iterdir()} <= {*OURS, store.CONFIG}):
         raise RunError(f"{path} is not a folder of word vectors only and will not be overwritten; choose another path")

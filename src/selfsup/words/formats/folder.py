@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from selfsup import store
 from selfsup.data.text.vocabulary import VOCABULARY, read_vocabulary, vocabulary_blocks
 from selfsup.errors import RunError
 from selfsup.store.arrays import mapped, write_arrays
@@ -20,10 +21,14 @@ from selfsup.words.ngrams import NGRAMS, NgramVectors
 
 VECTORS = "vectors.safetensors"
 OURS = {VECTORS, VOCABULARY, NGRAMS}
+ABOUT = {"words": True}  # what the config.json of a folder of vectors alone says
 
 
-def read_folder(folder: Path) -> Table:
-    """Words and counts, and the vectors as a memory map."""
+def read_folder(folder: Path, *, verify: bool = True) -> Table:
+    """Words and counts, and the vectors as a memory map; `verify` compares the files with their digests."""
+    if verify and (folder / store.CONFIG).is_file():
+        with store.sealed(folder, OURS):
+            return read_folder(folder, verify=False)
     for name in (VECTORS, VOCABULARY):
         if not (folder / name).is_file():
             raise RunError(f"{folder} holds no word vectors: {name} is missing")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import os
 import re
 import zlib
@@ -14,9 +15,11 @@ from typing import IO, NamedTuple, Protocol, cast
 import numpy as np
 
 from selfsup.errors import DataError
+from selfsup.system.reading import Gzip
 from selfsup.words.ngrams import NgramVectors
 
 BLOCK = 1 << 21  # bytes read at once
+LONGEST_LINE = 1 << 24  # bytes of a line of words
 WIDEST = 1 << 20  # numbers in a vector
 HEADER = re.compile(rb"\s*(\d{1,18})[ \t]+(\d{1,18})[ \t]*\r?\n")  # number of words, dimensions
 
@@ -68,7 +71,7 @@ def blocks_of(path: Path, size: int = BLOCK) -> Iterator[bytes]:
         with path.open("rb") as raw:
             packed = raw.read(2) == b"\x1f\x8b"
             raw.seek(0)
-            file = cast("IO[bytes]", gzip.GzipFile(fileobj=raw) if packed else raw)
+            file = cast("IO[bytes]", Gzip(path, raw) if packed else raw)
             while block := file.read(size):
                 yield block
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -131,23 +134,35 @@ def _encodes(word: str) -> bool:
     return word.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in word)
 
 
-def lines_of(source: str | os.PathLike[str] | Iterable[str]) -> tuple[str, list[str]]:
-    """Name and lines of a UTF-8 text file (plain or .gz), or of lines given as they are.
+def lines_of(source: str | os.PathLike[str] | Iterable[str]) -> tuple[str, Iterator[str]]:
+    """Name and lines of a UTF-8 text file (plain or .gz), which is read while they are gone through; or lines given as they are.
 
     Raises
     ------
     DataError
-        If it cannot be read, is not UTF-8, or is empty.
+        If it cannot be read, is not UTF-8, is empty, or a line is longer than any can be that holds a few words.
     """
     if not isinstance(source, str | os.PathLike):
-        return "the lines given", [line.rstrip("\r\n") for line in source]
-    path = Path(source)
-    content = b"".join(blocks_of(path))
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise DataError(f"{path}, line {line}: byte {error.start} is not UTF-8; convert the file") from error
-    if not text.strip():
+        return "the lines given", (line.rstrip("\r\n") for line in source)
+    return str(Path(source)), _lines(Path(source))
+
+
+def _lines(path: Path) -> Iterator[str]:
+    rest, number, told = b"", 0, False
+    for block in itertools.chain(blocks_of(path), (None,)):
+        lines = (rest + (block or b"")).split(b"\n")
+        rest = lines.pop() if block is not None else b""
+        if max(map(len, (rest, *lines))) > LONGEST_LINE:
+            raise DataError(
+                f"{path} has a line of more than {LONGEST_LINE:,} bytes after line {number}: this is no text of words"
+            )
+        for line in lines:
+            number += 1
+            try:
+                text = line.removesuffix(b"\r").decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError as error:
+                raise DataError(f"{path}, line {number}: byte {error.start} is not UTF-8; convert the file") from error
+            told = told or bool(text.strip())
+            yield text
+    if not told:
         raise DataError(f"{path} is empty")
-    return str(path), text.replace("\r\n", "\n").split("\n")
