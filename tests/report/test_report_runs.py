@@ -115,12 +115,13 @@ def cloud():
 
 
 def write(folder: Path, config, history, evaluation=None, arrays=None) -> Path:
-    store.write_json(folder / store.CONFIG, config)
+    folder.mkdir(parents=True, exist_ok=True)
     store.write_lines(folder / store.METRICS, history)
     if evaluation is not None:
         store.write_json(folder / store.EVALUATION, evaluation)
     if arrays:
         store.write_arrays(folder / store.PICTURES, arrays)
+    store.seal(folder, config)
     return folder
 
 

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from conftest import reseal
 from selfsup import store
 from selfsup.errors import RunError
 from selfsup.report import page
@@ -70,6 +71,7 @@ def test_any_name_can_stand_in_a_chart(tmp_path, name):
     (run / store.CONFIG).write_text(json.dumps(named))
     records = [record | {"terms": {name: 1.0, "b": 2.0}, "measures": {name: 0.5}} for record in history()]
     (run / store.METRICS).write_text("\n".join(map(json.dumps, records)))
+    reseal(run)
     seen = Reader(page(run))
     assert {"img", "script"}.isdisjoint(tag for tag, _ in seen.elements)
     assert len([tag for tag, _ in seen.elements if tag == "svg"]) == 5

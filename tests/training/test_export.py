@@ -14,7 +14,7 @@ from huggingface_hub.utils import filter_repo_objects
 from torch import nn
 
 import selfsup
-from conftest import pictures, table
+from conftest import pictures, reseal, table
 from selfsup import store
 from selfsup.cli.main import main
 from selfsup.errors import OptionError, RunError
@@ -393,6 +393,7 @@ class TestHub:
         selfsup.push_to_hub(run, "me/model")
         file = hub.root / "me" / "model" / store.CONFIG
         file.write_text(json.dumps(json.loads(file.read_text()) | {"method": "evil:Evil"}))
+        reseal(file.parent)
         with pytest.raises(RunError, match="not selfsup's own"):
             selfsup.from_pretrained("me/model")
         assert "evil" not in sys.modules

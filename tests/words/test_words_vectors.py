@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 from hypothesis.extra import numpy as hnp
 
+from selfsup import store
 from selfsup.errors import DataError, OptionError, RunError
 from selfsup.words import WordVectors
 from selfsup.words.search import best, spellings
@@ -60,7 +61,11 @@ def test_a_folder_keeps_everything(tmp_path, table):
     table.save(tmp_path / "words", overwrite=True)
     again = WordVectors.load(tmp_path / "words")
     same(table, again, counts=True)
-    assert {file.name for file in (tmp_path / "words").iterdir()} == {"vectors.safetensors", "vocabulary.jsonl"}
+    assert {file.name for file in (tmp_path / "words").iterdir()} == {
+        "vectors.safetensors",
+        "vocabulary.jsonl",
+        "config.json",
+    }
 
 
 @RUN
@@ -225,8 +230,10 @@ def test_faults_of_folders(tmp_path, name, content, words):
     folder = tmp_path / "words"
     some(n=2).save(folder)
     damage(folder, name, content)
-    with pytest.raises(RunError, match=words):
+    with pytest.raises(RunError, match="damaged"):
         WordVectors.load(folder)
+    with pytest.raises(RunError, match=words):
+        WordVectors.load(folder, verify=False)
 
 
 def test_a_cut_or_foreign_safetensors_file(tmp_path):
@@ -245,7 +252,7 @@ def test_a_cut_or_foreign_safetensors_file(tmp_path):
     ):
         save_file(arrays, path)
         with pytest.raises(RunError, match=words):
-            WordVectors.load(folder)
+            WordVectors.load(folder, verify=False)
 
 
 def test_others_read_our_safetensors(tmp_path):
@@ -318,8 +325,8 @@ def test_a_full_disk(tmp_path, monkeypatch):
 
 def test_a_run_folder_may_hold_vectors(tmp_path):
     table = some()
-    (tmp_path / "config.json").write_text("{}")
     table.write(tmp_path)
+    store.seal(tmp_path, {"method": "skipgram", "words": True})
     same(table, WordVectors.load(tmp_path), counts=True)
 
 

@@ -297,20 +297,26 @@ class Model(WordFace):
         for name, arrays in ((store.PICTURES, self.pictures), (store.LATENT, self.latent)):
             if arrays:
                 store.write_arrays(folder / name, arrays)
-        evidence = self.evaluation.to_dict() if self.evaluation is not None else None
-        if evidence is not None:
-            store.write_json(folder / store.EVALUATION, evidence)
+        if self.evaluation is not None:
+            store.write_json(folder / store.EVALUATION, self.evaluation.to_dict())
         store.seal(folder, self.config)
-        told: dict[str, Callable[[], str]] = {
-            store.CARD: lambda: card(self.config, evidence, [self.start, *self.history]),
-            store.REPORT: lambda: page(folder),
-        }
-        for name, text in told.items():  # for people: where they cannot be written, the run is whole all the same
-            try:
-                store.write_text(folder / name, text())
-                store.seal(folder, only=[name])
-            except RunError as error:
-                log.warning("%s; the run is whole without it: selfsup report writes it later", error)
+        try:
+            self._write_pages(folder)
+            store.seal(folder, only=[store.CARD, store.REPORT])
+        except RunError as error:  # they are for people
+            log.warning("%s; the run is whole without it, and selfsup report writes it later", error)
+
+    def write_evidence(self, folder: Path) -> None:
+        """Write the evaluation into a finished run, and what is told of it: the card and the report."""
+        assert self.evaluation is not None
+        with store.renewing(folder, store.EVALUATION, store.CARD, store.REPORT):
+            store.write_json(folder / store.EVALUATION, self.evaluation.to_dict())
+            self._write_pages(folder)
+
+    def _write_pages(self, folder: Path) -> None:
+        evidence = self.evaluation.to_dict() if self.evaluation is not None else None
+        store.write_text(folder / store.CARD, card(self.config, evidence, [self.start, *self.history]))
+        store.write_text(folder / store.REPORT, page(folder))
 
     def _run(self, data: Any, function: Callable[[Tensor], dict[str, Tensor]]) -> dict[str, np.ndarray]:
         return encode_batches(function, self.samples(data), self.device)

@@ -78,7 +78,6 @@ def write(folder: Path, file: Path | None = None, sections: Iterable[str | Any] 
     if file is not None:
         store.write_text(file, text)
         return file
-    store.unseal(folder, store.REPORT)
-    store.write_text(folder / store.REPORT, text)
-    store.seal(folder, only=[store.REPORT])
+    with store.renewing(folder, store.REPORT):
+        store.write_text(folder / store.REPORT, text)
     return folder / store.REPORT

@@ -1,6 +1,6 @@
 """The run folder: what it holds, written whole, sealed, and read strictly."""
 
-from selfsup.store.claim import check_free, claim, finished, found, free
+from selfsup.store.claiming import check_free, claim, finished, found, free, renewing
 from selfsup.store.folder import (
     BAD,
     CARD,
@@ -24,7 +24,7 @@ from selfsup.store.folder import (
     write_lines,
     write_text,
 )
-from selfsup.store.seal import check_run, faults, seal, sealed, sizes, unseal
+from selfsup.store.sealing import check_run, faults, seal, sealed, sizes
 
 __all__ = [
     "BAD",
@@ -50,10 +50,10 @@ __all__ = [
     "read_bytes",
     "read_json",
     "read_metrics",
+    "renewing",
     "seal",
     "sealed",
     "sizes",
-    "unseal",
     "write_arrays",
     "write_codes",
     "write_json",

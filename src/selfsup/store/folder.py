@@ -15,6 +15,7 @@ import numpy as np
 from selfsup.errors import RunError
 from selfsup.lazy import pyarrow as pa, safetensors
 from selfsup.system.files import write_bytes
+from selfsup.system.screen import unicode
 
 CONFIG, WEIGHTS, METRICS, EVALUATION = "config.json", "model.safetensors", "metrics.jsonl", "evaluation.json"
 PICTURES, REPORT, CARD, LOG, RESUME, BAD, LATENT = (
@@ -24,7 +25,7 @@ PICTURES, REPORT, CARD, LOG, RESUME, BAD, LATENT = (
 
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text atomically; a name that is no Unicode keeps its codes (which JSON reads back as they were)."""
-    write_bytes(path, text.encode(errors="backslashreplace"))
+    write_bytes(path, unicode(text).encode())
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -49,8 +50,7 @@ def write_codes(path: Path, codes: np.ndarray, names: Sequence[str]) -> None:
         np.save(buffer, codes, allow_pickle=False)
     else:
         column = pa.FixedSizeListArray.from_arrays(pa.array(codes.ravel()), codes.shape[1])
-        told = [name.encode(errors="backslashreplace").decode() for name in names]  # some files' names are no Unicode
-        pa.parquet.write_table(pa.table({"name": told, "code": column}), buffer)
+        pa.parquet.write_table(pa.table({"name": list(map(unicode, names)), "code": column}), buffer)
     write_bytes(path, buffer.getvalue())
 
 

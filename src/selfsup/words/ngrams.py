@@ -15,6 +15,7 @@ from selfsup.errors import DataError, RunError
 from selfsup.store.arrays import mapped, write_arrays
 
 NGRAMS = "ngrams.safetensors"
+LONGEST, MOST = 100, 1 << 24  # characters of an n-gram, and buckets: no option allows more
 
 
 class NgramVectors:
@@ -84,7 +85,7 @@ class NgramVectors:
         except (KeyError, ValueError) as error:
             wanted = ", ".join(Subwords._fields)
             raise RunError(f"{path} is damaged: its metadata must have the numbers {wanted}; got {about}") from error
-        if not (1 <= subwords.shortest <= subwords.longest and subwords.buckets >= 1):
+        if not (1 <= subwords.shortest <= subwords.longest <= LONGEST and 1 <= subwords.buckets <= MOST):
             raise RunError(f"{path} is damaged: there are no n-grams as {about} says")
         if vectors.shape != (len(buckets), dim):
             there = f"{len(buckets)} buckets and vectors {vectors.shape}"

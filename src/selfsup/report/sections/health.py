@@ -24,6 +24,11 @@ KNOWN = {
         "How much the gap varies over the random swaps; a gap should be many times this.",
         False,
     ),
+    "loss_sd": (
+        "Loss, deviation",
+        "How much the loss differs from {sample} to {sample}, before or after training, whichever is more.",
+        False,
+    ),
     "stir": (
         "Stir",
         "How much the loss of one {sample} changes with another's guess, up or down. Near 0 all {samples} are given one guess.",

@@ -148,7 +148,7 @@ def lines_of(source: str | os.PathLike[str] | Iterable[str]) -> tuple[str, Itera
 
 
 def _lines(path: Path) -> Iterator[str]:
-    rest, number, told = b"", 0, False
+    rest, number, at, told = b"", 0, 0, False
     for block in itertools.chain(blocks_of(path), (None,)):
         lines = (rest + (block or b"")).split(b"\n")
         rest = lines.pop() if block is not None else b""
@@ -161,7 +161,10 @@ def _lines(path: Path) -> Iterator[str]:
             try:
                 text = line.removesuffix(b"\r").decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError as error:
-                raise DataError(f"{path}, line {number}: byte {error.start} is not UTF-8; convert the file") from error
+                raise DataError(
+                    f"{path}, line {number}: byte {at + error.start} is not UTF-8; convert the file"
+                ) from error
+            at += len(line) + 1
             told = told or bool(text.strip())
             yield text
     if not told:

@@ -80,7 +80,9 @@ def sealed(folder: Path, names: Collection[str] | None = None, *, verify: bool =
     if not verify:
         yield bare
         return
-    asked = {name: told for name, told in config[FILES].items() if (name in names if names else name not in SEEN)}
+    asked = {
+        name: told for name, told in config[FILES].items() if (name not in SEEN if names is None else name in names)
+    }
     _check_there(folder, asked)
     late = [name for name, told in asked.items() if told["bytes"] >= LARGE]
     for name in asked.keys() - late:
@@ -138,7 +140,9 @@ def _plain(folder: Path) -> dict[str, Any]:
     config = read_json(folder, CONFIG)
     if isinstance(config, dict) and "intake" in config:
         raise RunError(f"{folder} was written by a version of selfsup before 0.1.0 was released: train it anew")
-    if not isinstance(config, dict) or not {FILES, DIGEST} & config.keys():
+    if not isinstance(config, dict) or not {"method", "words", FILES, DIGEST} & config.keys():
+        raise RunError(f"{folder / CONFIG} is not a configuration of selfsup: it names no method")
+    if not {FILES, DIGEST} & config.keys():
         raise RunError(
             f"{folder / CONFIG} has no digests of the run's files, so nobody can say whether they are whole; if you trust it, "
             "selfsup.load(RUN, verify=False).save(NEW) writes it anew with them"

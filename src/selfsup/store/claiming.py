@@ -11,7 +11,7 @@ from pathlib import Path
 
 from selfsup.errors import RunError
 from selfsup.store.folder import CONFIG, RESUME, partial
-from selfsup.store.seal import is_whole
+from selfsup.store.sealing import is_whole, seal, unseal
 from selfsup.system.files import check_place, sweep, sync
 from selfsup.system.lock import LOCK, Lock
 
@@ -74,6 +74,18 @@ def claim(out: Path, *, overwrite: bool, resume: bool = False) -> Iterator[Path]
         raise
     finally:
         held.release(folder, out)
+
+
+@contextmanager
+def renewing(folder: Path, *names: str) -> Iterator[None]:
+    """Files of a finished run that the block writes anew, for one writer: until the end the seal says nothing of them."""
+    held = Lock(folder)
+    try:
+        unseal(folder, *names)
+        yield
+        seal(folder, only=names)
+    finally:
+        held.release(folder)
 
 
 def finished(out: Path, *, overwrite: bool = False) -> bool:
