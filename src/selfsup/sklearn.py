@@ -109,7 +109,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         asked = {k: getattr(self, k) for k in ("epochs", "batch_size", "lr", "weight_decay", "solver")}
         settings = {name: value for name, value in asked.items() if value is not None}
         self.model_: Model = fit(
-            _single(X), self.method, seed=seed, device=self.device, holdout=0.0, evaluate=False, progress=self.progress,
+            X, self.method, seed=seed, device=self.device, holdout=0.0, evaluate=False, progress=self.progress,
             **settings, **self._method_options(), **(self.options or {}),
         )  # fmt: skip
         self._n_features_out = self.model_.config["width"]
@@ -118,7 +118,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def transform(self, X: Any) -> np.ndarray:
         """Codes (n_samples, n_components) of X, in the floating type of X."""
         X = self._validated(X)
-        return self.model_.encode(_single(X)).astype(X.dtype)
+        return self.model_.encode(X).astype(X.dtype)
 
     @available_if(_decodes)  # type: ignore[untyped-decorator]
     def inverse_transform(self, Z: Any) -> np.ndarray:
@@ -134,7 +134,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """
         X = self._validated(X)
         method = copy.deepcopy(self.model_.method).double()
-        rows = self.model_.samples(_single(X))
+        rows = self.model_.samples(X)
         device, found = self.model_.device, []
         with torch.inference_mode():
             for part in torch.arange(len(rows)).split(SCORED):
@@ -145,7 +145,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def score(self, X: Any, y: Any = None) -> float:
         """Minus the mean loss of the pretext task on X, with fixed noise: higher is better."""
         X = self._validated(X)
-        rows = self.model_.samples(_single(X))
+        rows = self.model_.samples(X)
         parts = torch.arange(len(rows)).split(SCORED)
         losses = [shuffle_gap(self.model_.method, rows[part].to(self.model_.device), draws=1)["loss"] for part in parts]
         return -float(np.average(losses, weights=[len(part) for part in parts]))
@@ -178,9 +178,3 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         tags.non_deterministic = False
         tags.input_tags.allow_nan = _takes_missing(self)
         return tags
-
-
-def _single(X: np.ndarray) -> np.ndarray:
-    """Float32, which is what every model computes in; values beyond its range are refused further on, as infinite."""
-    with np.errstate(over="ignore"):
-        return np.asarray(X, dtype=np.float32)

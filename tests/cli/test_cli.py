@@ -281,7 +281,7 @@ ERRORS = [
     (["fit", "tabel.csv"], "there is no data at 'tabel.csv'", "did you mean 'table.csv'?"),
     (["fit", "nowhere/x.csv"], "no 'nowhere' in the current folder", "hub:NAME"),
     (["fit", ""], "the path is empty"),
-    (["fit", "x.npy", "--out", "x.npy/run"], "cannot make x.npy/run.partial"),
+    (["fit", "x.npy", "--out", "x.npy/run"], "cannot write x.npy/run.partial: Not a directory"),
     (["fit", "table.csv", "--label-column", "kin"], "table.csv: unknown column 'kin'", "did you mean 'kind'?"),
     (["encode", "runs/tabel", "x.npy", "--out", "n.npy"], "no run folder runs/tabel", "did you mean runs/table?"),
     (["encode", "nowhere", "x.npy", "--out", "n.npy"], "no run folder nowhere", "selfsup fit DATA --out RUN"),
@@ -289,7 +289,7 @@ ERRORS = [
     (["encode", "my photos", "x.npy", "--out", "n.npy"], "not a whole run folder: config.json is missing"),
     (["encode", "runs/table", "my photos", "--out", "n.npy"], "the model takes vectors of 6 values"),
     (["encode", "runs/my photos", "x.npy", "--out", "n.npy"], "the model takes colour images of 12x12"),
-    (["evaluate", "runs/table", "--data", "x.npy"], "these data have no labels", "label_column"),
+    (["evaluate", "runs/my photos", "--data", "x.npy"], "the model takes colour images of 12x12"),
 ]
 
 

@@ -159,8 +159,11 @@ def test_values_that_are_not_finite_are_named():
         open_data(np.full((2, 2), 1e300))
 
 
-def test_large_finite_values_are_fine():
-    assert len(open_data(np.full((4, 4), 3e38, np.float32))) == 4
+def test_large_finite_values_are_fine_up_to_where_squares_overflow():
+    assert len(open_data(np.full((4, 4), 1e16, np.float32))) == 4
+    for x in (np.full((4, 4), 3e38, np.float32), np.full((4, 1, 4, 4), -3e38, np.float32)):
+        with pytest.raises(DataError, match="largest value is 3e.38 in size.*take up to 1e.16"):
+            open_data(x)
 
 
 def test_pairs_labels_and_limit():

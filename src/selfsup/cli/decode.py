@@ -71,7 +71,8 @@ def score(
     Parameters
     ----------
     out
-        File to write: .npy, or .csv with the names of files or the numbers of rows.
+        File to write: .npy, or .csv with the names of files (one that a spreadsheet would calculate gets an apostrophe in
+        front) or the numbers of rows.
     draws
         How often what is random is drawn; by default as the method prefers.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +22,14 @@ def evaluate(
     device: str = "cpu",
     **settings: Any,
 ) -> None:
-    """Compare the codes of a run with raw input, PCA and the untrained network; word vectors: analogies and similarity.
+    """Measure a run on data; with labels, beside raw input, PCA and the untrained network. Word vectors: analogies, similarity.
 
     Parameters
     ----------
     run
         Run folder, or a file of word vectors.
     data
-        Data with labels: sub-folders that are classes, or a column.
+        Data of the kind it learnt from; with labels (sub-folders that are classes, or a column) its codes are compared.
     out
         Write the evaluation to this file too, as JSON.
     overwrite
@@ -48,7 +49,7 @@ def evaluate(
         raise UsageError("--analogies and --similarity are for word vectors, which take no --data and no labels")
     for path in settings.get("measures") or ():
         importable(path)
-    is_run = (Path(run) / store.CONFIG).is_file()
+    is_run = os.path.isfile(Path(run) / store.CONFIG)
     model = load_run(run, method, device, given) if is_run or data is not None else WordVectors.load(run)
     found = evaluating.evaluate(model, data, **settings)
     if file:

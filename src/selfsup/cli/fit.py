@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Any
 
 from selfsup.cli.common import importable
 from selfsup.cli.parser import Groups, UsageError, peek, say
 from selfsup.errors import Interrupted
+from selfsup.system.screen import pasted
+
+LONGEST = 50  # letters of the data's name in the name of a run
 
 
 def fit(data: str, *, method: str | None = None, **settings: Any) -> None:
@@ -28,7 +30,7 @@ def fit(data: str, *, method: str | None = None, **settings: Any) -> None:
     if settings.get("out") is None:
         if settings.get("resume"):
             raise UsageError("--resume needs the --out of the run to go on with")
-        stem = Path(data.split(":")[-1].rstrip("/")).stem or "data"
+        stem = Path(data.split(":")[-1].rstrip("/")).stem[:LONGEST] or "data"
         settings["out"] = store.free(Path("runs") / f"{(method or 'auto').split(':')[-1].lower()}-{stem}")
     out = Path(settings["out"])
     for value in (method, *settings.values()):
@@ -37,9 +39,9 @@ def fit(data: str, *, method: str | None = None, **settings: Any) -> None:
         model = learn(data, method, **settings)
     except KeyboardInterrupt as error:
         kept = (store.partial(out) / store.RESUME).is_dir()
-        hint = f"; to go on, repeat the command with --out {shlex.quote(str(out))} --resume" if kept else ""
+        hint = f"; to go on, repeat the command with --out {pasted(out)} --resume" if kept else ""
         raise Interrupted((str(error) or "interrupted") + hint) from error
-    say(summary(model, shlex.quote(data)))
+    say(summary(model, pasted(data)))
 
 
 def options(words: list[str]) -> Groups:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from selfsup.errors import SelfsupError
+from selfsup.system.screen import printable
 
 if TYPE_CHECKING:
     from selfsup.options import Option
@@ -35,10 +36,21 @@ class UsageError(SelfsupError):
     """The command was not understood."""
 
 
+class OutputError(SelfsupError):
+    """Standard output cannot be written; files were written before."""
+
+
 def say(text: str) -> None:
-    """Write to standard output, at once."""
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+    """Write to standard output, at once; what steers a terminal, in the name of a file perhaps, stands as its code."""
+    if sys.stdout is None:
+        raise OutputError("cannot write to standard output: it is closed")
+    try:
+        sys.stdout.write(printable(text, lines=True) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:  # its reader has had enough: no error
+        raise
+    except OSError as error:
+        raise OutputError(f"cannot write to standard output: {error.strerror or error}") from error
 
 
 def peek(words: list[str], name: str) -> str | None:

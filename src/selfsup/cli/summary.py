@@ -7,6 +7,7 @@ from typing import Any
 
 from selfsup.model.model import Model
 from selfsup.system.progress import duration
+from selfsup.system.screen import pasted
 
 
 def summary(model: Model, source: str) -> str:
@@ -15,6 +16,7 @@ def summary(model: Model, source: str) -> str:
     training, many = config["training"], "words" if config["words"] else "rows"
     held = f", {training['heldout_rows']:,} held out" if training["heldout_rows"] else ""
     where = "on held-out" if training["heldout_rows"] else "on learnt"
+    before = "before" if config["warm_start"] is None else "at the warm start"
     lines = [
         f"data     {config['data']['description']}",
         f"method   {config['method']} ({config['why'] if config['why'] == 'as asked' else 'chosen: ' + config['why']})",
@@ -22,8 +24,8 @@ def summary(model: Model, source: str) -> str:
         f"net      {config['net']}; {config['parameters']:,} parameters; "
         f"{'vectors' if config['words'] else 'codes'} of {config['width']} values",
         f"trained  {_effort(model, last)} on {training['rows']:,} {many}{held}",
-        f"loss     {model.start['heldout']:.4g} before, {last['heldout']:.4g} after ({where} {many}); "
-        f"gap to the guesses of other {'words' if config['words'] else 'samples'}: {model.start['gap']:.3g} before, "
+        f"loss     {model.start['heldout']:.4g} {before}, {last['heldout']:.4g} after ({where} {many}); "
+        f"gap to the guesses of other {'words' if config['words'] else 'samples'}: {model.start['gap']:.3g} {before}, "
         f"{last['gap']:.3g} after",
     ]
     found = model.evaluation
@@ -33,7 +35,7 @@ def summary(model: Model, source: str) -> str:
         lines.append(f"skipped  {config['data']['bad']:,} files that could not be read: see bad_files.json")
     if model.folder is not None:
         lines.append(f"folder   {model.folder} (open {model.folder / 'report.html'} in a browser)")
-        lines.append(f"next     {_next(config, shlex.quote(str(model.folder)), source)}")
+        lines.append(f"next     {_next(config, pasted(model.folder), source)}")
     return "\n".join(lines)
 
 
@@ -48,7 +50,7 @@ def _effort(model: Model, last: dict[str, Any]) -> str:
 
 def _next(config: dict[str, Any], run: str, source: str) -> str:
     """The command that most people want next."""
-    more = f" --method {config['method']}" if ":" in config["method"] else ""
+    more = f" --method {shlex.quote(config['method'])}" if ":" in config["method"] else ""
     if config["words"]:
         return f"selfsup evaluate {run} --analogies questions-words.txt --similarity wordsim353.tsv{more}"
     more += " --on-bad skip" if config["data"]["bad"] else ""

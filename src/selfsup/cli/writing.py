@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from selfsup.cli.common import free_file
 from selfsup.cli.parser import UsageError
 from selfsup.lazy import PIL, numpy as np, pandas as pd
 from selfsup.system.files import write_bytes
+from selfsup.system.screen import unicode
 
 if TYPE_CHECKING:
     from selfsup.data import Form
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 TABLES: tuple[str, ...] = (".npy", ".csv", ".parquet")
 SHEETS: tuple[str, ...] = (".npy", ".png")
+FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")  # what a spreadsheet takes for the begin of one
 GAP, LEAST = 4, 64  # pixels between the images of a sheet; smaller images are enlarged to about so many
 
 
@@ -52,8 +55,34 @@ def write_samples(file: Path, form: Form, x: np.ndarray, *, columns: int | None 
 
 def write_scores(file: Path, scores: np.ndarray, names: Sequence[str]) -> None:
     """Write scores (n,) as an array, or as a table with the name of each row, atomically."""
-    table = pd.DataFrame({"name": list(names), "score": scores})
-    write_bytes(file, _npy(scores) if file.suffix == ".npy" else table.to_csv(index=False).encode())
+    table = pd.DataFrame({"name": list(map(unicode, names)), "score": scores})
+    write_bytes(file, _npy(scores) if file.suffix == ".npy" else to_csv(table))
+
+
+def to_csv(table: pd.DataFrame) -> bytes:
+    """A table as csv that a spreadsheet may open: nothing in it is a formula.
+
+    A word, or the name of a column, that begins with ``= + - @``, a tab or a line end gets an apostrophe in front, as OWASP
+    advises; what is a number stays one (-1.5), a word that says one (``-5``) too. Where a word holds what another program may
+    take for the end of a cell, all words are quoted.
+    """
+    words = [name for name in table.columns if not pd.api.types.is_numeric_dtype(table[name])]
+    safe = table.assign(**{name: table[name].map(_harmless, na_action="ignore") for name in words})
+    safe.columns = [_harmless(name) for name in safe.columns]
+    ends = any(set(str(word)) & set("\r\t;") for name in words for word in table[name])
+    quoting = csv.QUOTE_NONNUMERIC if ends else csv.QUOTE_MINIMAL
+    return bytes(safe.to_csv(index=False, quoting=quoting).encode())
+
+
+def _harmless(word: Any) -> Any:
+    """A word that no spreadsheet calculates."""
+    if not isinstance(word, str) or not word.startswith(FORMULAS):
+        return word
+    try:
+        float(word)
+    except ValueError:
+        return "'" + word
+    return word
 
 
 def _npy(x: np.ndarray) -> bytes:
@@ -76,8 +105,7 @@ def _table(file: Path, form: Form, x: np.ndarray, columns: int | None) -> bytes:
     frame = to_frame(form, x)
     frame.columns = [str(name) for name in frame.columns]
     if file.suffix == ".csv":
-        text: str = frame.to_csv(index=False)
-        return text.encode()
+        return to_csv(frame)
     buffer = io.BytesIO()
     frame.to_parquet(buffer, index=False)
     return buffer.getvalue()

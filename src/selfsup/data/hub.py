@@ -39,7 +39,7 @@ def from_hub(name: str, request: Request) -> Dataset:
             raise DataError(
                 f"cannot load hub:{name}: {cause}. Is the name right, and is there a way to the hub?"
             ) from error
-        return from_datasets(loaded, request, f"hub:{name}")
+        return from_datasets(loaded, request, f"hub:{name}", _fetched(path))
 
 
 def from_saved(folder: Path, request: Request) -> Dataset:
@@ -49,7 +49,7 @@ def from_saved(folder: Path, request: Request) -> Dataset:
             loaded = datasets.load_from_disk(str(folder))
         except _failures() as error:
             raise DataError(f"cannot read {folder}, saved by Hugging Face datasets: {error}") from error
-        return from_datasets(loaded, request, str(folder))
+        return from_datasets(loaded, request, str(folder), (folder,))
 
 
 def is_saved(folder: Path) -> bool:
@@ -57,24 +57,39 @@ def is_saved(folder: Path) -> bool:
     return (folder / "dataset_dict.json").is_file() or (folder / "state.json").is_file()
 
 
-def from_datasets(loaded: Any, request: Request, source: str = "Hugging Face dataset") -> Dataset:
-    """Make a `Dataset` of a ``datasets.Dataset``, or of the splits of a ``datasets.DatasetDict``."""
+def _fetched(name: str) -> tuple[Path, ...]:
+    """Where a data set of the hub may have put image files: its own folder in the hub's cache, and what was unpacked."""
+    own = Path(huggingface_hub.constants.HF_HUB_CACHE) / f"datasets--{name.replace('/', '--')}"
+    return own, Path(datasets.config.DOWNLOADED_DATASETS_PATH), Path(datasets.config.EXTRACTED_DATASETS_PATH)
+
+
+def from_datasets(
+    loaded: Any, request: Request, source: str = "Hugging Face dataset", folders: tuple[Path, ...] | None = None
+) -> Dataset:
+    """Make a `Dataset` of a ``datasets.Dataset``, or of the splits of a ``datasets.DatasetDict``.
+
+    Parameters
+    ----------
+    folders
+        Where the images must lie that a row names by a path (`columnar.Part`); None where the caller has loaded the data set.
+    """
     if isinstance(loaded, datasets.Dataset):
-        return from_parts(_part(loaded, source), None, request)
+        return from_parts(_part(loaded, source, folders), None, request)
     if not isinstance(loaded, datasets.DatasetDict) or not loaded:
         raise DataError(f"{source} is a {type(loaded).__name__}; streams are not supported yet")
     train = "train" if "train" in loaded else next(iter(loaded))
     test = next((word for word in TEST if word in loaded and word != train), None)
-    return from_parts(_part(loaded[train], source), None if test is None else _part(loaded[test], source), request)
+    tested = None if test is None else _part(loaded[test], source, folders)
+    return from_parts(_part(loaded[train], source, folders), tested, request)
 
 
-def _part(split: Any, source: str) -> Part:
+def _part(split: Any, source: str, folders: tuple[Path, ...] | None) -> Part:
     """One split as an Arrow table; images stay encoded."""
     names = {
         column: feature.names for column, feature in split.features.items() if type(feature).__name__ == "ClassLabel"
     }
     table = split.with_format("arrow")[:] if len(split) else split.data.table
-    return Part(Table(table), source, [source, str(split._fingerprint), len(split)], names)
+    return Part(Table(table), source, [source, str(split._fingerprint), len(split)], names, folders)
 
 
 def _failures() -> tuple[type[Exception], ...]:

@@ -202,9 +202,9 @@ def _named(words: str, request: Request) -> Dataset:
     if words.startswith("hub:"):
         return hub.from_hub(words.removeprefix("hub:"), request)
     path = Path(words).expanduser()
-    if path.is_dir():
+    if os.path.isdir(path):
         return _from_folder(path, request)
-    if not path.exists():
+    if not os.path.exists(path):
         raise DataError(missing(path, WORDS, ["digits"]))
     reader = READERS.get(path.suffix.lower())
     if reader is None:

@@ -10,6 +10,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, distributed, nn
 
+from selfsup.errors import OptionError
+
+_LAUNCH = "or let torchrun or accelerate set all of them"
+
 
 class Processes(NamedTuple):
     """Which process this is, and of how many."""
@@ -35,8 +39,53 @@ class Processes(NamedTuple):
 
 
 def started() -> int:
-    """How many processes a launcher has started for this run."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
+    """How many processes a launcher has started for this run.
+
+    Raises
+    ------
+    OptionError
+        If ``WORLD_SIZE`` is set to what is no number of processes.
+    """
+    size = _number("WORLD_SIZE", 1)
+    if size < 1:
+        raise OptionError(f"WORLD_SIZE in the environment is {size}, and must be at least 1; unset it, {_LAUNCH}")
+    return size
+
+
+def rank() -> int:
+    """Which of the processes this is: 0 is the one that writes and speaks.
+
+    Raises
+    ------
+    OptionError
+        If ``RANK`` and ``WORLD_SIZE`` do not go together: a process that believes to be the second of one would train and
+        write nothing.
+    """
+    size, place = started(), _number("RANK", 0)
+    needed = ("RANK",) if distributed.is_initialized() else ("RANK", "MASTER_ADDR", "MASTER_PORT")
+    if size > 1 and (lacking := [name for name in needed if name not in os.environ]):
+        raise OptionError(f"WORLD_SIZE in the environment is {size}, but {lacking[0]} is not set; unset it, {_LAUNCH}")
+    if not 0 <= place < size:
+        whole = (
+            f"WORLD_SIZE is {size}"
+            if "WORLD_SIZE" in os.environ
+            else "WORLD_SIZE is not set, so this is the only process"
+        )
+        raise OptionError(
+            f"RANK in the environment is {place}, but {whole}, and RANK must be from 0 to {size - 1}; unset it, {_LAUNCH}"
+        )
+    return place
+
+
+def _number(name: str, usual: int) -> int:
+    """A whole number of the environment."""
+    given = os.environ.get(name, str(usual))
+    try:
+        return int(given)
+    except ValueError as error:
+        raise OptionError(
+            f"{name} in the environment must be a whole number; got {given[:40]!r}; unset it, {_LAUNCH}"
+        ) from error
 
 
 @contextmanager

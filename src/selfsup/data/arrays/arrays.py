@@ -14,6 +14,7 @@ from selfsup.data.dataset import Dataset
 from selfsup.data.form import Form
 from selfsup.data.labels import attach, encode
 from selfsup.data.request import Request
+from selfsup.data.tables.digits import check_digits
 from selfsup.data.tables.missing import check_finite, check_vectors
 from selfsup.errors import DataError
 from selfsup.lazy import sklearn
@@ -51,6 +52,8 @@ def from_array(source: Any, request: Request, name: str = "array", test: tuple[A
     gaps = x.ndim == 2 and check_vectors(
         x, None if like is None or like.shape != x.shape[1:] else like.names(), not like
     )
+    if x.ndim == 2 and like is None and not np.can_cast(array.dtype, np.float32):
+        check_digits(x, array[: len(x)].T.__getitem__)
     form = Form("image" if x.ndim == 4 else "table", x.shape[1:], low, high, missing=gaps)
     if request.size is not None and (x.ndim != 4 or x.shape[2:] != (request.size, request.size)):
         raise DataError(f"size={request.size} is for image files; got {form.describe()} in an array: resize them first")
@@ -149,10 +152,11 @@ def prepare(array: np.ndarray) -> tuple[np.ndarray, float, float]:
     elif array.ndim == 4 and channels_last(array.shape):
         array = array.transpose(0, 3, 1, 2)
     dtype = np.dtype(np.uint8 if array.ndim == 4 and array.dtype == np.uint8 else np.float32)
-    if array.dtype != dtype or not array.flags.c_contiguous:
+    backward = min(array.strides) < 0  # a single row of x[::-1] counts as contiguous, and PyTorch refuses it
+    if array.dtype != dtype or not array.flags.c_contiguous or backward:
         memory.check(array.size * dtype.itemsize, f"{array.shape} values", "use --limit, or give float32 or uint8")
         with np.errstate(over="ignore"):
-            array = np.ascontiguousarray(array, dtype=dtype)
+            array = np.array(array, dtype=dtype, order="C")
     if dtype == np.uint8:
         return array, 0.0, 255.0
     if array.ndim == 2:

@@ -9,10 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from selfsup.data.arrays.arrays import as_numpy
+from selfsup.data.arrays.header import load
 from selfsup.data.tables.column import of_arrow
 from selfsup.data.tables.tables import LABEL_NAMES
 from selfsup.errors import DataError, unknown
 from selfsup.lazy import pyarrow as pa
+from selfsup.system.reading import foreign
 
 
 class Piece(NamedTuple):
@@ -56,12 +58,9 @@ def of_arrays(arrays: Iterable[Any]) -> Iterator[Piece]:
 
 def of_npy(path: Path, rows: int) -> Iterator[Piece]:
     """Rows of a memory-mapped ``.npy`` file."""
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"cannot read {path} as an array of numbers: {error}") from error
-    if not isinstance(array, np.ndarray) or array.ndim != 2:
-        raise DataError(f"a stream takes (n, d) vectors; {path} holds {getattr(array, 'shape', 'several arrays')}")
+    array = load(path, mapped=True)
+    if array.ndim != 2:
+        raise DataError(f"a stream takes (n, d) vectors; {path} holds {array.shape}")
     for start in range(0, len(array), rows):
         yield from of_arrays([array[start : start + rows]])
 
@@ -70,17 +69,15 @@ def of_parquet(files: Sequence[Path], label_column: str | None, rows: int) -> It
     """Batches of the columns of numbers in parquet files of one form."""
     first = None
     for path in files:
-        try:
-            with pa.parquet.ParquetFile(path, memory_map=True) as file:
-                schema = file.schema_arrow
-                if first is not None and not schema.equals(first):
-                    raise DataError(f"{path} and {files[0]} have different columns")
-                first = schema
-                label = _label(schema, label_column, path)
-                for batch in file.iter_batches(batch_size=rows):
-                    yield _of_batch(pa.Table.from_batches([batch]), label, path)
-        except (OSError, pa.ArrowException) as error:
-            raise DataError(f"cannot read {path} as parquet: {str(error).partition(chr(10))[0]}") from error
+        with foreign(f"{path} as parquet"), pa.parquet.ParquetFile(path, memory_map=True) as file:
+            schema = file.schema_arrow
+            if first is not None and not schema.equals(first):
+                raise DataError(f"{path} and {files[0]} have different columns")
+            first = schema
+            label = _label(schema, label_column, path)
+            for batch in file.iter_batches(batch_size=rows):
+                batch.validate(full=True)
+                yield _of_batch(pa.Table.from_batches([batch]), label, path)
 
 
 def _label(schema: Any, given: str | None, path: Path) -> str | None:
@@ -110,6 +107,4 @@ def _of_batch(table: Any, label: str | None, path: Path) -> Piece:
         names += [name] if values.ndim == 1 else [f"{name}_{place}" for place in range(values.shape[1])]
     if not parts:
         raise DataError(f"{path.name} has no column besides the labels")
-    with np.errstate(over="ignore"):  # found as infinite later
-        x = np.hstack([part.astype(np.float32) for part in parts])
-    return Piece(x, None if label is None else of_arrow(table.column(label)).values, tuple(names))
+    return Piece(np.hstack(parts), None if label is None else of_arrow(table.column(label)).values, tuple(names))

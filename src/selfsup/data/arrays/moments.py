@@ -9,10 +9,13 @@ import torch
 from torch import Tensor
 
 from selfsup.data.arrays.rows import Rows
-from selfsup.data.facts import Covariance, Moments
+from selfsup.data.facts import Covariance, Moments, room_for_matrix
 from selfsup.errors import DataError
+from selfsup.system import memory
+from selfsup.system.signals import heard
 
 ROWS = 8192  # of a product: large enough for the matrix product, small enough to stay near the cache
+LONG = 1e9  # multiplications of a product from which on it must not keep a signal waiting
 CHUNK = 1 << 17  # values at a time: a chunk in float64 stays in the processor's cache
 
 
@@ -85,34 +88,68 @@ def covariance(samples: Rows) -> Covariance:
 
 
 def covariance_of_chunks(chunks: Iterable[Tensor]) -> Covariance:
-    """Mean (d,), covariance (d, d) and number of the rows of chunks (b, d) that need not fit in memory together.
+    """Mean, covariance and number of the rows of chunks (b, d) that need not fit in memory together.
 
     Products are formed in float32 around a pivot (the mean of the first chunk), so that a large offset costs no
-    digits, and summed over chunks in float64.
+    digits, and summed over chunks in float64. Rows that stay fewer than their values are kept instead, in float64.
 
     Raises
     ------
     DataError
-        If there is no chunk.
+        If there is no chunk, or the products do not fit in memory.
     """
-    pivot = total = products = centred = None
+    few: list[Tensor] = []  # chunks, as long as the rows are fewer than the values
+    sums: _Sums | None = None
     rows = 0
     for x in chunks:
-        if pivot is None or total is None or products is None or centred is None:
-            pivot = x.mean(0)  # (d,)
-            total = torch.zeros_like(pivot, dtype=torch.float64)
-            products = torch.zeros(len(pivot), len(pivot), dtype=torch.float64, device=pivot.device)
-            centred = torch.empty_like(x)  # one buffer for all chunks: fresh memory costs more than the subtraction
-        if len(x) > len(centred):
-            centred = torch.empty_like(x)
-        part = torch.sub(x, pivot, out=centred[: len(x)])
-        total += part.sum(0)
-        products += _gram(part)
         rows += len(x)
-    if pivot is None or total is None or products is None:
+        if sums is None and rows < x.shape[1]:
+            few.append(x.clone())  # its memory may be the caller's
+            continue
+        if sums is None:
+            room_for_matrix(x.shape[1])
+            sums = _Sums(few[0] if few else x)
+            while few:
+                sums.add(few.pop(0))
+        sums.add(x)
+    if sums is not None:
+        return sums.found(rows)
+    if not rows:
         raise DataError("the data are empty: there is no row to learn from")
-    offset = total / rows
-    return Covariance(pivot.double() + offset, products / rows - torch.outer(offset, offset), rows)
+    return _of_few(few, rows)
+
+
+class _Sums:
+    """Sums over chunks of what lies around a pivot, and of its products."""
+
+    def __init__(self, first: Tensor) -> None:
+        self.pivot = first.mean(0)  # (d,)
+        self.total = torch.zeros_like(self.pivot, dtype=torch.float64)
+        self.products = self.total.new_zeros(len(self.pivot), len(self.pivot))
+        self.buffer = torch.empty_like(first)  # one for all chunks: fresh memory costs more than the subtraction
+
+    def add(self, x: Tensor) -> None:
+        if len(x) > len(self.buffer):
+            self.buffer = torch.empty_like(x)
+        part = torch.sub(x, self.pivot, out=self.buffer[: len(x)])
+        self.total += part.sum(0)
+        self.products += heard(_gram, part) if len(x) * x.shape[1] ** 2 > LONG else _gram(part)
+
+    def found(self, rows: int) -> Covariance:
+        offset = self.total / rows
+        return Covariance(
+            self.pivot.double() + offset, self.products.div_(rows).sub_(torch.outer(offset, offset)), rows
+        )
+
+
+def _of_few(chunks: list[Tensor], rows: int) -> Covariance:
+    """Of fewer rows than values: the rows themselves, centred."""
+    size = chunks[0].shape[1]
+    what = f"{rows:,} rows of {size:,} values, and their products with each other,"
+    memory.check(16 * rows * size + 24 * rows * rows, what, "use fewer rows (limit) or smaller images")
+    x = torch.cat([chunk.double() for chunk in chunks])
+    mean = x.mean(0)
+    return Covariance(mean, None, rows, centred=x.sub_(mean))
 
 
 def _gram(x: Tensor) -> Tensor:

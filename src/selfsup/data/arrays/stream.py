@@ -14,6 +14,7 @@ from selfsup.data.arrays.chunks import Piece, of_arrays, of_npy, of_parquet
 from selfsup.data.dataset import Dataset
 from selfsup.data.form import Form
 from selfsup.data.labels import encode
+from selfsup.data.tables.digits import check_digits
 from selfsup.data.tables.missing import check_finite
 from selfsup.data.tables.stored import parquet_files
 from selfsup.errors import DataError, OptionError
@@ -163,6 +164,8 @@ class Stream:
                 )
             for start in range(0, len(piece.x), self.chunk):
                 x = self._checked(piece, start, number, reservoir.seen)
+                if reservoir.seen == 0:
+                    check_digits(x, piece.x[: len(x)].T.__getitem__, piece.names, part=True)
                 labels = None if piece.labels is None else piece.labels[start : start + self.chunk]
                 reservoir.add(x, labels)
                 yield x
@@ -216,13 +219,13 @@ def _plain(labels: np.ndarray) -> np.ndarray:
 
 def _of_path(path: Path, label_column: str | None, rows: int) -> Callable[[], Iterator[Piece]]:
     """How to begin a pass over files."""
-    if path.is_dir():
+    if os.path.isdir(path):
         files: Sequence[Path] = parquet_files(path)
         files = [file for file in files if file.name.lower().startswith("train")] or files
         if not files:
             raise DataError(f"{path} holds no parquet files; a stream is read from .npy or .parquet files")
         return lambda: of_parquet(files, label_column, rows)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise DataError(f"there is no file at '{path}'")
     if path.suffix.lower() == ".parquet":
         return lambda: of_parquet([path], label_column, rows)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import struct
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +21,8 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from selfsup.system.reading import said
+
 PLUGINS = (  # only these, never EPS: it starts a program
     JpegImagePlugin.JpegImageFile,
     PngImagePlugin.PngImageFile,
@@ -35,11 +35,6 @@ PLUGINS = (  # only these, never EPS: it starts a program
 FORMATS = tuple(plugin.format for plugin in PLUGINS)
 MOST_PIXELS = 100_000_000  # more than any camera's picture; a small file that claims more is a decompression bomb
 GREY = ("1", "L", "LA", "La", "I", "F")  # and every I;16
-BROKEN = (
-    OSError, SyntaxError, ValueError, TypeError, EOFError, IndexError, KeyError, AttributeError, OverflowError,
-    AssertionError, RuntimeError, MemoryError, struct.error, zlib.error,
-    Image.DecompressionBombError, Image.DecompressionBombWarning,
-)  # fmt: skip
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -90,8 +85,10 @@ def _opened(blob: Blob) -> Iterator[Image.Image]:
         raise Unreadable("not an image, or its header is damaged") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise Unreadable(_bomb("it claims more")) from error
-    except BROKEN as error:
-        raise Unreadable(f"damaged: {str(error).splitlines()[0] if str(error) else type(error).__name__}") from error
+    except Unreadable:
+        raise
+    except Exception as error:  # a decoder raises whatever it meets first
+        raise Unreadable(f"damaged: {said(error)}") from error
 
 
 def _bomb(claim: str) -> str:
@@ -105,7 +102,7 @@ def _orientation(image: Image.Image) -> int:
         return 1
     try:
         return int(Image.Image.getexif(image).get(274, 1))  # the base's: a PNG's own decodes the whole image first
-    except BROKEN:
+    except Exception:
         return 1
 
 

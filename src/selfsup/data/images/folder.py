@@ -15,6 +15,7 @@ from selfsup.data.images.decode import Blob, Canvas
 from selfsup.data.labels import attach
 from selfsup.data.request import Request
 from selfsup.errors import DataError
+from selfsup.system.screen import printable
 
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 TRAIN, TEST = ("train", "training"), ("test", "val", "valid", "validation")
@@ -36,7 +37,7 @@ class Files:
 
     def name(self, index: int) -> str:
         """Its path, relative to the root."""
-        return self.names[index]
+        return printable(self.names[index])
 
     def identity(self) -> list[str | int]:
         """Paths, sizes and times of change."""
@@ -64,7 +65,7 @@ def find(root: Path) -> list[str]:
             for entry in sorted(entries, key=lambda entry: (entry.is_symlink(), entry.name)):  # links last
                 if entry.name.startswith(".") or entry.name == "__MACOSX":
                     continue
-                if entry.is_dir():
+                if _is_dir(entry):
                     enter(Path(entry.path), f"{prefix}{entry.name}/")
                 elif entry.name.lower().endswith(SUFFIXES):
                     names.append(prefix + entry.name)
@@ -74,6 +75,14 @@ def find(root: Path) -> list[str]:
     except OSError as error:
         raise DataError(f"cannot read the folder {error.filename or root}: {error.strerror}") from error
     return sorted(names)
+
+
+def _is_dir(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a folder, or a link to one; a link that leads in a circle is a file that cannot be read."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def from_folder(root: Path, request: Request) -> Dataset:
@@ -129,7 +138,7 @@ def _spread(rows: int, limit: int | None) -> np.ndarray | None:
 def _parts(root: Path) -> tuple[Path, list[Path]]:
     """The folder to learn from and those to test on, best first."""
     try:
-        inside = {entry.name.lower(): Path(entry.path) for entry in os.scandir(root) if entry.is_dir()}
+        inside = {entry.name.lower(): Path(entry.path) for entry in os.scandir(root) if _is_dir(entry)}
     except OSError as error:
         raise DataError(f"cannot read the folder {root}: {error.strerror}") from error
     train = next((inside[name] for name in TRAIN if name in inside), None)

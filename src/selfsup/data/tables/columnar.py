@@ -13,14 +13,18 @@ import numpy as np
 
 from selfsup.data.dataset import Dataset
 from selfsup.data.images import images
-from selfsup.data.images.decode import Blob, Canvas
+from selfsup.data.images.decode import Blob, Canvas, Unreadable
 from selfsup.data.labels import attach
 from selfsup.data.request import Request
 from selfsup.data.tables.column import of_arrow
 from selfsup.data.tables.tables import LABEL_NAMES, column_labels, from_columns, label_name
 from selfsup.errors import DataError, unknown
 from selfsup.lazy import pyarrow as pa
+from selfsup.system.reading import foreign
+from selfsup.system.screen import printable
 
+BINARY = ("binary", "large_binary", "binary_view")
+EMPTY = ("null", "string")  # of the bytes in a JSON file, where each image has a path
 IMAGE_NAMES = ("image", "img", "images", "picture", "photo")
 
 
@@ -36,19 +40,24 @@ class Columns(Protocol):
 
 
 class Table:
-    """A ``pyarrow.Table`` as `Columns`."""
+    """A ``pyarrow.Table`` as `Columns`; `source` is what it came from, for messages."""
 
-    def __init__(self, table: Any) -> None:
+    def __init__(self, table: Any, source: str = "the table") -> None:
         self.schema = table.schema
         self.rows = len(table)
-        self._table = table
+        self._table, self._source = table, source
 
     def read(self, column: str, child: str | None = None) -> Any:
-        """A column, or one field of a struct column; an extension type's storage."""
-        values = self._table.column(column)
-        if isinstance(values.type, pa.ExtensionType):
-            values = pa.chunked_array([chunk.storage for chunk in values.chunks], values.type.storage_type)
-        return values if child is None else pa.compute.struct_field(values, child)
+        """A column, or one field of a struct column; an extension type's storage.
+
+        Arrow believes what a file says of its values: they are looked through before anybody follows an offset.
+        """
+        with foreign(f"column '{column}' of {self._source}"):
+            values = self._table.column(column)
+            values.validate(full=True)
+            if isinstance(values.type, pa.ExtensionType):
+                values = pa.chunked_array([chunk.storage for chunk in values.chunks], values.type.storage_type)
+            return values if child is None else pa.compute.struct_field(values, child)
 
 
 @dataclass(frozen=True)
@@ -65,15 +74,16 @@ class Part:
         What tells it from others: paths, sizes, times.
     names
         Names of the classes that integer labels are places in: for every label column (key), or for any (key "").
-    base
-        Folder that paths of images are relative to.
+    folders
+        Where the images lie that a row names by a path, which is relative to the first of them: a table tells of no other
+        place. None for a table that the caller has in memory, whose paths are his own.
     """
 
     table: Columns
     source: str
     identity: Sequence[str | int]
     names: Mapping[str, Sequence[str]]
-    base: Path | None = None
+    folders: tuple[Path, ...] | None = None
 
 
 class Encoded:
@@ -85,8 +95,7 @@ class Encoded:
         self.column = column
         self.rows = rows
         self.struct = bool(pa.types.is_struct(held))
-        self.base = part.base or Path()
-        with_paths = self.struct and held.get_field_index("path") >= 0
+        with_paths = self.struct and _child(held, "path") in ("string", "large_string")
         self.paths: list[str | None] = part.table.read(column, "path").slice(0, rows).to_pylist() if with_paths else []
 
     @cached_property
@@ -103,12 +112,37 @@ class Encoded:
         if value.is_valid:
             return memoryview(value.as_buffer())
         path = self.paths[index] if self.paths else None
-        return None if path is None else self.base / path
+        return None if path is None else self._file(path)
+
+    @cached_property
+    def _roots(self) -> list[Path]:
+        return [folder.resolve() for folder in self.part.folders or ()]
+
+    def _file(self, path: str) -> Path:
+        """The file that a path names. One outside the table's folder is not touched: a stranger's table could show it to others.
+
+        Raises
+        ------
+        Unreadable
+            If the path, or a link on it, leads out of the folder.
+        """
+        if self.part.folders is None:
+            return Path(path)
+        try:
+            found = (self._roots[0] / path).resolve()
+        except (OSError, ValueError, RuntimeError) as error:  # links in a circle, a NUL in the name
+            raise Unreadable(f"no path of a file: {error}") from error
+        if not any(found.is_relative_to(root) for root in self._roots):
+            raise Unreadable(
+                f"the path leads out of the folder of the table, {self.part.folders[0]}, and is not read; "
+                "put the image below that folder, or into the table"
+            )
+        return found
 
     def name(self, index: int) -> str:
-        """Its path, where it has one."""
+        """The row, and its path where it has one."""
         path = self.paths[index] if self.paths else None
-        return f"row {index}" if path is None else path
+        return f"row {index}" if path is None else f"row {index} ({printable(path)})"
 
     def names(self, kept: np.ndarray) -> list[str] | None:
         """Paths of the rows, where all have one."""
@@ -122,10 +156,15 @@ def image_column(schema: Any) -> str | None:
     found = []
     for name, held in zip(schema.names, schema.types, strict=True):
         held = _storage(held)
-        binary = pa.types.is_binary(held) or pa.types.is_large_binary(held) or pa.types.is_binary_view(held)
-        if binary or (pa.types.is_struct(held) and held.get_field_index("bytes") >= 0):
+        if str(held) in BINARY or (pa.types.is_struct(held) and _child(held, "bytes") in (*BINARY, *EMPTY)):
             found.append(name)
     return next((name for name in found if name.lower() in IMAGE_NAMES), found[0] if found else None)
+
+
+def _child(held: Any, name: str) -> str:
+    """Type of a field of a struct, as a word; "" where it has none of that name."""
+    place = held.get_field_index(name)
+    return "" if place < 0 else str(_storage(held.field(place).type))
 
 
 def _storage(held: Any) -> Any:
@@ -196,6 +235,22 @@ def _label(columns: Sequence[str], given: str | None) -> str | None:
 
 def _names(part: Part, label: str | None) -> Sequence[str] | None:
     return None if label is None else part.names.get(label, part.names.get(""))
+
+
+def checked(schema: Any) -> Any:
+    """The schema, if its columns have names that can be read, each once.
+
+    Raises
+    ------
+    DataError
+        If not.
+    """
+    with foreign("the names of the columns"):
+        names = list(schema.names)
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise DataError(f"there is more than one column called '{twice}'; rename one")
+    return schema
 
 
 def class_names(schema: Any) -> dict[str, Sequence[str]]:

@@ -20,6 +20,7 @@ IDENTIFIER = 50  # from more rows on, a column with a word of its own in every r
 PAIRS = tuple((style(no), style(yes)) for no, yes in (("false", "true"), ("no", "yes"))
               for style in (str.lower, str.title, str.upper))  # fmt: skip
 TIMES = ("date", "datetime", "datetime64", "time", "timedelta", "timedelta64", "period")
+COMMA = re.compile(r"\s*[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+([eE][+-]?\d+)?\s*")  # 1,5 and 1.000,5
 DATE = re.compile(r"(\d{4}([-/.])\d{1,2}\2\d{1,2}|\d{1,2}([-/.])\d{1,2}\3\d{4})([T ]\d{1,2}:\d{2}.*)?")
 
 
@@ -170,6 +171,13 @@ def _doubt(found: Held, what: str) -> None:
     words = found.words
     if all(DATE.fullmatch(said.strip()) for said in words):
         raise DataError(_dates(what, f"dates ('{_shown(words[0])}')"))
+    commas = [said for said in words if COMMA.fullmatch(said)]
+    if commas and len(commas) + sum(map(_is_number, words)) >= 0.8 * len(words):
+        raise DataError(
+            f"{what}: its values are numbers with a decimal comma, such as '{_shown(commas[0])}'; write them with a point, "
+            "or read the table with pandas.read_csv(..., decimal=',') and give the frame; if they are names of classes, say "
+            "so by the column's type (pandas' category)"
+        )
     strange = _first(found.values, words, lambda said: not _is_number(said))
     numbers = sum(map(_is_number, words))
     if strange is not None and numbers > 5 and numbers >= 0.8 * len(words):

@@ -13,6 +13,7 @@ from selfsup.data.form import Form
 from selfsup.errors import DataError
 
 CHUNK = 1 << 22  # values at a time in slow checks
+LARGEST = 1e16  # of float32, whose squares and their sums then stay finite whatever is computed
 
 
 def check_vectors(x: np.ndarray, names: Sequence[str] | None = None, learnt: bool = True) -> bool:
@@ -30,9 +31,9 @@ def check_vectors(x: np.ndarray, names: Sequence[str] | None = None, learnt: boo
     Raises
     ------
     DataError
-        If a value is infinite, or a column that is learnt from holds none.
+        If a value is infinite or too large, or a column that is learnt from holds none.
     """
-    if bool(torch.isfinite(as_tensor(x).sum())):  # clears all values in one pass without a temporary
+    if _is_plain(x):
         return False
     check_finite(x, names, missing=True)
     seen, count, empty = np.zeros(x.shape[1], bool), 0, 0
@@ -42,7 +43,7 @@ def check_vectors(x: np.ndarray, names: Sequence[str] | None = None, learnt: boo
         empty += int(absent.all(1).sum())
         seen |= ~absent.all(0)
     if count and learnt and not seen.all():
-        bare = list(dict.fromkeys(_name(place, names) for place in np.flatnonzero(~seen).tolist()))
+        bare = list(dict.fromkeys(name_of(place, names) for place in np.flatnonzero(~seen).tolist()))
         more = f" and {len(bare) - 5} more" if len(bare) > 5 else ""
         kind = "column" if len(bare) == 1 else "columns"
         raise DataError(f"{kind} {', '.join(bare[:5])}{more}: every value is missing; drop what holds nothing")
@@ -54,12 +55,11 @@ def check_vectors(x: np.ndarray, names: Sequence[str] | None = None, learnt: boo
 
 
 def check_finite(x: np.ndarray, names: Sequence[str] | None = None, missing: bool = False, first_row: int = 0) -> None:
-    """Raise `DataError` if float32 values (n, ...) are not all finite, naming the first and how many there are.
+    """Raise `DataError` if float32 values (n, ...) are not all finite and up to `LARGEST`, naming the first and how many.
 
-    A sum that is finite clears all of them in one pass without a temporary. With `missing`, NaN is fine. `first_row`
-    is the number that messages give to x[0].
+    With `missing`, NaN is fine. `first_row` is the number that messages give to x[0].
     """
-    if bool(torch.isfinite(as_tensor(x).sum())):
+    if _is_plain(x):
         return
     count, first = 0, None
     for start, part in _parts(x):
@@ -68,12 +68,35 @@ def check_finite(x: np.ndarray, names: Sequence[str] | None = None, missing: boo
         if first is None and strange.any():
             place = np.argwhere(strange)[0]
             first = (int(place[0]) + start, *(int(axis) for axis in place[1:]))
-    if first is None:  # only the sum was too large
+    if first is None:
+        _check_size(x, names)
         return
-    where = f"row {first[0] + first_row}" + (f", column {_name(first[1], names)}" if x.ndim == 2 else "")
+    where = f"row {first[0] + first_row}" + (f", column {name_of(first[1], names)}" if x.ndim == 2 else "")
     values = "1 value is" if count == 1 else f"{count:,} values are"
     found = "missing (NaN)" if np.isnan(x[first]) else "infinite (or too large for float32)"
     raise DataError(f"{values} not finite; the first, in {where}, is {found}. Drop such rows, or fill the values in")
+
+
+def _is_plain(x: np.ndarray) -> bool:
+    """Whether all values are there and not too large: one pass without a temporary."""
+    low, high = torch.aminmax(as_tensor(x))
+    return bool(low >= -LARGEST) and bool(high <= LARGEST)  # of NaN neither holds
+
+
+def _check_size(x: np.ndarray, names: Sequence[str] | None) -> None:
+    """Name the column with the largest value, if that is too large."""
+    ends = np.zeros(x.shape[1] if x.ndim == 2 else 1)
+    for _, part in _parts(x):
+        part = part if x.ndim == 2 else part.reshape(-1, 1)
+        ends = np.fmax(ends, np.fmax.reduce(np.abs(part), 0))
+    place = int(ends.argmax())
+    if ends[place] <= LARGEST:
+        return
+    where = f"column {name_of(place, names)}: its" if x.ndim == 2 else "the"
+    raise DataError(
+        f"{where} largest value is {ends[place]:.3g} in size, and models, which compute in float32, take up to {LARGEST:g}; "
+        "divide it by a constant (seconds instead of nanoseconds), or drop it"
+    )
 
 
 def say(x: np.ndarray, form: Form) -> str:
@@ -84,7 +107,7 @@ def say(x: np.ndarray, form: Form) -> str:
         absent = np.isnan(part)
         if first is None and absent.any():
             row, place = (int(axis) for axis in np.argwhere(absent)[0])
-            first = f"row {row + start}, column {_name(place, names)}"
+            first = f"row {row + start}, column {name_of(place, names)}"
         # all values of a category are missing together: they count once
         count += int(absent.sum() if starts is None else absent[:, starts].sum())
     if first is None:
@@ -94,7 +117,8 @@ def say(x: np.ndarray, form: Form) -> str:
     )  # fmt: skip
 
 
-def _name(place: int, names: Sequence[str] | None) -> str:
+def name_of(place: int, names: Sequence[str] | None) -> str:
+    """What messages call a column: its name in quotes, or its number."""
     return str(place) if names is None else f"'{names[place]}'"
 
 

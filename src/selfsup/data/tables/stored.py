@@ -10,9 +10,10 @@ from typing import Any
 
 from selfsup.data.dataset import Dataset
 from selfsup.data.request import Request
-from selfsup.data.tables.columnar import Part, Table, class_names, from_parts
+from selfsup.data.tables.columnar import Part, Table, checked, class_names, from_parts
 from selfsup.errors import DataError
 from selfsup.lazy import pyarrow as pa
+from selfsup.system.reading import foreign
 
 TEST = ("test", "val", "valid", "validation", "dev")
 
@@ -52,28 +53,24 @@ class Parquet:
     """Parquet files as one table (`columnar.Columns`); a column is read when it is asked for."""
 
     def __init__(self, files: Sequence[Path]) -> None:
-        self._files = []
+        self._files: list[tuple[Path, Any]] = []
+        self.rows, self.schema = 0, None
         for path in files:
-            try:
-                self._files.append((path, pa.parquet.ParquetFile(path, memory_map=True)))
-            except (OSError, pa.ArrowException) as error:
-                raise DataError(f"cannot read {path} as parquet: {_line(error)}") from error
-        self.schema = self._files[0][1].schema_arrow
-        self.rows = sum(file.metadata.num_rows for _, file in self._files)
-        for path, file in self._files[1:]:
-            if not file.schema_arrow.equals(self.schema):
-                raise DataError(f"{path} and {files[0]} have different columns")
+            with foreign(f"{path} as parquet"):
+                file = pa.parquet.ParquetFile(path, memory_map=True)
+                self._files.append((path, file))
+                self.rows += file.metadata.num_rows
+                self.schema = checked(file.schema_arrow) if len(self._files) == 1 else self.schema
+                if not file.schema_arrow.equals(self.schema):
+                    raise DataError(f"{path} and {files[0]} have different columns")
 
     def read(self, column: str, child: str | None = None) -> Any:
         """A column, or one field of a struct column, of all the files."""
         chunks = []
         for path, file in self._files:
-            try:
+            with foreign(f"{path} as parquet"):
                 table = file.read(columns=[column if child is None else f"{column}.{child}"])
-            except (OSError, pa.ArrowException) as error:
-                raise DataError(f"cannot read {path} as parquet: {_line(error)}") from error
-            values = Table(table).read(table.column_names[0])
-            chunks += (values if child is None else pa.compute.struct_field(values, child)).chunks
+                chunks += Table(table, str(path)).read(table.column_names[0], child).chunks
         return pa.chunked_array(chunks)
 
 
@@ -84,7 +81,7 @@ def _part(files: Sequence[Path], source: str, folder: Path) -> Part:
     for path in files:
         state = path.stat()
         identity += [str(path.resolve()), state.st_size, state.st_mtime_ns]
-    return Part(table, source, identity, _names(folder) or class_names(table.schema), folder)
+    return Part(table, source, identity, _names(folder) or class_names(table.schema), (folder,))
 
 
 def _names(folder: Path) -> dict[str, Sequence[str]]:
@@ -99,34 +96,29 @@ def _names(folder: Path) -> dict[str, Sequence[str]]:
 
 def from_arrow(path: Path, request: Request) -> Dataset:
     """Make a `Dataset` of an ``.arrow`` file (the stream form that Hugging Face writes, or the file form)."""
-    try:
-        with pa.memory_map(str(path)) as file:
-            try:
-                table = pa.ipc.open_stream(file).read_all()
-            except pa.ArrowInvalid:
-                table = pa.ipc.open_file(file).read_all()
-    except (OSError, pa.ArrowException) as error:
-        raise DataError(f"cannot read {path} as Arrow: {_line(error)}") from error
+    with foreign(f"{path} as Arrow"), pa.memory_map(str(path)) as file:
+        try:
+            table = pa.ipc.open_stream(file).read_all()
+        except pa.ArrowInvalid:
+            table = pa.ipc.open_file(file).read_all()
     return _file(path, table, request)
 
 
 def from_json(path: Path, request: Request) -> Dataset:
     """Make a `Dataset` of ``.jsonl`` (one object a line) or ``.json`` (a list of objects, or lists by column)."""
-    try:
+    with foreign(f"{path} as a table"):
         if path.suffix.lower() == ".jsonl":
-            return _file(path, pa.json.read_json(path), request)
-        held = json.loads(path.read_text(encoding="utf-8-sig"))
-        table = pa.Table.from_pydict(held) if isinstance(held, dict) else pa.Table.from_pylist(held)
-    except (OSError, ValueError, TypeError, AttributeError, pa.ArrowException) as error:
-        raise DataError(f"cannot read {path} as a table: {_line(error)}") from error
+            table = pa.json.read_json(path)
+        else:
+            held = json.loads(path.read_text(encoding="utf-8-sig"))
+            table = pa.Table.from_pydict(held) if isinstance(held, dict) else pa.Table.from_pylist(held)
     return _file(path, table, request)
 
 
 def _file(path: Path, table: Any, request: Request) -> Dataset:
     state = path.stat()
     identity: list[str | int] = [str(path.resolve()), state.st_size, state.st_mtime_ns]
-    return from_parts(Part(Table(table), path.name, identity, class_names(table.schema), path.parent), None, request)
-
-
-def _line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
+    checked(table.schema)
+    return from_parts(
+        Part(Table(table, str(path)), path.name, identity, class_names(table.schema), (path.parent,)), None, request
+    )

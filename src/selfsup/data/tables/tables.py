@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from selfsup.data.labels import attach, encode, flat, named
 from selfsup.data.request import Request
 from selfsup.data.tables import fields
 from selfsup.data.tables.column import Column, of_arrow, of_pandas
+from selfsup.data.tables.digits import check_digits
 from selfsup.data.tables.missing import check_vectors
 from selfsup.errors import DataError, unknown
 from selfsup.lazy import pandas as pd
@@ -110,6 +112,9 @@ def from_columns(
     found = tuple(field for block in blocks for field in block.fields)
     by_value = tuple(field.name for field in found for _ in range(field.width))
     gaps = check_vectors(x, by_value, learnt=like is None)
+    if like is None:
+        came = [(block.held, place) for block in blocks for place in range(block.width)]
+        check_digits(x, lambda place: _came(x, *came[place], place), by_value)
     form = replace(like, missing=gaps) if like is not None else _intake(found, gaps, bare)
     codes, classes = _labels(columns, label, request, rows, picked, names, known)
     return Dataset(x, form, source, fingerprint or hashing.of_array(x), codes, classes)
@@ -192,6 +197,14 @@ def _matrix(blocks: Sequence[Block], rows: int) -> np.ndarray:
     return x
 
 
+def _came(x: np.ndarray, held: fields.Held, inside: int, place: int) -> np.ndarray:
+    """The values (n,) of a column of x as they came; those of categories and booleans are their own."""
+    if held.kind != "number":
+        return x[:, place]
+    values = held.values[: len(x)]
+    return values if values.ndim == 1 else values[:, inside]
+
+
 def _labels(
     columns: Columns,
     label: str | None,
@@ -235,7 +248,7 @@ def from_csv(path: Path, request: Request) -> Dataset:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             line = file.readline()
-            separator = "\t" if "\t" in line and "," not in line else ";" if ";" in line and "," not in line else ","
+            separator = _separator(line)
             first = next(csv.reader([line], delimiter=separator), [])
             second = next(csv.reader(file, delimiter=separator), [])
         if len(second) > len(first):  # pandas would take the first column for the names of the rows
@@ -244,11 +257,39 @@ def from_csv(path: Path, request: Request) -> Dataset:
         frame = pd.read_csv(
             path, sep=separator, header=header, encoding="utf-8-sig", low_memory=False, dtype_backend="numpy_nullable"
         )  # whole numbers and booleans stay what they are where values are missing
+        frame = _with_points(frame, path.name) if separator == ";" else frame
     except (OSError, ValueError, pd.errors.ParserError, csv.Error) as error:  # ValueError: also not UTF-8, empty
         if isinstance(error, DataError):
             raise
         raise DataError(f"cannot read {path} as a table: {str(error).strip() or type(error).__name__}") from error
     return from_frame(frame, request, path.name, bare=header is None)
+
+
+def _separator(line: str) -> str:
+    """What stands between the values of a first line; a comma may be that of numbers where there are semicolons."""
+    if "\t" in line and "," not in line:
+        return "\t"
+    parts = line.strip().split(";")
+    return (
+        ";" if parts[1:] and ("," not in line or all(fields.COMMA.fullmatch(part) for part in parts if part)) else ","
+    )
+
+
+def _with_points(frame: Any, source: str) -> Any:
+    """Columns of a table with semicolons whose numbers have a decimal comma (1.000,5), as numbers."""
+    found = []
+    for name in [name for name in frame.columns if pd.api.types.is_string_dtype(frame[name])]:
+        words = frame[name].dropna().unique().tolist()
+        commas = [word for word in words if fields.COMMA.fullmatch(word)]
+        if commas and all(word in commas or word.strip().lstrip("+-").isdecimal() for word in words):
+            numbers = {word: float(word.replace(".", "").replace(",", ".")) for word in words}
+            frame[name] = frame[name].map(numbers, na_action="ignore").astype("Float64")
+            found.append(f"'{name}' ('{commas[0].strip()}')")
+    if found:
+        logging.getLogger("selfsup").warning(
+            "%s: numbers with a decimal comma are read as such: %s", source, ", ".join(found)
+        )
+    return frame
 
 
 def _are_numbers(words: Sequence[str]) -> bool:
@@ -259,7 +300,7 @@ def _are_numbers(words: Sequence[str]) -> bool:
     if not words or not words[0].strip():
         return False
     try:
-        return all(np.isreal(float(word)) for word in words if word.strip())
+        return all(fields.COMMA.fullmatch(word) or np.isreal(float(word)) for word in words if word.strip())
     except ValueError:
         return False
 
