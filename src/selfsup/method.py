@@ -243,6 +243,11 @@ def permute(tree: Tree, order: Tensor) -> Tree:
     return type(tree)(*(permute(part, order) for part in tree))
 
 
+def _each(terms: Terms, rows: int) -> Tensor:
+    """Loss (B,) of each sample, in float64: beside a large constant a gap would be lost in the rounding of float32."""
+    return torch.stack([term.detach().cpu().double().expand(rows) for term in terms.values()]).sum(0)
+
+
 @torch.no_grad()
 def shuffle_gap(method: Method, x: Tensor, seed: int = 0, draws: int = 5) -> dict[str, float]:
     """Loss with the guesses permuted over the batch, minus the loss: how much a guess owes to its own sample.
@@ -257,21 +262,27 @@ def shuffle_gap(method: Method, x: Tensor, seed: int = 0, draws: int = 5) -> dic
     Returns
     -------
     dict
-        ``loss``, ``shuffled`` (mean over the draws), ``gap`` and ``gap_sd`` (over the draws), in the loss's unit.
+        ``loss`` and ``loss_sd`` (over the samples; 0 where a loss is of the batch as a whole), ``shuffled`` (mean over the
+        draws), ``gap`` and ``gap_sd`` (over the draws), ``stir`` (by how much another sample's guess changes the loss of one, up
+        or down: 0 where all guesses are the same), in the loss's unit.
     """
     if was_training := method.training:
         method.eval()
     rng = torch.Generator(device=x.device).manual_seed(seed)
     terms, guess, answer = step(method, x, rng)
-    loss = float(total(terms))
-    shuffled = []
+    own, shuffled, stirred = _each(terms, len(x)), [], []
     for _ in range(draws):
         # a turn by a random number of places of a random order: no sample keeps its own guess
         order = torch.randperm(len(x), generator=rng, device=x.device)
         turned = torch.empty_like(order)
         turned[order] = order.roll(1)
-        shuffled.append(float(total(method.loss(permute(guess, turned), answer))))
+        others = _each(method.loss(permute(guess, turned), answer), len(x))
+        shuffled.append(float(others.mean()))
+        stirred.append(float((others - own).abs().mean()))
     if was_training:
         method.train()
-    mean = float(np.mean(shuffled))
-    return {"loss": loss, "shuffled": mean, "gap": mean - loss, "gap_sd": float(np.std(shuffled))}
+    mean, loss = float(np.mean(shuffled)), float(own.mean())
+    return {
+        "loss": loss, "loss_sd": float(own.std(correction=0)), "shuffled": mean, "gap": mean - loss,
+        "gap_sd": float(np.std(shuffled)), "stir": float(np.mean(stirred)),
+    }  # fmt: skip

@@ -88,7 +88,7 @@ def test_health_is_flat_and_json_ready():
     codes = np.concatenate([CODES, np.full((300, 4), 0.5, np.float32)], 1)
     found = health(codes, START, LEARNT)
     assert json.loads(json.dumps(found)) == found
-    names = "gap gap_start gap_sd loss loss_start shuffled rank width spread dead_dims rows"
+    names = "gap gap_start gap_sd stir loss loss_sd loss_start shuffled rank width spread dead_dims rows"
     assert set(found) == set(names.split())
     assert found["dead_dims"] == 0.2
     assert (found["width"], found["rows"]) == (20, 300)

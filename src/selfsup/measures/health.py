@@ -10,7 +10,8 @@ import numpy as np
 from selfsup.errors import DataError
 
 RANK_ROWS = 2000  # enough for codes of a few hundred dimensions; a larger table costs seconds
-DEAD = 1e-3  # a dimension that varies less than this share of a typical value says nothing of a sample
+DEAD = 1e-3  # a dimension that varies less than this share of a typical one says nothing of a sample
+ROUNDING = 1e-6  # of its size: what differs less from sample to sample is the rounding of float32
 
 
 def effective_rank(codes: np.ndarray) -> float:
@@ -67,15 +68,17 @@ def spread(codes: np.ndarray) -> tuple[float, float]:
     -------
     tuple of floats
         The root of (sum over dimensions of the variance / mean squared norm): 0 for a constant code, 1 for a centred
-        one; and the share of dimensions whose deviation is below `DEAD` times the root mean square of all values.
+        one; and the share of dimensions whose deviation is below `DEAD` times the root mean square of all deviations, or is
+        rounding.
     """
     scale = float(np.abs(codes).max(initial=0.0))
     if scale == 0:
         return 0.0, 1.0
     scaled = codes.astype(np.float64) / scale
-    size = np.sqrt(np.mean(scaled**2))
-    deviations = scaled.std(0)
-    return float(np.sqrt(np.mean(deviations**2)) / size), float(np.mean(deviations < DEAD * size))
+    sizes, deviations = np.sqrt(np.mean(scaled**2, axis=0)), scaled.std(0)
+    typical = np.sqrt(np.mean(deviations**2))
+    dead = deviations <= np.maximum(DEAD * typical, ROUNDING * sizes)
+    return float(typical / np.sqrt(np.mean(sizes**2))), float(np.mean(dead))
 
 
 def health(codes: np.ndarray, start: Mapping[str, float], end: Mapping[str, float]) -> dict[str, float]:
@@ -92,8 +95,8 @@ def health(codes: np.ndarray, start: Mapping[str, float], end: Mapping[str, floa
     Returns
     -------
     dict
-        ``gap``, ``gap_sd``, ``loss``, ``shuffled`` of the end; ``gap_start``, ``loss_start``; ``rank``
-        (`effective_rank`) of ``width``; ``spread`` and ``dead_dims``; ``rows``.
+        ``gap``, ``gap_sd``, ``stir``, ``loss``, ``shuffled`` of the end; ``loss_sd``, the larger of both; ``gap_start``,
+        ``loss_start``; ``rank`` (`effective_rank`) of ``width``; ``spread`` and ``dead_dims``; ``rows``.
     """
     if codes.ndim != 2 or codes.size == 0:
         raise DataError(f"codes must be (n, D) with at least one row and one column; got {codes.shape}")
@@ -105,6 +108,7 @@ def health(codes: np.ndarray, start: Mapping[str, float], end: Mapping[str, floa
         )
     first, last = losses_of(start), losses_of(end)
     losses = last | {"gap_start": first["gap"], "loss_start": first["loss"]}
+    losses["loss_sd"] = max(first["loss_sd"], last["loss_sd"])
     size, dead = spread(codes)
     rows, width = codes.shape
     return losses | {
@@ -117,11 +121,12 @@ def health(codes: np.ndarray, start: Mapping[str, float], end: Mapping[str, floa
 
 
 def losses_of(record: Mapping[str, Any]) -> dict[str, float]:
-    """Gap and losses on held-out rows, finite; the deviation of the gap is 0 where it was not measured."""
-    found = {"gap_sd": 0.0} | dict(record)
+    """Gap and losses on held-out rows, finite; deviations are 0, and the stir the gap's size, where they were not measured."""
+    found = {"gap_sd": 0.0, "loss_sd": 0.0} | dict(record)
     found["loss"] = found.get("heldout", found.get("loss"))
     try:
-        losses = {key: float(found[key]) for key in ("gap", "gap_sd", "loss", "shuffled")}
+        found.setdefault("stir", abs(found["gap"]))
+        losses = {key: float(found[key]) for key in ("gap", "gap_sd", "stir", "loss", "loss_sd", "shuffled")}
     except (KeyError, TypeError) as error:
         raise DataError(f"health needs gap, loss and shuffled of method.shuffle_gap; got {dict(record)}") from error
     if not np.isfinite(list(losses.values())).all():

@@ -16,11 +16,13 @@ REASONS = {  # what the health of a run shows -> kind of verdict
     "learnt": "learning",
 }
 KINDS = ("learning", "not learning", "collapsed", "no better than PCA")
-SAME_CODES = 0.01  # codes that differ by less than 1 % of their size: to a cosine or a plot they are one point
-GAP_SHARE = 0.01  # of the loss: untuned distillation, which learnt nothing, had 0.24 %; runs that learnt, over 40 %
+SAME_CODES = (
+    1e-5  # of their size, which is no more than rounding: what codes have in common tells no sample from another
+)
+GAP_SHARE = 0.01  # of what the loss fell, of the gap before, and of the loss's own deviation over samples
 GAP_SDS = 3.0  # and beyond what permuting the same guesses another way changes
-GAP_GROWTH = 1.5  # some nets have a gap before training (their views of a sample are alike); it must have grown
-FALL = 0.1  # of the loss: finding the one best guess for all samples saves more, a run that does not move saves less
+GAP_GROWTH = 1.5  # some nets have a gap before training (their views of a sample are alike): it must have grown, or
+FALL = 0.25  # the loss fallen by this share of it: untrained sparse codes rebuild their sample, trained ones better
 NOISE = 1.0  # standard errors by which a mean lead must exceed 0, over two baselines at once: chance seldom does both
 
 
@@ -29,6 +31,7 @@ def verdict(
     probe: Sequence[Row] = (),
     knn: Sequence[Row] = (),
     tell: Callable[[str, Mapping[str, float]], str] | None = None,
+    where: str = "",
 ) -> dict[str, Any]:
     """Judge a run from its health and, where there were labels, from the probes beside the baselines.
 
@@ -40,20 +43,21 @@ def verdict(
         Rows of these tables; empty without labels. The verdict rests on the probe; leads in kNN are reported.
     tell
         The sentence for a reason of `judge_health`, where the common one, of samples, does not fit.
+    where
+        What the sentence begins with: on which samples it was measured, beside which net.
 
     Returns
     -------
     dict
         ``kind``, one of `KINDS`; ``sentence``; ``because``, the numbers it rests on and the ``layer`` that was judged.
     """
-    # the loss before training belongs to the scale: a collapsed run's gap is large beside its own vanishing loss
-    scale = max(abs(health["loss"]), abs(health["shuffled"]), abs(health["loss_start"]), 1e-30)
-    before = max(abs(health["loss_start"]), abs(health["loss_start"] + health["gap_start"]), 1e-30)
     keys = ("gap", "gap_start", "gap_sd", "loss", "loss_start", "spread", "rank")
     because: dict[str, Any] = {key: float(health[key]) for key in keys}
-    because["gap_share"] = health["gap"] / scale
-    because["fall"] = (health["loss_start"] - health["loss"]) / before
-    reason = judge_health(health, because["gap_share"], because["fall"])
+    because["fall"] = health["loss_start"] - health["loss"]
+    # of the largest of these, and not of the loss, which may have any constant in it
+    largest = max(because["fall"], abs(health["gap_start"]), health["loss_sd"], abs(health["gap"]), 1e-30)
+    because["gap_share"] = health["gap"] / largest
+    reason = judge_health(health)
     kind, sentence = REASONS[reason], (tell or of_samples)(reason, health)
     layer = best_layer(probe)
     if layer is not None:
@@ -64,25 +68,24 @@ def verdict(
                 because[f"{prefix}noise_{lead.baseline.replace(' ', '_')}"] = lead.noise
         if kind == "learning":
             kind, sentence = judge_probe(probe, layer, health)
+    sentence = f"{where}, {sentence}" if where else sentence
     return {"kind": kind, "sentence": sentence[0].upper() + sentence[1:] + ".", "because": because}
 
 
-def judge_health(health: Mapping[str, float], share: float, fall: float) -> str:
+def judge_health(health: Mapping[str, float]) -> str:
     """The reason of the verdict that needs no labels, one of `REASONS`.
 
-    Parameters
-    ----------
-    share
-        The gap over the loss.
-    fall
-        The loss that training took off, over the first.
+    Only differences of losses are compared, so that it is the same whatever constant a loss has, and in whatever unit.
     """
-    gap, noise = health["gap"], GAP_SDS * health["gap_sd"]
+    gap, before, noise = health["gap"], abs(health["gap_start"]), GAP_SDS * health["gap_sd"]  # below 0 it is chance
+    fall = health["loss_start"] - health["loss"]
     if health["spread"] < SAME_CODES:
         return "alike"
-    if share <= GAP_SHARE or gap <= noise:
-        return "blind" if fall > FALL else "idle"
-    return "as before" if fall < FALL and gap <= GAP_GROWTH * health["gap_start"] + noise else "learnt"
+    if gap <= max(noise, GAP_SHARE * max(fall, before, health["loss_sd"])):
+        # one guess for all samples saved this much; where guesses still differ they are only no better than others'
+        return "blind" if fall > noise and health["stir"] <= GAP_SHARE * fall else "idle"
+    grown = gap > GAP_GROWTH * before + noise
+    return "learnt" if grown or fall > max(FALL * before, noise) else "as before"
 
 
 def of_samples(reason: str, health: Mapping[str, float]) -> str:
@@ -90,8 +93,8 @@ def of_samples(reason: str, health: Mapping[str, float]) -> str:
     loss, loss_start = number(health["loss"]), number(health["loss_start"])
     gap, gap_start, shuffled = (number(health[key]) for key in ("gap", "gap_start", "shuffled"))
     return {
-        "alike": f"the codes are almost the same for every sample: they differ by {percent(health['spread'])} % of their "
-        f"size (effective rank {health['rank']:.1f} of {health['width']:.0f})",
+        "alike": "the codes are the same for every sample, but for rounding (they differ by "
+        f"{number(health['spread'])} of their size; effective rank {health['rank']:.1f} of {health['width']:.0f})",
         "blind": f"the loss fell from {loss_start} to {loss}, but the guesses of other samples do just as well (gap {gap}): "
         "a guess no longer depends on what was seen",
         "idle": f"the guesses of other samples do as well as a sample's own (gap {gap} beside a loss of {loss}, which was "

@@ -6,11 +6,12 @@ import copy
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import torch
 
 from selfsup.data.facts import Facts
 from selfsup.data.open import KINDS, reading_options
-from selfsup.errors import OptionError
+from selfsup.errors import DataError, OptionError
 from selfsup.measures.evaluation import Evaluation
 from selfsup.measures.run import Evidence, Measure, run
 from selfsup.method import Method
@@ -18,7 +19,11 @@ from selfsup.model.encode import build
 from selfsup.model.model import Model
 from selfsup.options import Range, checked
 from selfsup.training import evidence
+from selfsup.training.measure import ONCE, measure, probe_of
 from selfsup.words.vectors import WordVectors
+
+FEWEST = 2  # rows that can be told from one another
+MEASURED = 512  # rows, drawn from the test part, on which loss and gap are measured
 
 
 def evaluate(
@@ -36,15 +41,19 @@ def evaluate(
     on_bad: Literal["stop", "skip"] = "stop",
     progress: bool = True,
 ) -> Evaluation:
-    """Compare a model's codes with raw input, PCA and the same network untrained; its word vectors with people's judgement.
+    """Measure a model on data: loss, gap and health, and with labels its codes beside raw input, PCA and the net untrained.
+
+    Everything is measured on the data given, of the trained and of the untrained net. Word vectors are held against people's
+    judgement instead.
 
     Parameters
     ----------
     model
         A trained model, or word vectors.
     labelled
-        Data of the kind the model learnt from, with labels; a split of their own is used as it is, otherwise a fifth of the
-        rows (the rows held out in training, where these are the same data) is the test part.
+        Data of the kind the model learnt from, with labels or without. What is measured is measured on the test part: a split of
+        their own, or the rows held out in training, where these are the same data; otherwise a fifth of the rows where there
+        are labels, and all of them where there are none.
     labels
         Labels (n,) of an array.
     label_column
@@ -74,7 +83,7 @@ def evaluate(
     Raises
     ------
     DataError
-        If the data do not fit the model, or have no labels.
+        If the data do not fit the model, are fewer than two rows, or have labels that are all of one class.
     OptionError
         If there is nothing to measure by, or the model has no word vectors.
     """
@@ -88,12 +97,37 @@ def evaluate(
         raise OptionError("labelled data are for codes of samples; word vectors take analogies= and similarity= alone")
     del settings["seed"], settings["max_labels"]
     data = model.open(labelled, **settings)
-    evidence.labelled(data)
-    learnt, test = _split(data, model, seed)
-    untrained, start, end = _untrained(model), model.start, (model.history or [model.start])[-1]
-    subject = evidence.Subject(model.method, untrained, model.device, learnt, test, start, end)
-    notes = list(model.config.get("notes", []))
+    _check(data)
+    learnt, test, where = _split(data, model, seed)
+    method, untrained = model.method, _untrained(model)
+    start, end = _measured((untrained, method), test, model.device, seed)
+    subject = evidence.Subject(method, untrained, model.device, learnt, test, start, end, where)
+    notes = list(model.config.get("notes", [])) if _is_same(data, model) else []
     return evidence.gather(subject, notes, measures=measures, seed=seed, max_labels=max_labels)
+
+
+def _check(data: Any) -> None:
+    """Raise `DataError` if there is too little in data to judge by."""
+    labels, fewest = data.labels, FEWEST
+    if labels is not None:
+        if len(np.unique(labels)) < 2:
+            raise DataError("these labels are all of one class; give labels of at least 2 classes, or none")
+        fewest *= 2  # to learn a probe from, and to test it on
+    for part, least in ((data, fewest), (data.test, FEWEST)):
+        if part is not None and len(part) < least:
+            raise DataError(
+                f"an evaluation needs at least {least} rows{' with labels' * (least > FEWEST)}; got {len(part)}"
+            )
+
+
+def _measured(methods: tuple[Method, ...], test: Any, device: torch.device, seed: int) -> list[dict[str, Any]]:
+    """Loss and gap of each method on the same rows: not those of training, which may be of other data."""
+    few = test.some(MEASURED, np.random.default_rng(seed))
+    found = []
+    for method in methods:
+        method.progress = 1.0  # as training has left it: what is scheduled is at its end
+        found.append(measure(method.to(device), probe_of(method, few, few, device, once=True), 0, draws=ONCE))
+    return found
 
 
 def of_words(
@@ -112,14 +146,26 @@ def of_words(
     return found
 
 
-def _split(data: Any, model: Model, seed: int) -> tuple[Any, Any]:
-    """Train and test part for an evaluation: the data's own, the run's held-out rows, or a fresh fifth."""
-    if data.test is not None and data.test.labels is not None:
-        return data.whole(), data.test.whole()
+def _is_same(data: Any, model: Model) -> bool:
+    """Whether the model learnt from these very data."""
+    return bool(data.fingerprint == model.config["data"]["fingerprint"])
+
+
+def _split(data: Any, model: Model, seed: int) -> tuple[Any, Any, str]:
+    """Train and test part for an evaluation, and what the test part is, in words.
+
+    It is the data's own, the run's held-out rows, a fresh fifth, or without labels all there is.
+    """
+    if data.test is not None and (data.labels is None or data.test.labels is not None):
+        return data.whole(), (test := data.test.whole()), f"on the {len(test):,} rows of the data's test part"
     held = model.config["training"]["heldout_rows"]
-    if data.fingerprint == model.config["data"]["fingerprint"] and held:
-        return tuple(data.cut(held, model.config["seed"]))
-    return tuple(data.cut(max(1, len(data) // 5), seed))
+    if _is_same(data, model) and held:
+        return *data.cut(held, model.config["seed"]), f"on the {held:,} rows that were held out in training"
+    learnt, test = data.whole(), data.whole()
+    if data.labels is not None:
+        learnt, test = data.cut(max(FEWEST, len(data) // 5), seed)
+    seen = ", which the model learnt from" if _is_same(data, model) else ""
+    return learnt, test, f"on {len(test):,} rows of the data given{seen}"
 
 
 def _untrained(model: Model) -> Method:
@@ -128,7 +174,7 @@ def _untrained(model: Model) -> Method:
     if any(isinstance(value, dict) and "module" in value for value in config["options"].values()):
         untrained = copy.deepcopy(method)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(config["seed"])
+            torch.default_generator.manual_seed(config["seed"])
             for module in untrained.modules():
                 reset = getattr(module, "reset_parameters", None)
                 if callable(reset):

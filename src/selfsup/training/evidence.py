@@ -8,9 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from selfsup.errors import DataError
 from selfsup.measures.evaluation import Evaluation, judged
 from selfsup.measures.health import health
 from selfsup.measures.run import Evidence, Features, Measure, run
@@ -18,7 +17,9 @@ from selfsup.measures.samples.baselines import pca
 from selfsup.measures.verdict import verdict
 from selfsup.measures.words import evidence as evidence_of_words
 from selfsup.method import Method
+from selfsup.methods.autoencoder.base import scaling
 from selfsup.model.encode import codes_of, encode_batches
+from selfsup.nets import Standardize
 from selfsup.words.ngrams import NgramVectors
 from selfsup.words.vectors import WordVectors
 
@@ -39,6 +40,8 @@ class Subject(NamedTuple):
         What probes are trained on, and what everything is measured on.
     start, end
         Records from before and after training.
+    where
+        What these were measured on, or beside, where it has to be said.
     """
 
     method: Method
@@ -48,6 +51,7 @@ class Subject(NamedTuple):
     test: Any
     start: Mapping[str, Any]
     end: Mapping[str, Any]
+    where: str = ""
 
 
 def gather(
@@ -75,31 +79,60 @@ def gather(
     if classes == 1:
         notes.append("the labels are all of one class; a comparison needs at least 2 classes")
     if test.labels is not None and classes > 1 and subject.untrained is not None:
+        units = Units(learnt, device)
+        notes += units.notes
         learnt = learnt.some(max_labels, rng)
         if len(learnt) == max_labels:
             notes.append(f"probes were trained on at most {max_labels:,} labelled rows and tested on {len(test):,}")
         trained = encode_batches(method.layers, method.view(learnt), device)
         features = {("model", name): Features(codes, tested[name]) for name, codes in trained.items()}
-        features |= baselines(subject.untrained, device, learnt, test, codes.shape[1])
+        features |= baselines(subject.untrained, device, learnt, test, codes.shape[1], units)
         evidence = evidence._replace(features=features, y_train=learnt.labels, y_test=test.labels)
     tables = run(evidence, measures)
     rows = {table.name: table.rows for table in tables}
-    return judged(verdict(found, rows.get("probe", []), rows.get("knn", [])), found, tables, notes)
+    said = verdict(found, rows.get("probe", []), rows.get("knn", []), where=subject.where)
+    return judged(said, found, tables, notes)
+
+
+class Units:
+    """What "raw input" and PCA are given: tables standardised by column as models' input is, images as they are.
+
+    Columns of a table have units of their own, and anybody would standardise them first: a lead that is owed to that alone is
+    none. The pixels of an image share one unit; each by itself in standard units would be mostly the noise of its corners.
+
+    Parameters
+    ----------
+    part
+        Whose moments are taken: all rows that are trained on, with a label or without.
+    """
+
+    def __init__(self, part: Any, device: torch.device) -> None:
+        self.scale: nn.Module | None = None
+        if len(part.form.shape) == 1:
+            moments = part.fact("moments")
+            self.scale = scaling(part.form, moments).to(device)
+            self.blank: Tensor = self.scale(
+                torch.from_numpy(moments.mean).to(device)[None]
+            )  # stands in for a missing value
+
+    def raw(self, x: Tensor) -> dict[str, Tensor]:
+        """Rows (B, d) of samples (B, ...), whole."""
+        if self.scale is None:
+            return {"raw": x.flatten(1)}
+        rows = self.scale(x)
+        return {"raw": torch.where(rows.isnan(), self.blank, rows)}
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader should know of it."""
+        return ["raw input and PCA are standardised by column"] if isinstance(self.scale, Standardize) else []
 
 
 def baselines(
-    untrained: Method, device: torch.device, learnt: Any, test: Any, width: int
+    untrained: Method, device: torch.device, learnt: Any, test: Any, width: int, units: Units
 ) -> dict[tuple[str, str], Features]:
     """Raw input, PCA of the same width, and every block of the untrained network."""
-    sides = [learnt.rows(), test.rows()]
-    few = sides[0][torch.arange(min(len(learnt), MAX_LABELS))].flatten(1)
-    mean = few.nanmean(0).nan_to_num().to(device)  # what stands in for a missing value
-
-    def filled(x: Tensor) -> dict[str, Tensor]:
-        rows = x.flatten(1)
-        return {"raw": torch.where(rows.isnan(), mean, rows)}
-
-    raw = [encode_batches(filled, samples, device)["raw"] for samples in sides]
+    raw = [encode_batches(units.raw, part.rows(), device)["raw"] for part in (learnt, test)]
     untrained = untrained.to(device).eval()
     random = [encode_batches(untrained.layers, untrained.view(part), device) for part in (learnt, test)]
     found = {("raw input", ""): Features(*raw), ("PCA", ""): pca(raw[0], raw[1], width)}
@@ -123,23 +156,23 @@ def of_words(
     vectors: WordVectors,
     method: Method,
     learnt: Any,
-    records: list[dict[str, Any]],
+    ends: tuple[Mapping[str, Any], Mapping[str, Any]],
     notes: list[str],
     *,
+    own: int,
     held_out: bool,
+    where: str = "",
 ) -> Evaluation:
-    """Evaluate word vectors on the text they come from."""
+    """Evaluate word vectors on the text they come from.
+
+    Parameters
+    ----------
+    ends
+        Records from before and after training.
+    own, held_out, where
+        See `measures.words.evidence`.
+    """
     problem = getattr(method, "problem", lambda: None)()
     window = WINDOW if problem is None else problem.window
-    found = evidence_of_words.evidence(vectors, learnt.ids, window, records[0], records[-1], held_out=held_out)
+    found = evidence_of_words.evidence(vectors, learnt.ids, window, *ends, own=own, held_out=held_out, where=where)
     return replace(found, notes=[*notes, *found.notes])
-
-
-def labelled(data: Any) -> None:
-    """Raise `DataError` if data have no labels to compare by."""
-    if data.labels is None:
-        raise DataError(
-            "these data have no labels: give labels=, or a label_column, or a folder with a sub-folder a class"
-        )
-    if len(np.unique(data.labels)) < 2:
-        raise DataError("these labels are all of one class; a comparison needs at least 2 classes")

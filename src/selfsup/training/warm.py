@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch
 from selfsup import store
 from selfsup.data.facts import Facts
 from selfsup.errors import OptionError
-from selfsup.method import Method
+from selfsup.method import Method, Start
 from selfsup.methods import REGISTERED
 from selfsup.model.encode import build
 from selfsup.model.load import load
@@ -45,7 +46,7 @@ class Earlier:
         self.path, self.words = path, None
         problem = getattr(method, "problem", lambda: None)()
         if problem is None:
-            if not (Path(path) / store.WEIGHTS).is_file():
+            if not os.path.isfile(Path(path) / store.WEIGHTS):
                 raise OptionError(f"option 'warm_start': {path} is no run folder that method '{name}' could go on from")
             return
         if problem.subwords:
@@ -56,7 +57,7 @@ class Earlier:
     def _earlier_targets(self, name: str, cls: type[Method]) -> np.ndarray | None:
         """The words' vectors as targets (n, D), where an earlier run of such a method kept them."""
         folder = Path(self.path)
-        if not (folder / store.CONFIG).is_file():
+        if not os.path.isfile(folder / store.CONFIG):
             return None
         model = load(folder, method=cls if name not in REGISTERED else None)
         problem = getattr(model.method, "problem", lambda: None)()
@@ -72,10 +73,15 @@ class Earlier:
             return hashing.of_array(self.words.vectors.vectors)
         return hashing.of_array(np.frombuffer(store.read_bytes(Path(self.path), store.WEIGHTS), np.uint8))
 
+    def start(self) -> Start:
+        """What the first weights are: the method's own start is passed over."""
+        return Start(words=f"goes on from {self.path}")
+
     def begin(self, method: Method) -> None:
         """Set the weights of a method that was built to those of the earlier run; of words see `fill`."""
         if self.words is None:
-            read_weights(Path(self.path), store.WEIGHTS, method)
+            with store.sealed(Path(self.path), (store.WEIGHTS,)):
+                read_weights(Path(self.path), store.WEIGHTS, method)
 
     def fill(self, words: list[str], input: np.ndarray, output: np.ndarray | None) -> None:
         """Put the vectors of known words into the two tables (V or more, D)."""
@@ -86,12 +92,13 @@ class Earlier:
     def joined(self, method: Method, form: Any, fresh: Method, seed: int) -> tuple[Method, Any]:
         """The method and the form with the earlier words that the new text lacks, as they were, after the new ones."""
         assert self.words is not None
-        input, output = (table.detach().numpy() for table in method.tables())  # type: ignore[operator]
+        input, output = (table.detach().cpu().numpy() for table in method.tables())  # type: ignore[operator]
         words, vectors, counts, targets = self.words.joined(
             form.words, input, form.counts, output if self._targets else None
         )
         form = form.extended(words, counts)
-        method = build(fresh, Facts(form), seed)
+        device = method.tables()[0].device  # type: ignore[operator]
+        method = build(fresh, Facts(form), seed).to(device)
         tables = method.tables()  # type: ignore[operator]
         with torch.no_grad():
             tables[0].copy_(torch.from_numpy(vectors))

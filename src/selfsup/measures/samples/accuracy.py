@@ -66,9 +66,10 @@ def cell(row: Mapping[str, Any], best: float) -> str:
 
 
 NOTE = (
-    "Bold: best of its column. ± is the standard deviation over draws of the labelled samples. Raw input is the data as they "
-    "are, PCA a linear code of the same width, random init the same net before training: whoever does not beat these has learnt "
-    "nothing that was not there before."
+    "Bold: best of its column. ± is the standard deviation over draws of the labelled samples. Raw input is the data themselves "
+    "(images as they are, tables standardised by column unless all their values lie in [0, 1]), PCA a linear code of it of the "
+    "same width, random init the same net before training: whoever does not beat these has learnt nothing that was not there "
+    "before."
 )
 PROBE = Look("linear probe", COLUMNS, tuple(NAMES), note=NOTE, lines=pivot, brief=judged_layer)
 KNN = replace(PROBE, title="nearest neighbours", brief=Look("").brief)

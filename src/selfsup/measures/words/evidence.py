@@ -11,7 +11,7 @@ from selfsup.measures.evaluation import Evaluation, judged
 from selfsup.measures.health import health, rows_of
 from selfsup.measures.run import Evidence, Measure, Text, run
 from selfsup.measures.verdict import verdict
-from selfsup.measures.wording import percent
+from selfsup.measures.wording import number
 from selfsup.measures.words.space import cautions, space
 from selfsup.system import memory
 from selfsup.words.vectors import WordVectors
@@ -28,6 +28,8 @@ def evidence(
     end: Mapping[str, Any],
     *,
     held_out: bool,
+    own: int | None = None,
+    where: str = "",
     measures: Iterable[str | Measure] | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> Evaluation:
@@ -45,6 +47,10 @@ def evidence(
         Records of the run before and after training.
     held_out
         Whether these were measured on text that was held out.
+    own
+        Words of this text; those after them have kept the vectors of an earlier one. None: all.
+    where
+        What the verdict's sentence begins with (see `measures.verdict`).
     measures, options
         See `measures.run`; the options are files of analogies and similarity.
     """
@@ -55,10 +61,10 @@ def evidence(
     memory.let_go(ids)
     found, measured = (
         health(rows_of(vectors.vectors, RANK_ROWS), start, end),
-        space(vectors.vectors, vectors.counts, learnt),
+        space(vectors.vectors, vectors.counts, learnt[:own]),
     )
     tables = run(Evidence(words=vectors, text=Text(ids, window), options=options or {}), measures)
-    said = verdict(found, tell=of_words(int(learnt.sum()), held_out=held_out))
+    said = verdict(found, tell=of_words(int(learnt.sum()), held_out=held_out), where=where)
     notes = cautions(measured)
     if found["loss"] > found["loss_start"]:
         notes.append(
@@ -74,7 +80,7 @@ def of_words(learnt: int, *, held_out: bool) -> Callable[[str, Mapping[str, floa
     def tell(reason: str, found: Mapping[str, float]) -> str:
         guessed = f"another word's vector guesses as well (loss {found['shuffled']:.4g}, gap {found['gap']:.2g})"
         rest = {
-            "alike": f"but all vectors are almost the same: they differ by {percent(found['spread'])} % of their size "
+            "alike": f"but all vectors are the same, but for rounding: they differ by {number(found['spread'])} of their size "
             f"(effective rank {found['rank']:.1f} of {found['width']:.0f}); a lower learning rate, or more text",
             "blind": f"but {guessed}: what was learnt is which words are frequent, at most; more epochs, or more text",
             "idle": f"but {guessed}: what was learnt is which words are frequent, at most; more epochs, or more text",

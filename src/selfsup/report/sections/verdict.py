@@ -13,7 +13,7 @@ from selfsup.report.sections.health import title_of
 SIGNS = {"good": "✓", "bad": "✗", "warn": "!", "plain": "?"}
 BECAUSE = {
     "layer": "Layer that was judged",
-    "gap_share": "Gap, beside what is largest of itself, the gap before, the fall of the loss and its deviation over samples",
+    "gap_share": "Gap, beside the largest of itself, that before, the fall of the loss and its deviation over samples",
     "fall": "Fall of the loss, from that before training",
 }
 SHARES = ("gap_share",)
