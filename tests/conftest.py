@@ -23,6 +23,12 @@ from selfsup.testing import pictures, table  # noqa: E402, F401
 torch.set_num_threads(1)
 
 
+def pytest_configure(config):
+    """The tests are of the processor, to the bit: a GPU is hidden from them, but for `pytest -m cuda`."""
+    if "cuda" not in config.option.markexpr:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
 def reseal(folder: Path) -> Path:
     """Let a folder that a test has changed pass for one that was written so, as a stranger could."""
     from selfsup import store

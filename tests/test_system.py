@@ -106,10 +106,20 @@ def test_an_entry_of_the_cache_is_whole_or_made_anew(tmp_path, monkeypatch, capl
     assert cache.read("a", "numbers", make) is None
     cache.write("a", "numbers", {"sum": 3}, np.arange(3))
     assert cache.read("a", "numbers", make).tolist() == [0, 1, 2]
-    cache.write("a", "numbers", {"sum": 4})
+    cache.write("a", "numbers", {"sum": 4}, np.arange(3), there=True)
     assert cache.read("a", "numbers", make) is None
     assert "the numbers in" in caplog.text
     assert "its sum has changed" in caplog.text
+    cache.write("a", "numbers", {"sum": 3}, np.arange(3))
+    about = cache.place("a").with_suffix(".json")
+    for file, old, new in ((cache.place("a"), b"\x02", b"\x03"), (about, b'"sum": 3', b'"sum": 2')):
+        before = file.read_bytes()
+        file.write_bytes(before.replace(old, new))
+        caplog.clear()
+        assert cache.read("a", "numbers", make) is None
+        assert "it has changed since it was written" in caplog.text
+        file.write_bytes(before)
+    assert cache.read("a", "numbers", make).tolist() == [0, 1, 2]
     monkeypatch.setenv("SELFSUP_CACHE", str(cache.place("a")))
     cache.write("b", "numbers", {}, np.arange(3))
     assert "cannot keep the numbers" in caplog.text

@@ -62,7 +62,8 @@ def test_rows_move_to_a_device():
     assert moved[torch.tensor([0])].shape == (1, 3, 5, 6)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, and pytest -m cuda")
 def test_rows_on_a_gpu(monkeypatch):
     made = open_data(RNG.integers(0, 255, (900, 3, 5, 6), dtype=np.uint8))
     samples = made.samples(np.arange(0, 900, 2))

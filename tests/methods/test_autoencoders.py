@@ -11,6 +11,7 @@ from sklearn.decomposition import PCA
 
 import selfsup
 from conftest import pictures, table
+from selfsup import store
 from selfsup.data.facts import Covariance, Facts, Moments
 from selfsup.data.form import Field, Form
 from selfsup.errors import OptionError, TrainingError
@@ -239,7 +240,7 @@ def test_a_run_with_a_penalty_of_one_s_own_is_loaded_without_importing_it(tmp_pa
     file = tmp_path / "run" / "config.json"
     config = json.loads(file.read_text())
     config["options"]["omega"] = json.loads(json.dumps(path).replace("{0}", str(evil)))
-    file.write_text(json.dumps(config))
+    store.seal(file.parent, config)
     again = selfsup.load(tmp_path / "run")
     assert np.array_equal(again.encode(x), model.encode(x))
 

@@ -199,7 +199,7 @@ def test_the_numbers_behind_the_verdict_have_names(tmp_path):
     fair["verdict"] |= {"because": because}
     words = Reader(page(write(tmp_path / "run", config(), history(), fair))).words
     for said in (
-        "Shuffle gap, deviation 0.00547", "Gap, share of the loss 83.0 %", "Lead over PCA 8.0 %",
+        "Shuffle gap, deviation 0.00547", "Gap, beside the largest of", "over samples 83.0 %", "Lead over PCA 8.0 %",
         "Standard error of the lead over random init 1.1 %", "Lead over PCA, nearest neighbours 50.0 %",
     ):  # fmt: skip
         assert said in words, said
@@ -259,6 +259,7 @@ def test_skipped_files_are_told(tmp_path):
 def test_no_folder_and_no_settings(tmp_path):
     with pytest.raises(RunError, match="no run folder"):
         page(tmp_path / "none")
-    folder = write(tmp_path / "run", [1], history())
+    folder = write(tmp_path / "run", config(), history())
+    (folder / store.CONFIG).write_text("[1]")
     with pytest.raises(RunError, match="is not a configuration of selfsup"):
         page(folder)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -33,3 +35,14 @@ def choose_device(asked: str) -> torch.device:
             f"option 'device': there is no '{asked}' here; use {', '.join(here[:-1])} or {here[-1]}"
         ) from error
     return device
+
+
+@contextmanager
+def steady(device: torch.device, *, exact: bool = False) -> Iterator[None]:
+    """Convolutions on a GPU that come out the same every time; `exact` ones in float32, not in the shorter and faster TF32."""
+    if device.type != "cuda":
+        yield
+        return
+    shorter = torch.backends.cudnn.allow_tf32 and not exact
+    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=shorter):
+        yield

@@ -45,12 +45,11 @@ def _floats(tree: Tree) -> Tree:
 
 
 def resolved(asked: str, device: torch.device) -> str:
-    """The precision asked for; on a GPU and on a plain CPU that of "auto" is known, otherwise it is left to `timed`."""
+    """The precision asked for; "auto" is left to `timed` where the device multiplies bfloat16, and is float32 elsewhere."""
     if asked != "auto":
         return asked
-    if device.type == "cuda":
-        return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
-    return "auto" if device.type == "cpu" and has_fast_bfloat16() else "float32"
+    fast = {"cpu": has_fast_bfloat16, "cuda": torch.cuda.is_bf16_supported}.get(device.type, bool)
+    return "auto" if fast() else "float32"
 
 
 def has_fast_bfloat16() -> bool:
@@ -60,7 +59,7 @@ def has_fast_bfloat16() -> bool:
 
 
 def timed(method: Method, samples: Samples, plan: dict[str, Any]) -> Precision:
-    """The faster precision for a net of convolutions on a CPU, by a few steps of a copy that leave no trace.
+    """The faster precision, by a few steps of a copy that leave no trace; on a CPU only nets of convolutions are tried.
 
     Parameters
     ----------
@@ -72,15 +71,19 @@ def timed(method: Method, samples: Samples, plan: dict[str, Any]) -> Precision:
     Returns
     -------
     str
-        "float32" wherever the run is short, the steps are, or nothing is convolved.
+        "float32" wherever the run is short; and on a CPU where the steps are, or nothing is convolved.
     """
     steps = Plan.of(plan | {"precision": "float32"}).batches(len(samples)) * plan["epochs"]
-    if steps < STEPS or not any(isinstance(module, nn.Conv2d) for module in method.modules()):
+    if steps < STEPS:
         return "float32"
     x = samples[torch.arange(min(plan["batch_size"], len(samples)))]
+    on_cpu = x.device.type == "cpu"
+    if on_cpu and not any(isinstance(module, nn.Conv2d) for module in method.modules()):
+        return "float32"
     with torch.random.fork_rng(devices=[]):
         copied = copy.deepcopy(method).train()
-        if any(_seconds(copied, x, "float32") < SHORT for _ in range(2)):  # the first one makes ready
+        short = [_seconds(copied, x, "float32") < SHORT for _ in range(2)]  # the first one makes ready
+        if on_cpu and any(short):
             return "float32"
         full = min(_seconds(copied, x, "float32") for _ in range(TIMED))
         _seconds(copied, x, "bfloat16")
@@ -93,7 +96,11 @@ def timed(method: Method, samples: Samples, plan: dict[str, Any]) -> Precision:
 def _seconds(method: Method, x: Tensor, precision: Precision) -> float:
     """How long a step takes, forward and backward."""
     rng = torch.Generator(x.device).manual_seed(0)
+    wait = torch.cuda.synchronize if x.device.type == "cuda" else bool  # for the device's own clock
+    wait()
     began = time.perf_counter()
     total(Step(method, precision)(x, rng)[0]).backward()
+    wait()
+    seconds = time.perf_counter() - began
     method.zero_grad()
-    return time.perf_counter() - began
+    return seconds

@@ -19,7 +19,7 @@ from selfsup.errors import OptionError, TrainingError
 from selfsup.method import Data, Method, Samples, Terms, step
 from selfsup.options import Range
 from selfsup.solvers.declared import problem_of, warm
-from selfsup.solvers.devices import choose_device
+from selfsup.solvers.devices import choose_device, steady
 from selfsup.solvers.distributed import Processes, processes, started
 from selfsup.solvers.optimizer import Rates, make_optimizer
 from selfsup.solvers.plan import DEFAULTS, MAX_EPOCHS, Plan
@@ -53,8 +53,8 @@ class Sgd(Solver):
     betas
         How slowly adamw forgets the gradients, and their squares; by default 0.9 and 0.999.
     precision
-        auto is bfloat16 on a GPU that has it, and on a CPU that has it where a few steps of a convolutional net show that it is
-        faster; else float32.
+        auto is bfloat16 on a device that has it where a few steps show that it is faster (on a CPU only of a convolutional net);
+        else float32.
     """
 
     name = "sgd"
@@ -96,7 +96,8 @@ class Sgd(Solver):
         if epochs is None:
             batches = math.ceil(len(method.view(data)) / chosen["batch_size"])
             epochs = min(MAX_EPOCHS, math.ceil(recipe["steps"] / batches))
-        return {"epochs": epochs, **chosen, "precision": resolved(self.precision, device), "seed": seed}
+        how = {"precision": resolved(self.precision, device), "device": device.type}  # each draws in its own way
+        return {"epochs": epochs, **chosen, **how, "seed": seed}
 
     def memory(self, method: Method, data: Data, plan: Mapping[str, Any], *, saved: bool) -> int:
         """Known for methods whose size is that of their vocabulary."""
@@ -106,6 +107,10 @@ class Sgd(Solver):
         rows, softmax = max(plan["batch_size"], PROBED), problem.objective == "softmax"
         size = of_descent(data.form.size, problem.dim, rows, softmax=softmax, saved=saved)
         return size + of_windows(rows, problem.window, problem.dim)
+
+    def copies(self, plan: Mapping[str, Any]) -> float:
+        """Weights, gradients, and the optimiser's averages: two of adamw, the momentum of sgd."""
+        return 4.0 if plan["optimizer"] == "adamw" else 3.0
 
     def run(self, task: Task) -> Iterator[Pause]:
         """Train, with a pause after every step, and a record at the end of every epoch.
@@ -117,7 +122,8 @@ class Sgd(Solver):
         """
         method, device = task.method.to(task.device), task.device
         samples = method.view(task.data).to(device)
-        with processes(device) as group, torch.random.fork_rng(devices=[]):
+        gpus = [device] if device.type == "cuda" else []
+        with processes(device) as group, torch.random.fork_rng(devices=gpus), steady(device):
             if group.size > 1 and task.saved is not None:
                 raise OptionError(
                     "a run of several processes cannot be resumed yet: only the first one's state was saved"
@@ -161,10 +167,12 @@ class Sgd(Solver):
 
 
 def _precision(method: Method, samples: Samples, task: Task, group: Processes) -> str:
-    """What "auto" is: as the run began with, else the faster; several processes, which might disagree, take float32."""
+    """What "auto" is: as the run began with, else the faster; several processes, which might disagree, take the usual one."""
     if task.saved is not None:
         return str(task.saved.facts["precision"])
-    return "float32" if group.size > 1 else timed(method, samples, task.plan)
+    if group.size > 1:
+        return "bfloat16" if task.device.type == "cuda" else "float32"
+    return timed(method, samples, task.plan)
 
 
 class _Run:
@@ -187,6 +195,8 @@ class _Run:
         tensors = pack(self.method, self.optimizer)
         tensors |= {f"sums.{name}": value for name, value in self.sums.items()}
         tensors |= {"rng.hide": self.rng.get_state(), "rng.torch": torch.get_rng_state()}
+        if self.device.type == "cuda":
+            tensors["rng.cuda"] = torch.cuda.get_rng_state(self.device)
         facts = {"epoch": self.epoch, "batch": self.batch, "seen": self.seen, "precision": self.plan.precision}
         return State(tensors, facts | {"seconds": self.seconds, "waited": self.waited})
 
@@ -197,6 +207,8 @@ class _Run:
         self.sums = {n.removeprefix("sums."): t.to(self.device) for n, t in tensors.items() if n.startswith("sums.")}
         self.rng.set_state(tensors["rng.hide"])
         torch.set_rng_state(tensors["rng.torch"])
+        if self.device.type == "cuda":
+            torch.cuda.set_rng_state(tensors["rng.cuda"], self.device)
         self.epoch, self.batch, self.seen = facts["epoch"], facts["batch"], facts["seen"]
         self.seconds, self.waited = facts["seconds"], facts["waited"]
 
@@ -223,12 +235,13 @@ class _Run:
         # the rate of the step's middle: a warm-up from 0 would waste the first step
         self.rates.set(plan.rate((done + 0.5) / steps, method.phases))
         before = time.perf_counter()
-        x = samples[rows.to(self.device)]
+        x = samples[rows]
         self.waited += time.perf_counter() - before
         terms, answer = self.module(x, self.rng)
         means = {name: term.mean() for name, term in terms.items()}
         loss = functools.reduce(torch.add, means.values())
-        if self.device.type == "cpu" or self.batch % 50 == 0:  # on a GPU a look at the loss waits for the device
+        # on a GPU a look at the loss waits for the device
+        if self.device.type == "cpu" or self.batch % 50 == 0 or self.batch + 1 == self.batches:
             self._check_finite(loss, terms, x)
         loss.backward()
         if plan.clip is not None:
@@ -243,8 +256,10 @@ class _Run:
 
     def finished(self, rows: int) -> dict[str, Any]:
         """The record of an epoch of so many rows; the counters are set to the next."""
+        began = time.perf_counter()
         self.group.add_up(self.sums.values())
         terms = {name: float(value) / rows for name, value in self.sums.items()}
+        self.seconds += time.perf_counter() - began  # a GPU is waited for here: its steps were only begun
         seconds = max(self.seconds, 1e-9)
         record = {
             "loss": sum(terms.values()),

@@ -103,7 +103,9 @@ def saved_and_loaded_it_gives_the_same_bits(case: Case) -> None:
     options = {**case.narrow, **copy.deepcopy(dict(case.options))}
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
-        model = fit(made(case.made), method=case.cls, out=run, epochs=1, evaluate=False, progress=False, **options)
+        model = fit(
+            made(case.made), method=case.cls, out=run, epochs=1, device="cpu", evaluate=False, progress=False, **options
+        )
         again = load(run, method=case.cls, given=given)
         with torch.no_grad():
             codes, theirs = (each.method.encode(each.samples(made(case.made))[:ROWS]) for each in (model, again))

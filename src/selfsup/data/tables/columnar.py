@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,7 +17,7 @@ from selfsup.data.images import images
 from selfsup.data.images.decode import Blob, Canvas, Unreadable
 from selfsup.data.labels import attach
 from selfsup.data.request import Request
-from selfsup.data.tables.column import of_arrow
+from selfsup.data.tables.column import Column, of_arrow
 from selfsup.data.tables.tables import LABEL_NAMES, column_labels, from_columns, label_name
 from selfsup.errors import DataError, unknown
 from selfsup.lazy import pyarrow as pa
@@ -94,13 +95,19 @@ class Encoded:
         self.part = part
         self.column = column
         self.rows = rows
+        self._reading = threading.Lock()
         self.struct = bool(pa.types.is_struct(held))
         with_paths = self.struct and _child(held, "path") in ("string", "large_string")
         self.paths: list[str | None] = part.table.read(column, "path").slice(0, rows).to_pylist() if with_paths else []
 
-    @cached_property
+    @property
     def bytes(self) -> Any:
         """The encoded images; read only where they must be decoded."""
+        with self._reading:  # many threads ask at once, and two must not read one parquet file: that is a crash
+            return self._bytes
+
+    @cached_property
+    def _bytes(self) -> Any:
         return self.part.table.read(self.column, "bytes" if self.struct else None)
 
     def __len__(self) -> int:
@@ -203,7 +210,7 @@ def _one(part: Part, request: Request, shape: tuple[int, ...] | None, known: Seq
     """Make a `Dataset` of one split: of its images, or else of its numbers."""
     column = image_column(part.table.schema)
     if column is None:
-        columns = {name: of_arrow(part.table.read(name)) for name in part.table.schema.names}
+        columns = {name: _column(part, name) for name in part.table.schema.names}
         label = label_name(columns, request.label_column, request.like)
         return from_columns(columns, request, part.source, None, _names(part, label), known)
     rows = part.table.rows
@@ -216,7 +223,7 @@ def _one(part: Part, request: Request, shape: tuple[int, ...] | None, known: Seq
     else:
         label = _label(part.table.schema.names, request.label_column)
         if label is not None:
-            values = of_arrow(part.table.read(label).slice(0, limit)).values
+            values = _column(part, label).values[:limit]
             labels, classes = column_labels(values, label, _names(part, label), known)
     if labels is not None:
         labels = labels[done.kept]
@@ -224,6 +231,13 @@ def _one(part: Part, request: Request, shape: tuple[int, ...] | None, known: Seq
         done.x, done.form(request), part.source, done.fingerprint, labels, classes,
         blobs.names(done.kept), None, done.bad, done.note,
     )  # fmt: skip
+
+
+def _column(part: Part, name: str) -> Column:
+    """A column as NumPy has it."""
+    values = part.table.read(name)
+    with foreign(f"column '{name}' of {part.source}"):
+        return of_arrow(values)
 
 
 def _label(columns: Sequence[str], given: str | None) -> str | None:

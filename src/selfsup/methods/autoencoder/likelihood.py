@@ -120,7 +120,7 @@ class Columns(Likelihood):
 
     def elementwise(self, output: Tensor, x: Tensor) -> Tensor:
         """Each column's part; a category's stands at its one place that is 1."""
-        losses = torch.empty_like(output)
+        losses = torch.empty_like(x)  # in bfloat16 the output is not, and losses are float32
         losses[:, self.numbers] = self.number.elementwise(output[:, self.numbers], x[:, self.numbers])
         booleans = F.binary_cross_entropy_with_logits(output[:, self.booleans], x[:, self.booleans], reduction="none")
         losses[:, self.booleans] = booleans

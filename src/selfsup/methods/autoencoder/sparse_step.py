@@ -145,6 +145,13 @@ class _Layout:
             rows, matrix.contiguous(), starts, mode="sum", per_sample_weights=weights.index_select(0, order)
         )
 
+    def sums(self, weights: Tensor) -> Tensor:
+        """Sum over the rows of a latent: weights (N,) -> (M,); on a GPU in a fixed order, which index_add_ does not keep."""
+        found = weights.new_zeros(self.latents)
+        if weights.device.type == "cpu":
+            return found.index_add_(0, self.ids, weights)
+        return found.index_put_((self.ids,), weights, accumulate=True)
+
     def dots(self, left: Tensor, right: Tensor) -> Tensor:
         """Inner products of a row and its latents: left (B, d), right (M, d) -> (N,)."""
         return dots_of(left, right, self.rows, self.ids)
@@ -178,7 +185,7 @@ class _Encode(torch.autograd.Function):
         if ctx.relu:
             gradient = gradient * (values > 0)  # (N,)
         of_x, of_weight, of_shift = None, None, None
-        of_bias = gradient.new_zeros(layout.latents).index_add_(0, layout.ids, gradient)  # (M,)
+        of_bias = layout.sums(gradient)  # (M,)
         if ctx.needs_input_grad[0]:
             of_x = layout.by_row(weight, gradient)  # (B, d)
         if ctx.needs_input_grad[1]:
