@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from torch import Tensor
 
+from selfsup.data.arrays.eigen import largest
 from selfsup.errors import DataError, unknown
+from selfsup.system import memory
+from selfsup.system.signals import heard
 
 
 class Moments(NamedTuple):
@@ -35,17 +40,99 @@ class Moments(NamedTuple):
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Moments:
-        """Read what `to_dict` gave."""
-        mean, std = (np.asarray(plain[key], np.float32) for key in ("mean", "std"))
-        return cls(mean, std, bool(plain["unit"]))
+        """Read what `to_dict` gave.
+
+        Raises
+        ------
+        DataError
+            If they are not two lists of as many finite numbers, deviations not below 0.
+        """
+        try:
+            mean, std = (np.asarray(plain[key], np.float32) for key in ("mean", "std"))
+        except (ValueError, TypeError, KeyError, OverflowError) as error:
+            raise DataError(f"the moments of the data are not two lists of numbers: {error}") from error
+        if mean.ndim != 1 or mean.shape != std.shape or not np.isfinite([mean, std]).all() or (std < 0).any():
+            raise DataError("the moments of the data are not a mean and a deviation for each channel or column")
+        return cls(mean, std, bool(plain.get("unit", False)))
 
 
-class Covariance(NamedTuple):
-    """Second moments of flattened samples: mean (d,) and covariance (d, d), float64, and of how many rows they are."""
+class Covariance:
+    """Second moments of flattened samples, divisor n, float64.
 
-    mean: Tensor
-    covariance: Tensor
-    rows: int
+    A method that asks for `leading` axes, `trace` and what is `captured` needs no matrix (d, d): of fewer rows than values
+    only the centred rows are kept, and everything goes by their products with each other, (n, n). `covariance` is made of
+    them when it is asked for.
+
+    Attributes
+    ----------
+    mean
+        (d,).
+    rows
+        How many were measured.
+    """
+
+    def __init__(self, mean: Tensor, covariance: Tensor | None, rows: int, *, centred: Tensor | None = None) -> None:
+        self.mean, self.rows, self._covariance, self._centred = mean, rows, covariance, centred
+
+    @property
+    def covariance(self) -> Tensor:
+        """The matrix (d, d)."""
+        if self._covariance is None:
+            assert self._centred is not None
+            room_for_matrix(len(self.mean))
+            self._covariance = self._centred.T @ self._centred / self.rows
+        return self._covariance
+
+    def trace(self) -> float:
+        """The variance of all directions together."""
+        return float(self.covariance.trace() if self._centred is None else self._centred.square().sum() / self.rows)
+
+    def captured(self, axes: Tensor) -> float:
+        """The variance along orthonormal axes (D, d) together."""
+        if self._centred is None:
+            return float(torch.trace(axes @ self.covariance.to(axes) @ axes.T))
+        return float((self._centred.to(axes) @ axes.T).square().sum() / self.rows)
+
+    def leading(self, width: int) -> tuple[Tensor, Tensor]:
+        """The largest variances (D,), from the largest on, and their orthonormal axes (D, d), on the CPU.
+
+        Raises
+        ------
+        DataError
+            If the second moments are not finite.
+        """
+        if not math.isfinite(self.trace()):
+            raise DataError("the squares of the values are too large to be added up: divide the data by a constant")
+        return heard(self._of_matrix if self._centred is None else self._of_rows, width)
+
+    def _of_matrix(self, width: int) -> tuple[Tensor, Tensor]:
+        values, axes = largest(self.covariance.cpu(), width)
+        return values.clamp(min=0), axes
+
+    def _of_rows(self, width: int) -> tuple[Tensor, Tensor]:
+        assert self._centred is not None
+        x = self._centred
+        few = min(width, len(x))
+        values, turns = largest((x @ x.T / self.rows).cpu(), few)  # (n, n): it has the eigenvalues of the covariance
+        axes = x.new_zeros((x.shape[1], width), device="cpu")
+        axes[:, :few] = x.T.cpu() @ turns.T
+        # orthonormal to the last digit, also where the rows span fewer directions than are asked for
+        axes = torch.linalg.qr(axes)[0].T
+        return torch.cat([values.clamp(min=0), values.new_zeros(width - few)]), axes
+
+    def scaled(self, std: Tensor) -> Covariance:
+        """That of the samples divided by a deviation (d,) for each value."""
+        std = std.to(self.mean)
+        mean = self.mean / std
+        if self._centred is not None:
+            return Covariance(mean, None, self.rows, centred=self._centred / std)
+        return Covariance(mean, self.covariance / torch.outer(std, std), self.rows)
+
+
+def room_for_matrix(size: int) -> None:
+    """Say before it is made that the covariance (d, d), the products of a chunk and what their eigenvectors take do not fit."""
+    what = f"the covariance of {size:,} values with each other, and its eigenvectors,"
+    memory.check(24 * size * size, what, "use smaller images or fewer columns, or a method of steps (undercomplete)")
 
 
 SAVED = {"moments": Moments}  # what a run folder keeps, if it was asked for
@@ -77,11 +164,23 @@ class Facts:
 
     @classmethod
     def from_dict(cls, form: Any, plain: Mapping[str, Any]) -> Facts:
-        """Read what `Asked.to_dict` gave."""
+        """Read what `Asked.to_dict` gave.
+
+        Raises
+        ------
+        DataError
+            If a fact is unknown, or not of data of this form.
+        """
         for name in plain:
             if name not in SAVED:
                 raise DataError(unknown("fact", name, SAVED))
-        return cls(form, {name: SAVED[name].from_dict(value) for name, value in plain.items()})
+        found = {name: SAVED[name].from_dict(value) for name, value in plain.items()}
+        for name, fact in found.items():
+            if len(fact.mean) != form.shape[0]:
+                raise DataError(
+                    f"the {name} are of {len(fact.mean):,} channels or columns, the form of {form.shape[0]:,}"
+                )
+        return cls(form, found)
 
 
 class Asked:

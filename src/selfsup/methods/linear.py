@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from selfsup.data.facts import Covariance
 from selfsup.errors import OptionError
-from selfsup.lazy import scipy
 from selfsup.method import About, Method, Recipe, Terms
 from selfsup.options import Range
 
@@ -79,31 +78,25 @@ class Linear(Method):
 
     def _density(self, found: Covariance) -> Tensor:
         """Set the parameters of probabilistic PCA, and give the axes (D, d) in float64."""
-        mean, covariance, rows = found
-        width = self.encoder.out_features
-        size = len(covariance)
-        ascending = scipy.linalg.eigh(covariance.cpu().numpy(), subset_by_index=(size - width, size - 1))
-        values = torch.from_numpy(ascending[0]).flip(0).clamp(min=0)  # (D,)
-        axes = torch.from_numpy(ascending[1]).T.flip(0)  # (D, d)
+        rows, size, width = found.rows, len(found.mean), self.encoder.out_features
+        values, axes = found.leading(width)  # (D,), (D, d)
         axes = axes * axes.gather(1, axes.abs().argmax(1, keepdim=True)).sign()
         unbiased = rows / max(rows - 1, 1)
         rest = min(size, rows) - width  # directions that the noise is averaged over, as in scikit-learn's PCA
-        noise = (covariance.trace().cpu() - values.sum()).clamp(min=0) / rest if rest > 0 else torch.zeros(())
-        self.centre.copy_(mean)
+        noise = max(found.trace() - float(values.sum()), 0.0) / rest if rest > 0 else 0.0
+        self.centre.copy_(found.mean)
         self.axes.copy_(axes)
         self.explained_variance.copy_(values * unbiased)
-        self.noise_variance.copy_(noise * unbiased)
+        self.noise_variance.fill_(noise * unbiased)
         return axes
 
     def finish(self, about: About) -> None:
         """After descent: the density on the closed form's axes, and how far the subspace that was found is from them."""
         if (found := about.fact("covariance")) is None:
             return
-        covariance = found.covariance.cpu()
-        axes = self._density(found._replace(covariance=covariance))
+        axes, whole = self._density(found), found.trace()
         ours = torch.linalg.qr(self.decoder.weight.detach().double().cpu())[0]  # (d, D)
-        least = float(covariance.trace() - torch.trace(axes @ covariance @ axes.T))
-        spanned = float(covariance.trace() - torch.trace(ours.T @ covariance @ ours))
+        least, spanned = whole - found.captured(axes), whole - found.captured(ours.T)
         cosine = torch.linalg.svdvals(axes @ ours).min().clamp(0, 1)
         self.gap = (spanned / max(least, 1e-12) - 1, float(torch.rad2deg(torch.arccos(cosine))))
 

@@ -13,7 +13,9 @@ from torch import Tensor, nn
 from selfsup.data.tables.missing import name_of
 from selfsup.errors import DataError, OptionError
 from selfsup.method import About, Method, Samples
-from selfsup.model.room import Check, Guard, counted, fits, looker
+from selfsup.model.room import LARGE, Check, Guard, counted, fits, looker
+from selfsup.solvers.devices import steady
+from selfsup.system import memory
 
 MOST, BYTES = (
     1024,
@@ -41,9 +43,14 @@ def encode_batches(
     """
     numbers = torch.arange(len(samples)) if numbers is None else numbers
     parts: dict[str, list[Tensor]] = {}
-    with torch.inference_mode():
+    with torch.inference_mode(), steady(device, exact=True):
         for some in numbers.split(rows_at_once(samples[numbers[:1]]) if len(numbers) else 1):
-            for name, codes in function(samples[some].to(device)).items():
+            made = function(samples[some].to(device))
+            if not parts:  # held twice while the parts are joined
+                whole = 8 * len(numbers) * sum(codes[0].numel() for codes in made.values())
+                if whole > LARGE:
+                    memory.check(whole, f"the codes of {len(numbers):,} samples", "encode fewer of them at once")
+            for name, codes in made.items():
                 parts.setdefault(name, []).append(codes.float().cpu())
     found = {name: torch.cat(codes).numpy() for name, codes in parts.items()}
     return {name: finite(array, f"codes of '{name}'") for name, array in found.items()}
@@ -62,8 +69,9 @@ def finite(x: np.ndarray, what: str, names: Sequence[str] | None = None) -> np.n
     DataError
         If a value is not finite, with the first.
     """
-    if np.isfinite(x.sum(dtype=np.float64)):
-        return x
+    with np.errstate(invalid="ignore"):
+        if np.isfinite(x.sum(dtype=np.float64)):
+            return x
     row, *place = np.argwhere(~np.isfinite(x))[0].tolist()
     column = f" (row {row}, column {name_of(place[0], names)})" if len(place) == 1 else f" (row {row})"
     raise DataError(f"{what} are not finite{column}: the weights have diverged, or the input is out of range")
@@ -120,6 +128,6 @@ def build(method: Method, about: About, seed: int, check: Check | None = None, *
     check_kind(method, about.form)
     ahead = looker(method, about) if look else None
     with torch.random.fork_rng(devices=[]), counted(), Guard(check or fits(), ahead):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # manual_seed would set the generators of GPUs, too
         method.build(about)
     return method

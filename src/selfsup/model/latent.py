@@ -10,6 +10,7 @@ from torch import Tensor
 
 from selfsup.errors import DataError, OptionError
 from selfsup.method import Method, Samples
+from selfsup.system import memory
 
 ROWS = 4_096  # of the training part, from which the codes' mean and covariance are measured
 FIRST = 512  # rows encoded at once
@@ -74,6 +75,7 @@ def between(a: np.ndarray, b: np.ndarray, n: int) -> np.ndarray:
     """Codes (n, D) on the straight line from a (D,) to b (D,), both included."""
     if n < 2:
         raise OptionError(f"option 'n' must be at least 2, both ends; got {n}")
+    _room(n, len(a))
     return np.linspace(a, b, n, dtype=np.float32)
 
 
@@ -90,9 +92,15 @@ def sweep(codes: dict[str, np.ndarray], unit: int, n: int, at: np.ndarray | None
         raise OptionError(f"option 'unit' must be from 0 to {len(mean) - 1}, the units of the code; got {unit}")
     if n < 2:
         raise OptionError(f"option 'n' must be at least 2, both ends; got {n}")
+    _room(n, len(mean))
     found = np.tile(mean if at is None else at, (n, 1)).astype(np.float32)
     found[:, unit] = mean[unit] + np.linspace(-REACH, REACH, n) * deviations(codes)[unit]
     return found
+
+
+def _room(n: int, width: int) -> None:
+    """Say before they are made that so many codes do not fit in memory."""
+    memory.check(12 * n * width, f"{n:,} codes of {width:,} values", "choose a smaller n")
 
 
 def one(codes: np.ndarray, what: Any) -> np.ndarray:

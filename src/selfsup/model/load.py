@@ -13,11 +13,15 @@ from selfsup.errors import DataError, OptionError, RunError, unknown
 from selfsup.measures.evaluation import Evaluation
 from selfsup.method import Method
 from selfsup.methods import REGISTERED, find
+from selfsup.model.checked import check_config, check_latent, check_records
 from selfsup.model.encode import build
 from selfsup.model.model import Model
+from selfsup.model.room import LARGE, Check
 from selfsup.options import options_of, resolve
 from selfsup.store.weights import read_weights
+from selfsup.system import memory
 from selfsup.system.imports import is_path
+from selfsup.words.formats.folder import VECTORS
 from selfsup.words.vectors import WordVectors
 
 
@@ -56,6 +60,7 @@ def load(
     folder = store.found(Path(path))
     with store.sealed(folder, verify=verify) as config:
         store.check_run(folder, config)
+        check_config(folder, config)
         return _read(folder, config, method, given or {}, device)
 
 
@@ -64,11 +69,12 @@ def _read(
 ) -> Model:
     """The model that the files of a folder make."""
     made, options, about = _unbuilt(config, folder, method, given)
+    check = _no_more_than(folder, about.form)
 
     def whole() -> Method:
         try:
-            ready = build(made, about, config["seed"])
-        except (KeyError, TypeError, AttributeError, DataError, OptionError) as error:
+            ready = build(made, about, config["seed"], check, look=False)
+        except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError, RuntimeError) as error:
             raise RunError(f"{folder / store.CONFIG} is damaged: {error}") from error
         besides = None if vectors is None else (ready.words(), vectors.vectors)  # type: ignore[operator]
         read_weights(folder, store.WEIGHTS, ready, besides)
@@ -79,6 +85,7 @@ def _read(
     pictures, latent = (
         store.read_arrays(folder, name) if (folder / name).exists() else {} for name in (store.PICTURES, store.LATENT)
     )
+    check_latent(folder, latent, config["width"])
     return Model(
         whole if vectors is not None else whole(), about.form, config, _records(folder),
         options=options, evaluation=evaluation, word_vectors=vectors, latent=latent, pictures=pictures, folder=folder,
@@ -104,6 +111,8 @@ def _unbuilt(
         if len(own) < len(given):
             form = form.with_given({key: value for key, value in given.items() if key not in own})
         about = Facts.from_dict(form, config.get("facts", {}))
+        if type(seed := config["seed"]) is not int or not 0 <= seed < 2**32:
+            raise DataError(f"the seed must be a whole number from 0 to {2**32 - 1}; got {seed!r}")
         resolved = resolve(cls, options | _given(options, own), f"method '{name}'")
         made = cls(**resolved)
     except (KeyError, TypeError, AttributeError) as error:
@@ -115,13 +124,36 @@ def _unbuilt(
     return made, resolved, about
 
 
+def _no_more_than(folder: Path, form: Any) -> Check:
+    """Holds a method to the files of its weights, as it is built: what they have not got cannot be read from them.
+
+    Raises
+    ------
+    RunError
+        If they are too small for the form of the data: each channel, column or word has a weight.
+    """
+    files = [folder / name for name in (store.WEIGHTS, VECTORS)]
+    held = sum(file.stat().st_size for file in files if file.is_file())
+
+    def check(size: int, largest: tuple[int, ...]) -> None:
+        if size > 2 * held + LARGE:
+            told = f"weights of {memory.in_words(size)} and more (one of {' x '.join(f'{side:,}' for side in largest)})"
+            raise RunError(
+                f"{folder / store.CONFIG} asks for {told}, and the files of weights hold {memory.in_words(held)}"
+            )
+
+    check(4 * form.shape[0], form.shape)
+    if 4 * form.size > LARGE:  # to ask the control groups takes a tenth of loading a small run
+        memory.check(
+            4 * form.size, f"{folder / store.CONFIG} is of data of which a single sample would", "it is damaged"
+        )
+    return check
+
+
 def _records(folder: Path) -> list[dict[str, Any]]:
     """What was measured before training and after each epoch."""
-    records, wanted = store.read_metrics(folder), {"epoch", "heldout", "gap"}
-    if not records or not all(isinstance(record, dict) and wanted <= record.keys() for record in records):
-        raise RunError(
-            f"{folder / store.METRICS} is damaged: each line must be a record of {', '.join(sorted(wanted))}"
-        )
+    records = store.read_metrics(folder)
+    check_records(folder, records)
     return records
 
 

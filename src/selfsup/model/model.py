@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,9 +21,11 @@ from selfsup.measures.evaluation import Evaluation
 from selfsup.method import Method, Samples
 from selfsup.model.encode import MOST, codes_of, encode_batches, finite
 from selfsup.model.latent import between, draw, one, sweep
+from selfsup.model.room import LARGE
 from selfsup.model.words import WordFace, codes_of_texts
 from selfsup.report import card, page
 from selfsup.store.weights import write_weights
+from selfsup.system import memory
 from selfsup.words.vectors import WordVectors
 
 log = logging.getLogger("selfsup")
@@ -191,6 +194,7 @@ class Model(WordFace):
         """New samples (n, ...) in the data's units: from the method's own distribution, or a Gaussian fitted to its codes."""
         if n < 1:
             raise OptionError(f"option 'n' must be at least 1; got {n}")
+        memory.check(12 * n * self.form.size, f"{n:,} samples of {self.form.size:,} values", "draw fewer at once")
         rng = torch.Generator(device=self.device).manual_seed(seed)
         with torch.inference_mode():
             found = draw(self.method, self.latent, n, rng).cpu().numpy()
@@ -251,6 +255,8 @@ class Model(WordFace):
         width = self.config["width"]
         if codes.ndim != 2 or codes.shape[1] != width:
             raise DataError(f"decode takes codes of shape (n, {width}); got {tuple(codes.shape)}")
+        if (whole := 12 * len(codes) * self.form.size) > LARGE:
+            memory.check(whole, f"{len(codes):,} decoded samples", "decode fewer codes at once")
         with torch.inference_mode():
             parts = [self.method.decode(part.to(self.device)).cpu() for part in codes.split(MOST)]
         return self._as_data(torch.cat(parts).numpy(), "decoded values")
@@ -300,11 +306,9 @@ class Model(WordFace):
         if self.evaluation is not None:
             store.write_json(folder / store.EVALUATION, self.evaluation.to_dict())
         store.seal(folder, self.config)
-        try:
+        with _forgiven():
             self._write_pages(folder)
             store.seal(folder, only=[store.CARD, store.REPORT])
-        except RunError as error:  # they are for people
-            log.warning("%s; the run is whole without it, and selfsup report writes it later", error)
 
     def write_evidence(self, folder: Path) -> None:
         """Write the evaluation into a finished run, and what is told of it: the card and the report."""
@@ -313,6 +317,12 @@ class Model(WordFace):
             store.write_json(folder / store.EVALUATION, self.evaluation.to_dict())
             self._write_pages(folder)
 
+    def write_pages(self, folder: Path) -> None:
+        """Write the card and the report of a finished run, where a killed process had not yet come to them."""
+        if not {store.CARD, store.REPORT} <= store.sizes(folder).keys():
+            with _forgiven(), store.renewing(folder, store.CARD, store.REPORT):
+                self._write_pages(folder)
+
     def _write_pages(self, folder: Path) -> None:
         evidence = self.evaluation.to_dict() if self.evaluation is not None else None
         store.write_text(folder / store.CARD, card(self.config, evidence, [self.start, *self.history]))
@@ -320,3 +330,12 @@ class Model(WordFace):
 
     def _run(self, data: Any, function: Callable[[Tensor], dict[str, Tensor]]) -> dict[str, np.ndarray]:
         return encode_batches(function, self.samples(data), self.device)
+
+
+@contextmanager
+def _forgiven() -> Iterator[None]:
+    """What is for people only may fail: it is a warning."""
+    try:
+        yield
+    except RunError as error:
+        log.warning("%s; the run is whole without it, and selfsup report writes it later", error)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from selfsup.errors import OptionError
 from selfsup.nets.conv import channels_last
+
+MANY = 1 << 22  # values of a blank sample that are worth the second that torch takes to learn to do without them
 
 
 class Backbone(nn.Module):
@@ -34,11 +38,24 @@ class Backbone(nn.Module):
         self.eval()
         try:
             with torch.no_grad():
-                maps = [tuple(out.shape[1:]) for out in self.outputs(torch.zeros(2, *shape))]
+                outputs = self._shapes(shape) if 2 * math.prod(shape) > MANY else None
+                maps = [tuple(out.shape[1:]) for out in outputs or self.outputs(torch.zeros(2, *shape))]
         except (RuntimeError, ValueError, TypeError, AttributeError) as error:
             raise OptionError(f"the net does not take samples of shape {shape}: {error}") from error
         self.train(was_training)
         return maps
+
+    def _shapes(self, shape: tuple[int, ...]) -> list[Tensor] | None:
+        """Outputs for a large sample without memory (device meta); None where a block cannot do without."""
+        x, found = torch.empty(2, *shape, device="meta"), []
+        try:
+            for block in self.blocks:
+                held = {**dict(block.named_parameters()), **dict(block.named_buffers())}
+                x = functional_call(block, {name: one.to("meta") for name, one in held.items()}, (x,))
+                found.append(x)
+        except Exception:  # also what it says where it takes no such samples: said again, of true ones
+            return None
+        return found
 
     @property
     def widths(self) -> list[int]:

@@ -104,6 +104,10 @@ class Solver:
         """Bytes that it will take at its height beside the data, known before any of it is taken; 0 where that is not known."""
         return 0
 
+    def copies(self, plan: Mapping[str, Any]) -> float:
+        """How many times the weights of a method are held while they are trained, themselves included."""
+        return 1.0
+
     def run(self, task: Task) -> Iterator[Pause]:
         """Solve, with pauses at which the state is whole.
 

@@ -112,7 +112,9 @@ def fit(
         out, settings = None, settings | {"evaluate": False, "progress": False}
     if out is not None and resume and store.finished(out, overwrite=overwrite):
         log.warning("%s is finished and returned as it is, with its own settings; overwrite it to train it anew", out)
-        return load(out, method=method if not isinstance(method, str) or method not in REGISTERED else None)
+        model = load(out, method=method if not isinstance(method, str) or method not in REGISTERED else None)
+        model.write_pages(out)
+        return model
     if out is not None and not resume:
         store.check_free(out, overwrite=overwrite)
     return _run(_job(data, method, settings, options), out, settings)

@@ -19,6 +19,7 @@ from selfsup.method import Method, Start
 from selfsup.model.encode import build, check_kind, jsonable
 from selfsup.model.latent import statistics
 from selfsup.model.model import Model
+from selfsup.model.room import Check, fits
 from selfsup.options import options_of
 from selfsup.solvers.task import Solver, Task
 from selfsup.store.checkpoint import Checkpoint
@@ -33,6 +34,7 @@ from selfsup.training.pictures import pictures
 from selfsup.training.warm import Earlier
 
 log = logging.getLogger("selfsup")
+SINCE = (("held-out loss", "heldout"), ("gap", "gap"))  # what is said of the way from a warm start
 
 
 @dataclass(frozen=True)
@@ -75,21 +77,27 @@ class Job:
         plan = self.solver.plan(self.method, learnt, self.settings.epochs, seed, device)
         self._check_memory(learnt, plan, saved=folder is not None)
         about = Asked(self.solver.about(learnt))
-        method = build(self.method, about, seed)
         wanted = self.settings.evaluate and self.data.labels is not None
-        untrained = copy.deepcopy(method) if wanted or self._moves(method) else None
-        start = method.start(about)
+        twice = wanted or self._moves(self.method)  # the net before training is kept beside the trained one
+        method = build(self.method, about, seed, self._room(plan, device, twice=twice, saved=folder is not None))
+        untrained = copy.deepcopy(method) if twice else None
+        start = method.start(about) if self.earlier is None else self.earlier.start()
         log.info("%s with %s on %s (%s)", self.name, method.net_words(), self.data.describe(), self.why)
-        method, form, records, notes = self._train(method, untrained, start, learnt, heldout, plan, device, folder)
+        method, form, records, begun, notes = self._train(
+            method, untrained, start, learnt, heldout, plan, device, folder
+        )
         latent = statistics(method, method.view(learnt), device) if method.decodes() else {}
         vectors, evaluation, shown = evidence.vectors_of(method, form), None, {}
         if self.settings.evaluate:
             Progress(self.settings.progress).close("trained; measuring what the codes are worth")
             if vectors is not None:
-                evaluation = evidence.of_words(vectors, method, learnt, records, notes, held_out=len(heldout) > 0)
+                evaluation = evidence.of_words(
+                    vectors, method, learnt, (begun, records[-1]), notes,
+                    own=len(self.data.form.words), held_out=len(heldout) > 0, where=self._beside(),
+                )  # fmt: skip
             else:
                 known, test = self._parts(learnt, heldout, notes)
-                subject = evidence.Subject(method, untrained, device, known, test, records[0], records[-1])
+                subject = evidence.Subject(method, untrained, device, known, test, begun, records[-1], self._beside())
                 evaluation = evidence.gather(subject, notes, seed=seed)
                 shown = pictures(method, test, latent, device, seed)
         warm = None if self.earlier is None else self.earlier.path
@@ -134,6 +142,20 @@ class Job:
             what = f"{self.data.form.describe()}, and learning from them by method '{self.name}'{asked},"
             memory.check(size, what, f"use smaller options, or {self.data.form.fewer}")
 
+    def _room(self, plan: dict[str, Any], device: torch.device, *, twice: bool, saved: bool) -> Check:
+        """Whether there is room for the weights, and for what training them takes, here and on the device."""
+        copies = self.solver.copies(plan)
+        written = copies if saved and not self.solver.closed else 0.0
+        if device.type != "cuda":
+            return fits(copies + twice + written)
+        here, there = fits(1 + twice + written), fits(copies, lambda: int(torch.cuda.mem_get_info(device)[0]))
+
+        def both(size: int, largest: tuple[int, ...]) -> None:
+            here(size, largest)
+            there(size, largest)
+
+        return both
+
     @staticmethod
     def _moves(method: Method) -> bool:
         """Whether the method has first weights of its own: it is then held against a net that has not."""
@@ -149,8 +171,8 @@ class Job:
         plan: dict[str, Any],
         device: torch.device,
         folder: Path | None,
-    ) -> tuple[Method, Any, list[Record], list[str]]:
-        """The trained method, the form it has then, the records, and what a user should know."""
+    ) -> tuple[Method, Any, list[Record], Record, list[str]]:
+        """The trained method, the form it has then, the records, that of a random net, and what a user should know."""
         probe = probe_of(method, learnt, heldout, device, once=self.solver.closed)
         moved = start.name != Start().name
         first = {name: tensor.clone() for name, tensor in named_tensors(method).items()} if moved else {}
@@ -162,7 +184,10 @@ class Job:
             self.settings.patience, self._usual_lr(learnt, device), self.settings.record_every,
             draws=ONCE if self.solver.closed else DRAWS,
         )  # fmt: skip
-        records = loop.run(Task(method, learnt, plan, device, warm=self._warm(method)))
+        # what is held against a random net is not what was learnt before, in another run
+        begun = None if self.earlier is None else measure(method.to(device), probe, 0, loop.draws)
+        with memory.refused(f"training by method '{self.name}'", "use a smaller batch_size, or smaller options"):
+            records = loop.run(Task(method, learnt, plan, device, warm=self._warm(method)))
         notes = (
             []
             if len(heldout) or self.solver.closed
@@ -177,11 +202,18 @@ class Job:
             ):  # part of a solver's own table, which is given back
                 parameter.data = parameter.data.clone(memory_format=torch.contiguous_format)
         notes += [*method.remarks(records[-1].get("measures", {})), *fitting(records)]
+        if begun is not None:
+            went = ", ".join(f"{key} {records[0][name]:.4g} to {records[-1][name]:.4g}" for key, name in SINCE)
+            notes.append(f"since the warm start: {went}")
         form = self.data.form
         if self.earlier is not None and self.earlier.words is not None:
             fresh = type(method)(**self.options)
             method, form = self.earlier.joined(method, form, fresh, self.settings.seed)
-        return method.eval(), form, records, notes
+        return method.eval(), form, records, begun or records[0], notes
+
+    def _beside(self) -> str:
+        """What the verdict is beside, where that is not what training began with."""
+        return "" if self.earlier is None else "held beside random weights and not those of the warm start"
 
     def _warm(self, method: Method) -> Any:
         """How the first weights are taken from an earlier training."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import threading
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from selfsup.errors import Interrupted, TrainingError
@@ -18,8 +20,8 @@ from selfsup.solvers.task import Pause, Solver, State, Task
 from selfsup.store.checkpoint import Checkpoint
 from selfsup.store.weights import named_tensors, set_tensors
 from selfsup.system.progress import Progress, duration
+from selfsup.system.signals import stop_flag
 from selfsup.training.measure import DRAWS, measure
-from selfsup.training.signals import stop_flag
 
 ABSURD = 10.0  # times the loss before training: nothing is guessed so badly but by weights that have blown up
 SOLVER, BEST = "solver.", "best."  # where the solver's tensors, and the best weights, lie in a checkpoint
@@ -70,18 +72,26 @@ class Loop:
         Raises
         ------
         TrainingError
-            If a loss is not finite, or is far above that before training.
+            If a loss is not finite, or is far above that before training; or the device's memory is too small.
         Interrupted
             On Ctrl-C or SIGTERM, after the state was saved.
         """
         task.method.to(task.device)
         task = replace(task, saved=self._restored(), wanted=self._wanted, enough=lambda: self.finished)
-        with stop_flag() as self._stop:
+        # a closed form has no state to save: it is broken off where it stands
+        with contextlib.nullcontext(self._stop) if self.solver.closed else stop_flag() as self._stop:
             self._began = self._told = time.perf_counter()
             self._from: float | None = None
-            for pause in self.solver.run(task):
-                self._pause(task, pause)
+            try:
+                for pause in self.solver.run(task):
+                    self._pause(task, pause)
+            except torch.OutOfMemoryError as error:
+                size = task.plan.get("batch_size")
+                lower = f"lower option 'batch_size' (now {size:,}), or " if size else ""
+                raise TrainingError(f"{task.device} has no memory left for this; {lower}use device cpu") from error
         self.progress.close()
+        if self._stop.is_set() and not self.finished:
+            raise Interrupted("stopped after the training, before it was measured")
         task.method.progress = 1.0
         task.method.eval()
         return self.records

@@ -23,6 +23,7 @@ LABELS = ("y", "labels", "label", "targets", "y_train", "train_labels")
 TEST_DATA = ("x_test", "X_test", "test_images")
 TEST_LABELS = ("y_test", "test_labels")
 PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # what NumPy writes
+MOST_MEMBERS = 1000
 FLOOR = 512 << 20  # bytes that any array may unpack to
 
 
@@ -70,7 +71,11 @@ def from_npz(path: Path, request: Request) -> Dataset:
 
 def _members(path: Path, archive: zipfile.ZipFile) -> dict[str, Member]:
     """The arrays of an archive by name; their headers are all that is unpacked."""
-    members = {}
+    members: dict[str, Member] = {}
+    if len(archive.infolist()) > MOST_MEMBERS:
+        raise DataError(
+            f"{path} holds {len(archive.infolist()):,} files; an archive of arrays has at most {MOST_MEMBERS:,}"
+        )
     for info in archive.infolist():
         if info.filename.endswith(".npy"):
             name = info.filename.removesuffix(".npy")

@@ -58,7 +58,8 @@ class Rows:
         if isinstance(rows, slice):
             raw = self.data[rows] if self.rows is None else self.data.index_select(0, self.rows[rows])
         else:
-            rows = rows.to(self.data.device)
+            # on the way to a GPU nobody waits for what it has still to do
+            rows = rows.to(self.data.device, non_blocking=self.data.is_cuda)
             raw = self.data.index_select(0, rows if self.rows is None else self.rows.index_select(0, rows))
         if raw.device != self.device:
             raw = self._move(raw)

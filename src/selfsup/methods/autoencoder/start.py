@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from selfsup.data.facts import Covariance
 from selfsup.data.form import Form
-from selfsup.lazy import scipy
 from selfsup.methods.autoencoder.jacobian import Encoder
 from selfsup.methods.autoencoder.likelihood import Likelihood, SquaredError
 from selfsup.nets import Standardize
@@ -58,14 +57,13 @@ def paired(encoder: Encoder, decoder: nn.Module, width: int) -> tuple[list[nn.Li
 
 def principal_axes(found: Covariance, scale: nn.Module, channels: int, width: int) -> tuple[Tensor, Tensor]:
     """Principal axes (D, d) and mean (d,) in standard units, float32."""
-    mean, covariance = found.mean.cpu(), found.covariance.cpu()
-    size = len(covariance)
+    mean = found.mean.cpu()
     if isinstance(scale, Standardize):
-        std = scale.std.flatten().double().repeat_interleave(size // channels)
-        mean = (mean - scale.mean.flatten().double().repeat_interleave(size // channels)) / std
-        covariance = covariance / torch.outer(std, std)
-    axes = scipy.linalg.eigh(covariance.numpy(), subset_by_index=(size - width, size - 1))[1]
-    return torch.from_numpy(axes).T.flip(0).float(), mean.float()
+        each = len(mean) // channels
+        std = scale.std.flatten().double().cpu().repeat_interleave(each)
+        mean = (mean - scale.mean.flatten().double().cpu().repeat_interleave(each)) / std
+        found = found.scaled(std)
+    return found.leading(width)[1].float(), mean.float()
 
 
 @torch.no_grad()
