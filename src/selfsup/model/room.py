@@ -11,7 +11,8 @@ from functools import cache
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 from torch.utils._pytree import tree_map_only
 
@@ -26,23 +27,45 @@ Check = Callable[[int, tuple[int, ...]], None]  # raises if so many bytes, with 
 Ahead = Callable[[], tuple[int, tuple[int, ...]]]  # how many bytes, and the largest shape
 
 
-class Guard(TorchDispatchMode):
-    """Sees every tensor that is asked for, before it is made.
+class Guard(TorchFunctionMode):
+    """Sees every tensor that is asked for by its size, before it is made.
 
     Parameters
     ----------
     check
-        Asked whenever what has been made has grown by `LARGE` bytes; None: nothing is made but shapes (device meta).
+        Asked whenever what has been made has grown by `LARGE` bytes.
     ahead
         What all of it will be, where that can be told; it is asked once.
     """
 
-    def __init__(self, check: Check | None, ahead: Ahead | None = None) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.check, self.ahead = check, ahead
-        self.made = self.tensors = 0
-        self.largest: tuple[int, ...] = ()
+    def __init__(self, check: Check, ahead: Ahead | None = None) -> None:
+        super().__init__()
+        self.check, self.ahead, self.count = check, ahead, _Count()
         self._next = LARGE
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Run an operation, if there is room for what it makes."""
+        kwargs = kwargs or {}
+        sized = SIZED.get(getattr(func, "__name__", ""))
+        if (
+            sized is not None
+            and str(kwargs.get("device")) != "meta"
+            and self.count.add(sized, args, kwargs) > self._next
+        ):
+            self.check(self.count.made, self.count.largest)
+            if self.ahead is not None and self.count.made > FAR:
+                ahead, self.ahead = self.ahead, None
+                self.check(*ahead())
+            self._next = self.count.made + LARGE
+        return func(*args, **kwargs)
+
+
+class _Blank(TorchDispatchMode):
+    """Nothing is made but shapes, on the device meta."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.count = _Count()
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -50,70 +73,80 @@ class Guard(TorchDispatchMode):
         return False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Run an operation, if there is room for what it makes."""
+        """The result of an operation as a shape and a type; nothing is written."""
         kwargs = kwargs or {}
-        if _makes(func) and (shape := _shape(func, args)) is not None and str(kwargs.get("device")) != "meta":
-            self._count(shape, (kwargs.get("dtype") or torch.get_default_dtype()).itemsize * math.prod(shape))
-        if self.check is not None:
-            return func(*args, **kwargs)
-        found = _without_memory(func, args, kwargs)
+        if sized := SIZED.get(func._schema.name.removeprefix("aten::")):
+            self.count.add(sized, args, kwargs)
+        plain = {name: value for name, value in kwargs.items() if name not in ("generator", "device", "pin_memory")}
+        args, plain = tree_map_only(torch.Tensor, lambda one: one.to("meta"), (args, plain))
+        found = func(*args, **plain, **({"device": "meta"} if _has_device(func) else {}))
         return args[0] if func._schema.is_mutable and args else found
 
-    def _count(self, shape: tuple[int, ...], size: int) -> None:
+
+class _Count:
+    """What has been asked for: bytes, tensors, and the largest shape."""
+
+    def __init__(self) -> None:
+        self.made = self.tensors = 0
+        self.largest: tuple[int, ...] = ()
+
+    def add(self, sized: Sized, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> int:
+        """Count one more, in Python's numbers, which know no overflow; bytes so far."""
+        shape = sized(args, kwargs)
+        if shape is None:
+            return self.made
         self.tensors += 1
-        self.made += size
+        self.made += (kwargs.get("dtype") or torch.get_default_dtype()).itemsize * math.prod(shape)
         self.largest = max(self.largest, shape, key=math.prod)
         if self.tensors > MOST:
             raise OptionError(f"more than {MOST:,} tensors would have to be made; use fewer layers")
-        if self.check is not None and self.made > self._next:
-            self.check(self.made, self.largest)
-            if self.ahead is not None and self.made > FAR:
-                ahead, self.ahead = self.ahead, None
-                self.check(*ahead())
-            self._next = self.made + LARGE
+        return self.made
+
+
+def _of_sizes(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[int, ...] | None:
+    """Of zeros, rand, full: a shape, or one number after another."""
+    given = next((one for one in (kwargs.get("size"), *args) if isinstance(one, list | tuple)), None)
+    return tuple(one for one in args if isinstance(one, int)) or None if given is None else tuple(given)
+
+
+def _of_new(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[int, ...] | None:
+    """Of a tensor's new_zeros, and so on."""
+    return _of_sizes(args[1:], kwargs)
+
+
+def _of_repeat(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[int, ...] | None:
+    """Of a tensor's repeat: so many times its values."""
+    times = _of_sizes(args[1:], kwargs)
+    return None if times is None or not isinstance(args[0], Tensor) else (*times, args[0].numel())
+
+
+def _of_end(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[int, ...] | None:
+    """Of a range, and of an order of so many."""
+    if not args or not all(isinstance(one, int | float) for one in args):
+        return None
+    start, end, step = (0, args[0], 1) if len(args) == 1 else (*args, 1)[:3]
+    return (max(0, math.ceil((end - start) / step)),)
+
+
+def _of_square(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[int, ...] | None:
+    """Of the unit matrix."""
+    return (args[0], args[-1]) if args and all(isinstance(one, int) for one in args) else None
+
+
+Sized = Callable[[tuple[Any, ...], Mapping[str, Any]], tuple[int, ...] | None]
+SIZED: dict[str, Sized] = {
+    **dict.fromkeys(("empty", "zeros", "ones", "full", "rand", "randn", "randint", "normal"), _of_sizes),
+    **{f"new_{name}": _of_new for name in ("empty", "zeros", "ones", "full")},
+    **dict.fromkeys(("repeat", "repeat_interleave"), _of_repeat),
+    "arange": _of_end,
+    "randperm": _of_end,
+    "eye": _of_square,
+}
 
 
 @cache
 def _has_device(func: Any) -> bool:
     return any(argument.name == "device" for argument in func._schema.arguments)
-
-
-@cache
-def _makes(func: Any) -> bool:
-    """Whether an operation may make a tensor larger than those it is given."""
-    return _has_device(func) or _name(func) in ("repeat", "clone")
-
-
-def _name(func: Any) -> str:
-    name: str = func._schema.name
-    return name.removeprefix("aten::")
-
-
-def _shape(func: Any, args: tuple[Any, ...]) -> tuple[int, ...] | None:
-    """What an operation makes of a size that it is told, in Python's numbers, which know no overflow; None for all others."""
-    first, *more = args or (None,)
-    if isinstance(first, list | tuple):  # zeros, rand, full
-        return tuple(first)
-    name = _name(func)
-    if not isinstance(first, torch.Tensor):
-        if name not in ("arange", "randperm", "eye"):
-            return None
-        start, end, step = (0, first, 1) if not more else (first, *more, 1)[:3]
-        return (math.ceil((end - start) / step),) if name == "arange" else (int(first or 0),) * (1 + (name == "eye"))
-    if name.startswith("new_") and more:
-        return tuple(more[0])
-    if name == "repeat":
-        return (*more[0], first.numel())
-    if name == "clone" and first.nbytes > first.untyped_storage().nbytes():  # was expanded, as for repeat_interleave
-        return tuple(first.shape)
-    return None
-
-
-def _without_memory(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-    """The result of an operation on the device meta: a shape and a type, nothing is written."""
-    plain = {name: value for name, value in kwargs.items() if name not in ("generator", "device", "pin_memory")}
-    args, plain = tree_map_only(torch.Tensor, lambda one: one.to("meta"), (args, plain))
-    return func(*args, **plain, **({"device": "meta"} if _has_device(func) else {}))
 
 
 def looker(method: nn.Module, about: Any) -> Ahead | None:
@@ -128,14 +161,14 @@ def looker(method: nn.Module, about: Any) -> Ahead | None:
         return None
 
     def look() -> tuple[int, tuple[int, ...]]:
-        guard = Guard(None)
+        blank = _Blank()
         try:
-            with guard:
+            with blank:
                 double.build(_Outside(about))  # type: ignore[operator]
         except SelfsupError:
             raise
         except Exception:
-            return guard.made, guard.largest
+            return blank.count.made, blank.count.largest
         made = named_tensors(double).values()
         return sum(one.nbytes for one in made), max((tuple(one.shape) for one in made), key=math.prod, default=())
 
