@@ -1,6 +1,6 @@
 """The run folder: what it holds, written whole, sealed, and read strictly."""
 
-from selfsup.store.claiming import check_free, claim, finished, found, free, renewing
+from selfsup.store.claiming import check_free, claim, finished, found, free, renewing, tidy
 from selfsup.store.folder import (
     BAD,
     CARD,
@@ -54,6 +54,7 @@ __all__ = [
     "seal",
     "sealed",
     "sizes",
+    "tidy",
     "write_arrays",
     "write_codes",
     "write_json",

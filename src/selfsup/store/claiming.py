@@ -104,11 +104,19 @@ def finished(out: Path, *, overwrite: bool = False) -> bool:
             pass
     elif folder.exists() or not (out / CONFIG).is_file():
         return False
-    with suppress(OSError):  # a run that may only be read
-        sweep(out)
-        _remove(out / REPLACED)
-        (out / LOCK).unlink(missing_ok=True)
+    tidy(out)
     return True
+
+
+def tidy(out: Path) -> None:
+    """Remove what a killed process has left in a finished folder, unless another is at it, or it may only be read."""
+    with suppress(OSError, RunError):
+        held = Lock(out)
+        try:
+            sweep(out)
+            _remove(out / REPLACED)
+        finally:
+            held.release(out)
 
 
 def found(out: Path) -> Path:

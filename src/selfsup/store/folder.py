@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import io
 import json
+import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -80,16 +81,35 @@ def _near(folder: Path) -> str:
 def read_json(folder: Path, name: str) -> Any:
     """Read one JSON file of a run folder."""
     try:
-        return json.loads(read_bytes(folder, name))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        return _parsed(read_bytes(folder, name))
+    except (ValueError, RecursionError) as error:
         raise RunError(f"{folder / name} is damaged: {error}") from error
+
+
+def _parsed(content: bytes) -> Any:
+    """Strict JSON, as `write_json` writes it: all numbers are finite and fit in 64 bits."""
+    return json.loads(content, parse_constant=_number, parse_float=_number, parse_int=_whole)
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"the number {text[:20]} is not finite")
+    return value
+
+
+def _whole(text: str) -> int:
+    value = int(text)
+    if not -(1 << 63) <= value < 1 << 64:
+        raise ValueError(f"the number {text[:20]}... takes more than 64 bits")
+    return value
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
     """Records of ``metrics.jsonl``; the first is epoch 0, before training."""
     try:
-        return [json.loads(line) for line in read_bytes(folder, METRICS).decode().splitlines() if line.strip()]
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        return [_parsed(line) for line in read_bytes(folder, METRICS).splitlines() if line.strip()]
+    except (ValueError, RecursionError) as error:
         raise RunError(f"{folder / METRICS} is damaged: {error}") from error
 
 

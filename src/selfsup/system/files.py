@@ -135,10 +135,11 @@ def check_place(path: Path) -> None:
     """
     folder = path.absolute().parent
     try:
-        with suppress(FileNotFoundError):
-            os.lstat(path)
         while not folder.is_dir() and not os.path.lexists(folder):  # what is missing is made
             folder = folder.parent
+        for name in (path, *map(Path, path.parts)):
+            with suppress(FileNotFoundError):
+                os.lstat(folder / name)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise RunError(_cannot(path, error)) from error
     if not folder.is_dir():

@@ -38,20 +38,26 @@ class Progress:
         self._last = time.monotonic()
         if self._terminal:
             line = line[: self._columns() - 1]  # a line that wraps could not be redrawn in place
-            self._stream.write("\r" + line.ljust(self._width))
-            self._width = len(line)
+            text, self._width = "\r" + line.ljust(self._width), len(line)
         else:
-            self._stream.write(line + "\n")
-        self._stream.flush()
+            text = line + "\n"
+        self._write(text)
 
     def close(self, line: str | None = None) -> None:
         """End the line; on a terminal the last state stays readable."""
         if line is not None:
             self.show(line, force=True)
         if self.enabled and self._terminal and self._width:
-            self._stream.write("\n")
-            self._stream.flush()
+            self._write("\n")
         self._width = 0
+
+    def _write(self, text: str) -> None:
+        """Show it; that nobody can see it (the terminal is gone, the disk is full) is no reason to stop the work."""
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except (OSError, ValueError):
+            self.enabled = False
 
     def _columns(self) -> int:
         """Width of the terminal now: it may be resized at any time."""

@@ -127,10 +127,13 @@ def _check_free(path: Path, *, folder: bool, overwrite: bool) -> None:
         raise RunError(f"{path} exists; choose another path, or overwrite it (overwrite=True)")
     if not folder and path.is_dir():
         raise RunError(f"{path} is a folder and will not be overwritten by a file; choose another path")
-    if folder and not (
-        path.is_dir() and {file.name for file in path.iterdir()} <= {*OURS, store.CONFIG} and _alone(path)
-    ):
-        raise RunError(f"{path} is not a folder of word vectors only and will not be overwritten; choose another path")
+    if folder:
+        if alone := path.is_dir() and _alone(path):
+            store.tidy(path)
+        if not (alone and {file.name for file in path.iterdir()} <= {*OURS, store.CONFIG}):
+            raise RunError(
+                f"{path} is not a folder of word vectors only and will not be overwritten; choose another path"
+            )
 
 
 def _alone(folder: Path) -> bool:
