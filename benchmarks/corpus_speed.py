@@ -59,6 +59,9 @@ def write_text(path: Path) -> None:
 def ours(path: str, options: dict[str, Any]) -> dict[str, float]:
     """One corpus, opened without a cache entry; the kernels are loaded before."""
     begin = time.process_time()
+    from selfsup.system import cache
+
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(cache.folder()))  # compiled kernels stay when the cache changes
     from selfsup.data.text.corpus import open_text
 
     with tempfile.TemporaryDirectory() as folder:

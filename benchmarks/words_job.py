@@ -87,6 +87,7 @@ def main() -> None:
         small = Path(folder) / "small.txt"
         small.write_text("a b c d e f g h\n" * 500)
         with_source = plain | {"PYTHONPATH": os.environ.get("PYTHONPATH", ""), "SELFSUP_CACHE": f"{folder}/cache-0"}
+        with_source["NUMBA_CACHE_DIR"] = f"{folder}/kernels"  # which the first run compiles
         first = watched(ours(str(small), f"{folder}/warm", chosen.dim, 1, chosen.threads), with_source, 0)
         print(f"{words:,} words, {chosen.epochs} epochs, {chosen.dim}-d, {chosen.threads} threads; ", end="")
         print(f"a first run on {small.stat().st_size:,} bytes took {first['wall s']:.1f} s", flush=True)

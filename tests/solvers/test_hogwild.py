@@ -399,9 +399,9 @@ def test_a_cache_of_an_earlier_version_is_forgotten(tmp_path):
     module = tmp_path / "kernel.py"
     code = "from typing import NamedTuple\nfrom selfsup.solvers.kernels.lanes import compiled\n\n"
     code += "class {0}(NamedTuple):\n    a: int\n\n"
-    code += "@compiled()\ndef first(x):\n    return x.a\n\nprint(first({0}(3)))\n"
+    code += "@compiled()\ndef first(x):\n    return x.a\n\ndef main():\n    print(first({0}(3)))\n"
     for name in ("Old", "New"):
         module.write_text(code.format(name))
-        run = [sys.executable, "-c", "import kernel"]
+        run = [sys.executable, "-c", "import kernel; kernel.main()"]
         done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert (done.returncode, done.stdout) == (0, "3\n"), done.stderr

@@ -11,9 +11,10 @@ from typing import Any
 
 from selfsup.data.dataset import Dataset
 from selfsup.data.request import Request
-from selfsup.data.tables.columnar import Part, Table, from_parts
+from selfsup.data.tables.columnar import Part, Table, are_names, from_parts
 from selfsup.errors import DataError
 from selfsup.lazy import datasets, huggingface_hub
+from selfsup.system.reading import foreign
 
 TEST = ("test", "validation", "valid", "val", "dev")
 
@@ -45,10 +46,8 @@ def from_hub(name: str, request: Request) -> Dataset:
 def from_saved(folder: Path, request: Request) -> Dataset:
     """Make a `Dataset` of a folder that Hugging Face's ``save_to_disk`` wrote."""
     with _quiet(request.progress):
-        try:
+        with foreign(f"{folder}, saved by Hugging Face datasets"):
             loaded = datasets.load_from_disk(str(folder))
-        except _failures() as error:
-            raise DataError(f"cannot read {folder}, saved by Hugging Face datasets: {error}") from error
         return from_datasets(loaded, request, str(folder), (folder,))
 
 
@@ -85,10 +84,10 @@ def from_datasets(
 
 def _part(split: Any, source: str, folders: tuple[Path, ...] | None) -> Part:
     """One split as an Arrow table; images stay encoded."""
-    names = {
-        column: feature.names for column, feature in split.features.items() if type(feature).__name__ == "ClassLabel"
-    }
-    table = split.with_format("arrow")[:] if len(split) else split.data.table
+    with foreign(source):
+        labels = [(name, one) for name, one in split.features.items() if type(one).__name__ == "ClassLabel"]
+        names = {name: one.names for name, one in labels if are_names(one.names)}
+        table = split.with_format("arrow")[:] if len(split) else split.data.table
     return Part(Table(table), source, [source, str(split._fingerprint), len(split)], names, folders)
 
 

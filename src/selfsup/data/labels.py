@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from selfsup.data.arrays.header import load
 from selfsup.errors import DataError
 from selfsup.lazy import pandas as pd
+from selfsup.system.reading import foreign
+
+WHOLE = re.compile(r"-?[0-9]{1,18}")  # a label in a text file that is a number; a longer one is a word
+LARGEST = 2.0**63
 
 
 def encode(values: Any, known: Sequence[str] | None = None, what: str = "labels") -> tuple[np.ndarray, tuple[str, ...]]:
@@ -87,12 +94,27 @@ def flat(values: Any, what: str = "labels") -> np.ndarray:
             row = int((~whole).argmax())
             problem = "missing (NaN)" if np.isnan(array[row]) else f"{array[row]:g}, which is not whole"
             raise DataError(f"{what} must be classes: row {row} is {problem}")
+        if (large := np.abs(array) >= LARGEST).any():
+            row = int(large.argmax())
+            raise DataError(f"{what} must be classes: row {row} is {array[row]:g}, more than 64 bits hold")
         return array.astype(np.int64)
     if array.dtype.kind == "S":
-        return np.char.decode(array, "utf-8")
+        try:
+            return np.char.decode(array, "utf-8")
+        except UnicodeDecodeError as error:
+            raise DataError(
+                f"{what} hold bytes that are not UTF-8: {error.object[:40]!r}; give them as strings"
+            ) from error
+    if array.dtype.kind == "U" and array.size and _points(array).max() > sys.maxunicode:
+        raise DataError(f"{what} hold what are no characters; the file is damaged")
     if array.dtype.kind not in "biuU":
         raise DataError(f"{what} must be whole numbers or strings; got {array.dtype}")
     return array
+
+
+def _points(array: np.ndarray) -> np.ndarray:
+    """The code points of strings: NumPy keeps whatever 32 bits a file has."""
+    return np.ascontiguousarray(array).view(np.dtype(np.uint32).newbyteorder(array.dtype.byteorder))
 
 
 def _from_objects(array: np.ndarray, what: str) -> np.ndarray:
@@ -106,7 +128,10 @@ def _from_objects(array: np.ndarray, what: str) -> np.ndarray:
         raise DataError(f"{what} must be whole numbers or strings; got {', '.join(kinds)}")
     if any(isinstance(value, str) for value in values):
         return np.asarray([str(value) for value in values])
-    return flat(np.asarray(values), what)
+    plain = np.asarray(values)
+    if plain.dtype.kind == "O":
+        raise DataError(f"{what} must be whole numbers of at most 64 bits, or strings")
+    return flat(plain, what)
 
 
 def attach(values: Any, rows: int, picked: np.ndarray | None = None) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -136,14 +161,12 @@ def attach(values: Any, rows: int, picked: np.ndarray | None = None) -> tuple[np
 def read(path: str | Path) -> Any:
     """Read labels from a file: ``.npy``, or text with one label a line."""
     path = Path(path).expanduser()
-    try:
-        if path.suffix.lower() == ".npy":
-            return np.load(path, allow_pickle=False)
+    if path.suffix.lower() == ".npy":
+        return load(path, mapped=False, what=f"the labels in {path}")
+    with foreign(f"the labels in {path}"):
         lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"cannot read the labels in {path}: {error}") from error
     words = [line.strip() for line in lines if line.strip()]
-    return [int(word) for word in words] if all(word.lstrip("-").isdecimal() for word in words) else words
+    return [int(word) for word in words] if all(map(WHOLE.fullmatch, words)) else words
 
 
 def _some(words: Sequence[str], most: int = 5) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from selfsup.errors import RunError
 from selfsup.lazy import pandas
-from selfsup.measures.table import WIDTH, Row, Table, look_of, wrong
+from selfsup.measures.table import WIDTH, Row, Table, is_number, is_plain, look_of, wrong
 from selfsup.measures.verdict import KINDS
 
 if TYPE_CHECKING:
@@ -93,9 +93,15 @@ class Evaluation:
         for part, kind in PARTS.items():
             if not isinstance(saved[part], kind):
                 raise RunError(f"evaluation: '{part}' must be a {kind.__name__}; got {type(saved[part]).__name__}")
-        verdict = saved["verdict"]
+        verdict, health = saved["verdict"], saved["health"]
         if verdict and (set(verdict) != {"kind", "sentence", "because"} or verdict["kind"] not in KINDS):
             raise RunError(f"evaluation: a verdict has kind ({', '.join(KINDS)}), sentence and because")
+        if verdict and not (isinstance(verdict["sentence"], str) and isinstance(verdict["because"], dict)):
+            raise RunError("evaluation: the sentence of a verdict is a text, and because an object")
+        if not all(map(is_plain, verdict.get("because", {}).values())) or not all(map(is_number, health.values())):
+            raise RunError("evaluation: health, and what a verdict rests on, are finite numbers")
+        if not all(isinstance(note, str) for note in saved["notes"]):
+            raise RunError("evaluation: notes are texts")
         tables = []
         for name, rows in saved["tables"].items():
             if not isinstance(rows, list):
@@ -103,7 +109,12 @@ class Evaluation:
             if said := wrong(Table(name, rows)):
                 raise RunError(f"evaluation: {said}")
             tables.append(Table.of(name, rows))
-        return cls(verdict, saved["health"], tables, saved["notes"])
+        made = cls(verdict, health, tables, saved["notes"])
+        try:
+            str(made), made.short()
+        except Exception as error:  # each look knows for itself what its rows must hold
+            raise RunError(f"evaluation: it cannot be shown, so it is not what was written ({error!r})") from error
+        return made
 
     def to_pandas(self) -> pd.DataFrame:
         """All rows of all tables, with the column ``measure``: the name of the table."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -124,8 +125,26 @@ def wrong(table: Table) -> str | None:
             return f"a row of '{table.name}' is an object; got {type(row).__name__}"
         if not set(look.columns) <= set(row):
             return f"a row of '{table.name}' has {', '.join(look.columns)}; got {', '.join(row) or 'nothing'}"
-        if table.name not in REGISTERED:
-            for key, value in row.items():
-                if not isinstance(value, str | int | float | None):
-                    return f"'{key}' of a row of '{table.name}' is a word or a number; got {type(value).__name__}"
+        for key, value in row.items():
+            if not (is_plain(value) or (table.name in REGISTERED and _is_list(value))):
+                return f"'{key}' of a row of '{table.name}' is a word or a number; got {str(value)[:LONGEST]!r}"
     return None
+
+
+def is_number(value: object) -> bool:
+    """Whether it is a finite number of at most 64 bits."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return math.isfinite(value) if isinstance(value, float) else -(1 << 63) <= value < 1 << 64
+
+
+def is_plain(value: object) -> bool:
+    """Whether it is a word, a finite number, true, false or null."""
+    return value is None or isinstance(value, str | bool) or is_number(value)
+
+
+def _is_list(value: object) -> bool:
+    """Whether it is a list of plain values, or of short lists of them, such as words with their cosines."""
+    return isinstance(value, list) and all(
+        all(map(is_plain, one)) if isinstance(one, list) else is_plain(one) for one in value
+    )

@@ -131,7 +131,7 @@ def size(form: Mapping[str, Any]) -> str:
     if not isinstance(shape, list) or not shape:
         return "samples of unknown shape"
     if len(shape) == 3:
-        colour = {1: "grey", 3: "colour"}.get(shape[0], f"{plain(shape[0])}-channel")
+        colour = {"1": "grey", "3": "colour"}.get(plain(shape[0]), f"{plain(shape[0])}-channel")
         return f"{colour} images of {plain(shape[1])} × {plain(shape[2])}"
     if "tokens" in form:  # how a text was cut
         return f"text of {short(shape[0])} different words"

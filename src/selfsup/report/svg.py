@@ -13,8 +13,10 @@ from xml.etree import ElementTree
 import numpy as np
 from markupsafe import Markup
 
+from selfsup.errors import RunError
 from selfsup.lazy import matplotlib
 from selfsup.report import say
+from selfsup.system.reading import said
 
 # Okabe and Ito's colours, told apart by colour-blind readers too; shapes and dashes differ as well. The page calls them
 # --c0 to --c9, and the ink --ink.
@@ -163,8 +165,11 @@ def _drawn(key: str, fill: Callable[[Any], None], size: tuple[int, int], title: 
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(STYLE)
         figure = matplotlib.figure.Figure(figsize=(size[0] / 72, size[1] / 72), layout="constrained")
-        fill(figure)
-        figure.savefig(written, format="svg", transparent=True, metadata={"Date": None})
+        try:
+            fill(figure)
+            figure.savefig(written, format="svg", transparent=True, metadata={"Date": None})
+        except Exception as error:  # of what a stranger's run says, such as a deviation below 0
+            raise RunError(f"the chart '{title}' cannot be drawn of the values in this run: {said(error)}") from error
     root = _plain(ElementTree.fromstring(written.getvalue()))
     for child in [child for child in root if child.tag in ("metadata", "defs") and not child.findall("clipPath")]:
         root.remove(child)
@@ -177,8 +182,8 @@ def _drawn(key: str, fill: Callable[[Any], None], size: tuple[int, int], title: 
         _settle(element, {name: f"{key}-{name}" for name in ids}, tips)
     for group in root.iter("g"):
         _share(group)
-    said = f"{title} {'. '.join(tips.values()) if len(tips) <= 8 else ''}".strip()
-    root.attrib = {"class": "plot", "viewBox": root.attrib["viewBox"], "role": "img", "aria-label": said}
+    label = f"{title} {'. '.join(tips.values()) if len(tips) <= 8 else ''}".strip()
+    root.attrib = {"class": "plot", "viewBox": root.attrib["viewBox"], "role": "img", "aria-label": label}
     return Markup(ElementTree.tostring(root, "unicode"))
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import tokenize
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,11 +21,6 @@ from selfsup.system.files import whole
 
 T = TypeVar("T")
 CHECK = "check"
-BROKEN_HEADER = (
-    tokenize.TokenError,
-    OverflowError,
-    MemoryError,
-)  # what numpy raises of a damaged header, beside ValueError
 log = logging.getLogger("selfsup")
 
 
@@ -57,7 +51,7 @@ def read(name: str, what: str, make: Callable[[np.ndarray, dict[str, Any]], T]) 
     what
         It is, in the plural, for the message.
     make
-        Makes the value of the array and of what is known of it, or raises ValueError, KeyError or TypeError.
+        Makes the value of the array and of what is known of it, or raises what it likes.
 
     Returns
     -------
@@ -72,7 +66,7 @@ def read(name: str, what: str, make: Callable[[np.ndarray, dict[str, Any]], T]) 
         return make(array, about)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, EOFError, KeyError, TypeError, AttributeError, *BROKEN_HEADER) as error:
+    except Exception as error:  # whatever NumPy, or `make`, meets first in a damaged file
         log.warning("the %s in %s are damaged (%s); they are made anew", what, place(name), error)
         return None
 

@@ -48,8 +48,6 @@ def heard(function: Callable[..., T], *given: Any) -> T:
     Python's handlers run between two steps of the main thread, which has none in the middle of a product of matrices. The call
     must let go of the interpreter's lock. What it would have given is lost, when the wait is ended; it has no state to save.
     """
-    if threading.current_thread() is not threading.main_thread():
-        return function(*given)
     found: list[T] = []
     failed: list[BaseException] = []
     done = threading.Event()
@@ -73,6 +71,20 @@ def heard(function: Callable[..., T], *given: Any) -> T:
     if failed:
         raise failed[0]
     return found[0]
+
+
+def aside(function: Callable[[], object]) -> None:
+    """Call a function in a thread that nobody waits for, not even the end of the process."""
+    done = threading.Event()
+
+    def work() -> None:
+        try:
+            function()
+        finally:
+            done.set()
+
+    threading.Thread(target=work, daemon=True).start()
+    atexit.register(_leave, done)
 
 
 def _leave(done: threading.Event) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,6 +35,10 @@ PLUGINS = (  # only these, never EPS: it starts a program
 )
 FORMATS = tuple(plugin.format for plugin in PLUGINS)
 MOST_PIXELS = 100_000_000  # more than any camera's picture; a small file that claims more is a decompression bomb
+LARGE = 40_000_000  # pixels from which on images are decoded one after the other, whatever the number of threads
+BAND = 1 << 20  # pixels that are brought to 8 bits at once
+LAYERED = ("LA", "La", "PA", "RGBA", "RGBa")
+_ONE = threading.Lock()
 GREY = ("1", "L", "LA", "La", "I", "F")  # and every I;16
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -124,11 +129,12 @@ def decode(blob: Blob, form: Canvas, out: np.ndarray) -> None:
         if opened.format in ("JPEG", "MPO"):  # let the decoder shrink by 2, 4 or 8 itself: several times faster
             ask = (form.width, form.height) if turn < 5 else (form.height, form.width)
             opened.draft("L" if form.channels == 1 and opened.mode == "RGB" else None, ask)
-        image = _plain(opened, form.channels)
-        if turn in TURNS:
-            image = image.transpose(TURNS[turn])
-        image = _fit(image, form.width, form.height)
-        values = np.asarray(image)
+        with _ONE if opened.size[0] * opened.size[1] > LARGE else nullcontext():
+            image = _plain(opened, form.channels)
+            if turn in TURNS:
+                image = image.transpose(TURNS[turn])
+            image = _fit(image, form.width, form.height)
+            values = np.asarray(image)
         out[:] = values if form.channels == 1 else values.transpose(2, 0, 1)
 
 
@@ -138,27 +144,52 @@ def _plain(image: Image.Image, channels: int) -> Image.Image:
     if image.mode == mode and "transparency" not in image.info:
         image.load()
         return image
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return Image.fromarray(_eight_bits(np.asarray(image))).convert(mode)
-    if "transparency" in image.info or image.mode in ("LA", "La", "PA", "RGBA", "RGBa"):
-        layer = image.convert("RGBA")
-        white = Image.new("RGBA", layer.size, (255, 255, 255, 255))
-        return Image.alpha_composite(white, layer).convert(mode)
-    return image.convert(mode)
+    deep = image.mode in ("I", "F") or image.mode.startswith("I;16")
+    if not deep and "transparency" not in image.info and image.mode not in LAYERED:
+        return image.convert(mode)
+    made = Image.new("L" if deep else mode, image.size)
+    ends = _ends(image) if deep else None
+    for top, band in _bands(image):
+        made.paste(
+            _over_white(band, mode) if ends is None else Image.fromarray(_eight_bits(np.asarray(band), ends)), (0, top)
+        )
+    return made.convert(mode) if deep else made
 
 
-def _eight_bits(values: np.ndarray) -> np.ndarray:
-    """16-bit values by /257; floats in [0, 1] by *255; other floats and long integers as 16-bit, 8-bit or by extent."""
+def _bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+    """Parts of an image from the top, and where they begin: what is made of a small part in four bytes or eight is let go."""
+    width, height = image.size
+    rows = max(BAND // width, 1)
+    if rows >= height:
+        yield 0, image
+        return
+    for top in range(0, height, rows):
+        yield top, image.crop((0, top, width, min(top + rows, height)))
+
+
+def _over_white(image: Image.Image, mode: str) -> Image.Image:
+    layer = image.convert("RGBA")
+    white = Image.new("RGBA", layer.size, (255, 255, 255, 255))
+    return Image.alpha_composite(white, layer).convert(mode)
+
+
+def _ends(image: Image.Image) -> tuple[float, float]:
+    """What becomes 0 and 255: of 16 bits all they hold; of floats 0 and 1; of others 16 bits, 8 bits or what there is."""
+    if image.mode.startswith("I;16"):
+        return 0.0, 65535.0
+    found = [(float(values.min()), float(values.max())) for values in (np.asarray(band) for _, band in _bands(image))]
+    low, high = min(ends[0] for ends in found), max(ends[1] for ends in found)
+    if not np.isfinite([end for ends in found for end in ends]).all():
+        raise Unreadable("it holds values that are not finite")
+    if image.mode == "F":
+        return (0.0, 1.0) if low >= 0 and high <= 1 else (0.0, 255.0) if low >= 0 and high <= 255 else (low, high)
+    return (0.0, 65535.0) if low >= 0 and high <= 65535 else (low, high)
+
+
+def _eight_bits(values: np.ndarray, ends: tuple[float, float]) -> np.ndarray:
+    """Values between the ends as 0 to 255; those of 16 bits by /257."""
     if values.dtype.kind == "u" and values.dtype.itemsize == 2:
         return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    low, high = float(values.min()), float(values.max())
-    ends: tuple[float, float]
-    if not np.isfinite(low) or not np.isfinite(high):
-        raise Unreadable("it holds values that are not finite")
-    if values.dtype.kind == "f":
-        ends = (0.0, 1.0) if low >= 0 and high <= 1 else (0.0, 255.0) if low >= 0 and high <= 255 else (low, high)
-    else:
-        ends = (0.0, 65535.0) if low >= 0 and high <= 65535 else (low, high)
     scaled = (values.astype(np.float64) - ends[0]) * (255.0 / max(ends[1] - ends[0], 1e-30))
     return (scaled + 0.5).clip(0, 255).astype(np.uint8)
 

@@ -271,6 +271,12 @@ def class_names(schema: Any) -> dict[str, Sequence[str]]:
     """Names of classes that Hugging Face `datasets` wrote into a file's schema, by column."""
     try:
         features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
-        return {name: value["names"] for name, value in features.items() if value.get("_type") == "ClassLabel"}
-    except (KeyError, ValueError, TypeError, AttributeError):
+        found = {name: value["names"] for name, value in features.items() if value.get("_type") == "ClassLabel"}
+        return {name: names for name, names in found.items() if are_names(names)}
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError):
         return {}
+
+
+def are_names(given: object) -> bool:
+    """Whether it is a list of words, each once."""
+    return isinstance(given, list) and all(isinstance(one, str) for one in given) and len(set(given)) == len(given)

@@ -13,8 +13,11 @@ from selfsup.data.request import Request
 from selfsup.data.tables.columnar import Part, Table, checked, class_names, from_parts
 from selfsup.errors import DataError
 from selfsup.lazy import pyarrow as pa
-from selfsup.system.reading import foreign
+from selfsup.system import memory
+from selfsup.system.reading import check_unpacked, foreign
 
+LEAST = 1 << 20  # rows that any file may have: where a value is repeated, they take next to no room
+LEAST_BYTES = 4  # of a value in memory
 TEST = ("test", "val", "valid", "validation", "dev")
 
 
@@ -59,6 +62,7 @@ class Parquet:
             with foreign(f"{path} as parquet"):
                 file = pa.parquet.ParquetFile(path, memory_map=True)
                 self._files.append((path, file))
+                check_unpacked(f"{path}, in rows,", file.metadata.num_rows, path.stat().st_size, LEAST)
                 self.rows += file.metadata.num_rows
                 self.schema = checked(file.schema_arrow) if len(self._files) == 1 else self.schema
                 if not file.schema_arrow.equals(self.schema):
@@ -66,10 +70,17 @@ class Parquet:
 
     def read(self, column: str, child: str | None = None) -> Any:
         """A column, or one field of a struct column, of all the files."""
+        memory.check(
+            LEAST_BYTES * self.rows, f"{self.rows:,} values of column '{column}'", "use a stream, or fewer rows"
+        )
         chunks = []
         for path, file in self._files:
             with foreign(f"{path} as parquet"):
                 table = file.read(columns=[column if child is None else f"{column}.{child}"])
+                if len(table) != file.metadata.num_rows:
+                    raise DataError(
+                        f"{path} is damaged: it has {file.metadata.num_rows:,} rows, column '{column}' {len(table):,}"
+                    )
                 chunks += Table(table, str(path)).read(table.column_names[0], child).chunks
         return pa.chunked_array(chunks)
 
@@ -108,11 +119,21 @@ def from_json(path: Path, request: Request) -> Dataset:
     """Make a `Dataset` of ``.jsonl`` (one object a line) or ``.json`` (a list of objects, or lists by column)."""
     with foreign(f"{path} as a table"):
         if path.suffix.lower() == ".jsonl":
+            _check_lines(path)
             table = pa.json.read_json(path)
         else:
             held = json.loads(path.read_text(encoding="utf-8-sig"))
             table = pa.Table.from_pydict(held) if isinstance(held, dict) else pa.Table.from_pylist(held)
     return _file(path, table, request)
+
+
+def _check_lines(path: Path) -> None:
+    """Refuse a line that is no object: at the beginning of a block ``null`` makes Arrow's reader crash."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            for part in (line,) if b"\r" not in line else line.splitlines():  # Arrow ends a block at either
+                if part.lstrip()[:1] not in (b"{", b""):
+                    raise DataError(f"{path}, line {number}: an object expected, {{...}}; got {part.strip()[:40]!r}")
 
 
 def _file(path: Path, table: Any, request: Request) -> Dataset:

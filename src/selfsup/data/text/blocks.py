@@ -16,6 +16,7 @@ import numpy as np
 
 from selfsup.errors import DataError, OptionError
 from selfsup.lazy import zstandard
+from selfsup.system.reading import Ceiling, Gzip
 
 SIZE = 4 << 20  # bytes of a block; it stays in the processor's cache while it is cut and numbered
 MOST = 256 << 20  # bytes without any white space that are still believed to be text
@@ -211,16 +212,17 @@ def check_encoding(encoding: str) -> str:
 
 def _unpacked(file: IO[bytes], path: Path) -> IO[bytes]:
     if path.suffix.lower() == ".gz":
-        return gzip.GzipFile(fileobj=file)  # type: ignore[return-value]
+        return Gzip(path, file)  # type: ignore[return-value]
     if path.suffix.lower() == ".zst":
-        return io.BufferedReader(_Zstandard(file), 1 << 20)
+        return io.BufferedReader(_Zstandard(path, file), 1 << 20)
     return os.fdopen(os.dup(file.fileno()), "rb")
 
 
 class _Zstandard(io.RawIOBase):
     """Frames of Zstandard one after the other; unlike the package's own reader it notices an end that comes too early."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, path: Path, file: IO[bytes]) -> None:
+        self._ceiling = Ceiling(path, file)
         self._new = zstandard.ZstdDecompressor(max_window_size=1 << 31).decompressobj
         self._wrong = zstandard.ZstdError
         self._file, self._frame, self._ready, self._packed = file, None, b"", b""
@@ -244,7 +246,7 @@ class _Zstandard(io.RawIOBase):
             return False
         frame: Any = self._frame if self._frame is not None else self._new()
         try:
-            self._ready = frame.decompress(packed)
+            self._ready = self._ceiling.add(frame.decompress(packed))
         except self._wrong as error:
             raise zlib.error(str(error)) from error
         self._packed = frame.unused_data if frame.eof else b""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -10,8 +12,9 @@ import numpy as np
 
 from selfsup.data.text.blocks import Block, Left, of_bytes, opened, stamp, whole_file
 from selfsup.data.text.kind import PACKED, bare
-from selfsup.errors import DataError, SelfsupError, unknown
+from selfsup.errors import DataError, unknown
 from selfsup.lazy import pandas as pd, pyarrow as pa
+from selfsup.system.reading import foreign
 
 ROWS = 2048  # of a batch; a batch is cut further where its texts are long
 
@@ -25,20 +28,18 @@ def of_parquet(path: Path, column: str | None, size: int, left: Left) -> Iterato
         If the file is damaged, changes meanwhile, or has no such column of text.
     """
     before = stamp(path)
-    try:
-        with pa.parquet.ParquetFile(path) as file:
-            name = _choose(file.schema_arrow, column, str(path))
-            whole = max(file.metadata.num_rows, 1)
-            row = 0
-            for batch in file.iter_batches(ROWS, columns=[name]):
-                done = before[0] * (row + len(batch)) // whole
-                values = batch.column(0).slice(0, left.take(len(batch)))
-                yield from _blocks(values, f"{path}, column '{name}'", row, size, done)
-                row += len(batch)
-                if left.none:
-                    break
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"cannot read {path} as parquet: {str(error).strip()}") from error
+    with foreign(f"{path} as parquet"), pa.parquet.ParquetFile(path) as file:
+        name = _choose(file.schema_arrow, column, str(path))
+        whole = max(file.metadata.num_rows, 1)
+        row = 0
+        for batch in file.iter_batches(ROWS, columns=[name]):
+            done = before[0] * (row + len(batch)) // whole
+            values = batch.column(0)
+            values.validate(full=True)
+            yield from _blocks(values.slice(0, left.take(len(batch))), f"{path}, column '{name}'", row, size, done)
+            row += len(batch)
+            if left.none:
+                break
     if stamp(path) != before:
         raise DataError(f"{path} has changed while it was read; wait until it is written, then start again")
 
@@ -54,18 +55,25 @@ def of_table(path: Path, column: str | None, encoding: str, size: int, left: Lef
     row = 0
     with whole_file(path), opened(path, encoding) as (text, done):
         is_json = bare(path).suffix.lower() in (".json", ".jsonl")
-        try:
+        with _as_table(path):
             for values in _from_json(text, path, column) if is_json else _from_csv(text, path, column, encoding):
                 taken = pa.array(values.to_list()[: left.take(len(values))], from_pandas=True)
                 yield from _blocks(taken, f"{path}, column '{values.name}'", row, size, done())
                 row += len(values)
                 if left.none:
                     break
-        except (ValueError, TypeError, pa.ArrowException) as error:  # also what is not in the encoding, or empty
-            if isinstance(error, SelfsupError):
-                raise
-            said = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise DataError(f"cannot read {path} as a table: {said}") from error
+
+
+@contextmanager
+def _as_table(path: Path) -> Iterator[None]:
+    """While a file is read by pandas; what is packed badly or not there is for `whole_file` to say."""
+    try:
+        with foreign(f"{path} as a table"):
+            yield
+    except DataError as error:
+        if isinstance(error.__cause__, OSError | EOFError | zlib.error):
+            raise error.__cause__ from None
+        raise
 
 
 def _from_csv(text: TextIO, path: Path, column: str | None, encoding: str) -> Iterator[Any]:

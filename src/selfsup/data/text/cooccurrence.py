@@ -9,15 +9,15 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
 from selfsup.system import memory
+from selfsup.system.kernels import compiled
 
 LEAST = 100  # pairs that are held out, about: what is measured on fewer says nothing
 PARTS = 8  # of the vocabulary, for each thread: they differ in how long they take
 
-_compiled = numba.njit(cache=True, nogil=True)
+_compiled = compiled(nogil=True)
 
 
 class Cooccurrence(NamedTuple):
@@ -75,7 +75,7 @@ def held_out(counted: Cooccurrence, share: float) -> np.ndarray:
     return found
 
 
-@_compiled  # type: ignore[untyped-decorator]
+@_compiled
 def _index(ids: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Where each word stands, in order: word i at places[begins[i] : begins[i + 1]]."""
     begins = np.zeros(size + 1, np.int64)
@@ -92,7 +92,7 @@ def _index(ids: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     return begins, places
 
 
-@_compiled  # type: ignore[untyped-decorator]
+@_compiled
 def _sizes(
     ids: np.ndarray, begins: np.ndarray, places: np.ndarray, width: int, first: int, last: int, found: np.ndarray
 ) -> None:
@@ -111,7 +111,7 @@ def _sizes(
                         found[word + 1] += 1
 
 
-@_compiled  # type: ignore[untyped-decorator]
+@_compiled
 def _fill(
     ids: np.ndarray, begins: np.ndarray, places: np.ndarray, width: int, first: int, last: int, found: np.ndarray,
     columns: np.ndarray, counts: np.ndarray,

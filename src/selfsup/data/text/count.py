@@ -13,14 +13,15 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
+from selfsup.data.text import tokens
 from selfsup.data.text.tokens import APOSTROPHE, INSIDE, LINE, NUL, WIDE
 from selfsup.system import memory
+from selfsup.system.kernels import compiled
 
 BORDER = -1  # between sentences
 SKIPPED = -2  # a word that has no number
@@ -34,8 +35,8 @@ _START = np.uint64(0x2545F4914F6CDD1D)
 _HIGH = np.uint64(0xFFFFFFFF00000000)
 _LOW = np.uint64(0x00000000FFFFFFFF)
 _EIGHT, _HALF = np.uint64(8), np.uint64(32)
-_compiled = numba.njit(cache=True, nogil=True)
-_inlined = numba.njit(cache=True, nogil=True, inline="always")
+_compiled = compiled([str(tokens.__file__)], nogil=True)
+_inlined = compiled([str(tokens.__file__)], nogil=True, inline="always")
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -137,7 +138,7 @@ def _empty(entries: int, room: int) -> Arrays:
     )  # fmt: skip
 
 
-@_compiled  # type: ignore[untyped-decorator]
+@_compiled
 def _rehash(table: Arrays) -> None:
     mask = len(table.slots) - 2
     for entry in range(table.used[0]):
@@ -149,7 +150,7 @@ def _rehash(table: Arrays) -> None:
         table.slots[at + 1] = table.heads[entry]
 
 
-@_compiled  # type: ignore[untyped-decorator]
+@_compiled
 def _find(
     slots: np.ndarray, lengths: np.ndarray, starts: np.ndarray, pool: np.ndarray, data: np.ndarray, fold: np.ndarray,
     begin: int, length: int, head: np.uint64, hashed: np.uint64,
@@ -175,7 +176,7 @@ def _find(
     return at
 
 
-@_compiled  # type: ignore[untyped-decorator]
+@_compiled
 def _entry(
     table: Arrays, data: np.ndarray, fold: np.ndarray, begin: int, length: int, head: np.uint64, hashed: np.uint64
 ) -> Any:
@@ -197,7 +198,7 @@ def _entry(
     return entry
 
 
-@_compiled  # type: ignore[untyped-decorator]
+@_compiled
 def scan(
     data: np.ndarray, begin: int, fold: np.ndarray, table: Arrays, wide: Arrays, out: np.ndarray, made: int
 ) -> tuple[int, int, int]:
@@ -235,7 +236,7 @@ def scan(
     return at, made, why
 
 
-@_compiled  # type: ignore[untyped-decorator]
+@_compiled
 def _look_up(
     cut: _Cut, words: int, data: np.ndarray, fold: np.ndarray, table: Arrays, wide: Arrays, out: np.ndarray
 ) -> tuple[int, int]:
@@ -264,7 +265,7 @@ def _look_up(
     return words, DONE
 
 
-@_inlined  # type: ignore[untyped-decorator]
+@_inlined
 def _word(data: np.ndarray, start: int, end: int, fold: np.ndarray) -> tuple[int, bool, np.uint64, np.uint64]:
     """Where the word that begins at `start` ends, whether it has other than ASCII bytes, its first eight bytes and its hash."""
     hashed, head, part, at, kinds = _START, np.uint64(0), np.uint64(0), start, 0
@@ -295,7 +296,7 @@ def _word(data: np.ndarray, start: int, end: int, fold: np.ndarray) -> tuple[int
     return at, kinds & WIDE != 0, head, hashed ^ (hashed >> _HALF)
 
 
-@_compiled  # type: ignore[untyped-decorator]
+@_compiled
 def expand(ids: np.ndarray, starts: np.ndarray, flat: np.ndarray, out: np.ndarray) -> int:
     """Put in the place of every wide run k the numbers ``flat[starts[k] : starts[k + 1]]``; returns how many there are."""
     made = 0
@@ -311,7 +312,7 @@ def expand(ids: np.ndarray, starts: np.ndarray, flat: np.ndarray, out: np.ndarra
     return made
 
 
-@_compiled  # type: ignore[untyped-decorator]
+@_compiled
 def expanded(ids: np.ndarray, starts: np.ndarray) -> int:
     """How many numbers `expand` writes."""
     size = 0
@@ -320,7 +321,7 @@ def expanded(ids: np.ndarray, starts: np.ndarray) -> int:
     return size
 
 
-@_compiled  # type: ignore[untyped-decorator]
+@_compiled
 def tally(ids: np.ndarray, counts: np.ndarray, firsts: np.ndarray, base: int) -> tuple[int, int]:
     """Count every entry, note where it came first; returns the number of words, and of those that were skipped."""
     words = skipped = 0
@@ -337,7 +338,7 @@ def tally(ids: np.ndarray, counts: np.ndarray, firsts: np.ndarray, base: int) ->
     return words, skipped
 
 
-@_compiled  # type: ignore[untyped-decorator]
+@_compiled
 def _union(into: Arrays, other: Arrays, plain: np.ndarray, numbers: np.ndarray, begin: int) -> Any:
     """Enter the words from `begin` on; returns where there was no more room."""
     slots, held = into.slots, other.used[0]
@@ -367,7 +368,7 @@ def union(tables: list[Table]) -> tuple[Table, list[np.ndarray]]:
     return first, numbers
 
 
-@_compiled  # type: ignore[untyped-decorator]
+@_compiled
 def renumber(ids: np.ndarray, numbers: np.ndarray, others: bool, most: int, state: np.ndarray, out: np.ndarray) -> int:
     """Write ids with their new numbers; negative ones (SKIPPED) are left out, or where `others`, kept as SKIPPED.
 

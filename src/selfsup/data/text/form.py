@@ -18,6 +18,7 @@ from selfsup.data.text.vocabulary import VOCABULARY, Vocabulary, read_vocabulary
 from selfsup.errors import DataError, OptionError, RunError
 from selfsup.system.files import write_blocks
 
+MOST_PHRASES = 4  # passes that join words, of which each doubles the length of the longest phrase
 READING: Mapping[str, Any] = {"tokens": "words", "lower": True, "phrases": 0}  # what cutting new text takes
 
 
@@ -231,7 +232,7 @@ def _fits(name: str, value: Any) -> bool:
     if name == "shape":
         return isinstance(value, list | tuple) and len(value) == 1 and _is_whole(value[0], 1)
     if name == "phrases":
-        return _is_whole(value, 0)
+        return _is_whole(value, 0) and value <= MOST_PHRASES
     if isinstance(value, Mapping):
         return list(value) == ["function"] and isinstance(value["function"], str)
     return isinstance(value, str) and bool(value)

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, Literal
 
-import numba
 import numpy as np
 
 from selfsup.system import memory
+from selfsup.system.kernels import compiled
 from selfsup.system.progress import Progress
 
 Score = Literal["npmi", "original"]
@@ -22,8 +22,8 @@ PART = 1 << 22  # words between two looks at the clock
 _MULTIPLY = np.uint64(0x9E3779B97F4A7C15)
 _EMPTY = np.uint64(0xFFFFFFFFFFFFFFFF)
 _HALF = np.uint64(32)
-_compiled = numba.njit(cache=True, nogil=True)
-_inlined = numba.njit(cache=True, nogil=True, inline="always")
+_compiled = compiled(nogil=True)
+_inlined = compiled(nogil=True, inline="always")
 
 
 def join(
@@ -134,7 +134,7 @@ def _lookup(first: np.ndarray, second: np.ndarray, new: np.ndarray) -> tuple[np.
     return keys, values
 
 
-@_inlined  # type: ignore[untyped-decorator]
+@_inlined
 def _slot(keys: np.ndarray, key: np.uint64) -> Any:
     """Where the key is, or could be."""
     mask = len(keys) - 1
@@ -145,7 +145,7 @@ def _slot(keys: np.ndarray, key: np.uint64) -> Any:
     return at
 
 
-@_compiled  # type: ignore[untyped-decorator]
+@_compiled
 def _move(keys: np.ndarray, values: np.ndarray, into: np.ndarray, more: np.ndarray) -> None:
     for k in range(len(keys)):
         if keys[k] != _EMPTY:
@@ -154,7 +154,7 @@ def _move(keys: np.ndarray, values: np.ndarray, into: np.ndarray, more: np.ndarr
             more[at] = values[k]
 
 
-@_compiled  # type: ignore[untyped-decorator]
+@_compiled
 def _sketch(ids: np.ndarray, sketch: np.ndarray, bits: int) -> None:
     shift = np.uint64(64 - bits)
     for k in range(len(ids) - 1):
@@ -165,7 +165,7 @@ def _sketch(ids: np.ndarray, sketch: np.ndarray, bits: int) -> None:
                 sketch[place] += 1
 
 
-@_compiled  # type: ignore[untyped-decorator]
+@_compiled
 def _count(
     ids: np.ndarray,
     begin: int,
@@ -195,7 +195,7 @@ def _count(
     return len(ids) - 1, held
 
 
-@_compiled  # type: ignore[untyped-decorator]
+@_compiled
 def _rewrite(stream: np.ndarray, begins: np.ndarray, keys: np.ndarray, values: np.ndarray) -> int:
     k = made = 0
     while k < len(stream):

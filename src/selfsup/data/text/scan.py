@@ -21,6 +21,7 @@ from selfsup.data.text.sources import Source
 from selfsup.data.text.tokens import Rule
 from selfsup.errors import DataError
 from selfsup.system.progress import Progress
+from selfsup.system.signals import aside, heard
 
 KNOWN = 1 << 18  # wide runs of which a thread remembers the words
 PLACES = 40  # bits for places within a block
@@ -209,17 +210,24 @@ def encode(
                 progress.show(_line(source, block.done, sum(one.raw for one in workers)))
     except DataError as error:
         failed.append((number + 1, error))
-    finally:
-        for _ in running:
-            work.put(None)
-        for thread in running:
-            thread.join()
+    except BaseException:
+        aside(lambda: _end(running, work))  # a thread may be in the middle of what it calls
+        raise
+    heard(_end, running, work)
     if failed:
         raise min(failed, key=lambda one: one[0])[1]  # the first in the text, whatever thread met it
     table, numbers = count.union([one.table for one in workers])
     ordered = [pieces[number] for number in sorted(pieces)]
     raw, skipped = sum(one.raw for one in workers), sum(one.skipped for one in workers)
     return Encoded(table, numbers, ordered, [one.file for one in workers], raw, skipped)
+
+
+def _end(running: list[threading.Thread], work: Any) -> None:
+    """Let the threads end what they are at."""
+    for _ in running:
+        work.put(None)
+    for thread in running:
+        thread.join()
 
 
 def _run(worker: _Worker, work: Any, pieces: dict[int, Piece], failed: list[tuple[int, BaseException]]) -> None:

@@ -7,16 +7,16 @@ smoothed by a power and the singular values enter by their root (Levy, Goldberg 
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
 from selfsup.lazy import scipy
+from selfsup.system.kernels import compiled
 
 SMOOTHING = 0.75  # of the contexts' counts: without it rare contexts look too telling
 PARTS = 64  # of a long text that are counted, evenly spread: its beginning alone may be about one thing
 BLOCK = 512  # rows whose PMI is held at once, dense
 
-_compiled = numba.njit(cache=True, nogil=True)
+_compiled = compiled(nogil=True)
 
 
 def counted_vectors(
@@ -94,7 +94,7 @@ def _factored(table: np.ndarray, dim: int) -> np.ndarray:
     return np.ascontiguousarray(matrix @ (right / roots.clip(min=1e-6)), dtype=np.float32)
 
 
-@_compiled  # type: ignore[untyped-decorator]
+@_compiled
 def _count(ids: np.ndarray, window: int, table: np.ndarray) -> None:
     """Add the pairs of ids (n,) to counts (r, c), in both directions."""
     rows, contexts = table.shape

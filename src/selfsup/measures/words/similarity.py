@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Pair = tuple[str, str, float]
 FEWEST = 3  # pairs for a correlation
+LARGEST = 1e30  # of a judgement: squares of it are summed
 LOOK = Look(
     "word similarity",
     ("file", "spearman", "pearson", "covered", "asked"),
@@ -140,4 +141,5 @@ def _pair(line: str) -> Pair | None:
     separator = next((mark for mark in "\t,;" if mark in line), None)
     fields = [field.strip() for field in (line.split() if separator is None else line.split(separator))]
     values = [float(field) for field in fields[2:] if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", field)]
-    return (fields[0], fields[1], values[0]) if values and fields[0] and fields[1] else None
+    judged = bool(values) and abs(values[0]) <= LARGEST
+    return (fields[0], fields[1], values[0]) if judged and fields[0] and fields[1] else None

@@ -6,9 +6,7 @@ not: every store might be another row's next load. Here a row is read, multiplie
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,38 +17,18 @@ from numba.core.datamodel import models
 from numba.extending import register_model
 
 from selfsup.data.text import huffman, subwords
+from selfsup.system import kernels
 
-
-def _stamp() -> str:
-    """Of what all kernels are made of: the files here, and those that define what they are given."""
-    files = [*sorted(Path(__file__).parent.glob("*.py")), *(Path(str(room.__file__)) for room in (huffman, subwords))]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
-
-
-STAMP = _stamp()
+# what all kernels are made of: the files here, and those that define what they are given
+FILES: tuple[str | Path, ...] = (
+    *sorted(Path(__file__).parent.glob("*.py")),
+    *(str(room.__file__) for room in (huffman, subwords)),
+)
 
 
 def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """``numba.njit``, cached on disk; array bounds are the callers' duty."""
-    jit: Callable[[Callable[..., Any]], Any] = numba.njit(cache=True, boundscheck=False, error_model="numpy", **options)
-    return lambda function: _usable(jit(function))
-
-
-def _usable(function: Any) -> Any:
-    """Let the cache of a function end with any file here: numba looks at the function's own, but what it calls is compiled in.
-
-    An index that cannot be read is forgotten: one of an earlier version may name types that are no more, and numba would fail.
-    """
-    index: Any = getattr(getattr(function, "_cache", None), "_cache_file", None)
-    if index is None:
-        return function
-    index._source_stamp = (index._source_stamp, STAMP)
-    try:
-        index._load_index()
-    except Exception:  # whatever unpickling an old name may raise
-        with suppress(OSError):
-            Path(index._index_path).unlink()
-    return function
+    """A function that is compiled, and kept until any file here changes; array bounds are the callers' duty."""
+    return kernels.compiled(FILES, boundscheck=False, error_model="numpy", **options)
 
 
 def _intrinsic(function: Callable[..., Any]) -> Any:

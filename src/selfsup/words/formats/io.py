@@ -148,24 +148,23 @@ def lines_of(source: str | os.PathLike[str] | Iterable[str]) -> tuple[str, Itera
 
 
 def _lines(path: Path) -> Iterator[str]:
-    rest, number, at, told = b"", 0, 0, False
+    rest, at, number, told = b"", 0, 0, False
     for block in itertools.chain(blocks_of(path), (None,)):
-        lines = (rest + (block or b"")).split(b"\n")
-        rest = lines.pop() if block is not None else b""
-        if max(map(len, (rest, *lines))) > LONGEST_LINE:
+        content = rest + (block or b"")
+        end = len(content) if block is None else content.rfind(b"\n") + 1
+        whole, rest = content[:end], content[end:]
+        if len(rest) > LONGEST_LINE:
             raise DataError(
-                f"{path} has a line of more than {LONGEST_LINE:,} bytes after line {number}: this is no text of words"
+                f"{path} has a line of more than {LONGEST_LINE:,} bytes, after line {number}: no text of words"
             )
-        for line in lines:
-            number += 1
-            try:
-                text = line.removesuffix(b"\r").decode("utf-8-sig" if number == 1 else "utf-8")
-            except UnicodeDecodeError as error:
-                raise DataError(
-                    f"{path}, line {number}: byte {at + error.start} is not UTF-8; convert the file"
-                ) from error
-            at += len(line) + 1
-            told = told or bool(text.strip())
-            yield text
+        try:
+            text = whole.decode("utf-8-sig" if at == 0 else "utf-8")
+        except UnicodeDecodeError as error:
+            number += whole.count(b"\n", 0, error.start) + 1
+            raise DataError(f"{path}, line {number}: byte {at + error.start} is not UTF-8; convert the file") from error
+        told = told or bool(text.strip())
+        lines = text.replace("\r\n", "\n").split("\n")
+        yield from lines if block is None else lines[:-1]
+        at, number = at + end, number + len(lines) - 1
     if not told:
         raise DataError(f"{path} is empty")
