@@ -411,7 +411,7 @@ def test_an_interrupt_leaves_nothing_behind(tmp_path, monkeypatch):
     def interrupt(*given):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(images, "as_completed", interrupt)
+    monkeypatch.setattr(images.Progress, "due", interrupt)
     with pytest.raises(KeyboardInterrupt):
         opened(tmp_path)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("selfsup-decode")]

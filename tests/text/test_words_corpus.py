@@ -5,6 +5,7 @@ import logging
 import os
 import re
 import threading
+import time
 import unicodedata
 from collections import Counter
 
@@ -366,6 +367,9 @@ def test_interrupted_while_reading(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         opened(sentences(), threads=2)
     assert not list((tmp_path / "cache").iterdir())
+    end = time.monotonic() + 20
+    while threading.active_count() > before and time.monotonic() < end:  # nobody waits for them: each ends its block
+        time.sleep(0.01)
     assert threading.active_count() == before
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -168,9 +169,12 @@ def _each(total: int, work: Callable[[int], None], verb: str, shown: bool) -> di
     progress, begun, done = Progress(shown), time.monotonic(), 0
     pool = ThreadPoolExecutor(cores(), "selfsup-decode")
     try:
-        tasks = [pool.submit(task, start, min(start + step, total)) for start in range(0, total, step)]
-        for finished in as_completed(tasks):
-            done += finished.result()
+        # as_completed() deadlocks where Ctrl-C falls into its beginning
+        ended: SimpleQueue[Future[int]] = SimpleQueue()
+        for start in range(0, total, step):
+            pool.submit(task, start, min(start + step, total)).add_done_callback(ended.put)
+        while done < total:
+            done += ended.get().result()
             if progress.due():
                 rate = done / max(time.monotonic() - begun, 1e-9)
                 left = duration((total - done) / rate)
