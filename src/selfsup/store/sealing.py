@@ -38,23 +38,20 @@ def seal(folder: Path, config: Mapping[str, Any] | None = None, only: Collection
         If a file cannot be read or written.
     """
     held = _plain(folder) if config is None else config
-    plain = {key: value for key, value in held.items() if key not in (FILES, DIGEST)}
     files = {} if only is None else dict(_plain(folder)[FILES])
     for name in sorted(_names(folder) if only is None else only):
         files.pop(name, None)
         if (folder / name).is_file():
             files[name] = _told(folder / name)
-    content = {**plain, FILES: files}
-    write_json(folder / CONFIG, {**content, DIGEST: _digest(content)})
+    _write(folder, held, files)
 
 
 def unseal(folder: Path, *names: str) -> None:
     """Let files be replaced: the seal says nothing of them any more."""
     config = _plain(folder)
-    if any(name in config[FILES] for name in names):
-        content = {key: value for key, value in config.items() if key != DIGEST}
-        content[FILES] = {name: told for name, told in config[FILES].items() if name not in names}
-        write_json(folder / CONFIG, {**content, DIGEST: _digest(content)})
+    kept = {name: told for name, told in config[FILES].items() if name not in names}
+    if len(kept) < len(config[FILES]):
+        _write(folder, config, kept)
 
 
 @contextmanager
@@ -76,7 +73,7 @@ def sealed(folder: Path, names: Collection[str] | None = None, *, verify: bool =
     config = _plain(folder) if verify else read_json(folder, CONFIG)
     if not isinstance(config, dict):
         raise RunError(f"{folder / CONFIG} is not a configuration of selfsup: it is no object")
-    bare = {key: value for key, value in config.items() if key not in (FILES, DIGEST)}
+    bare = _bare(config)
     if not verify:
         yield bare
         return
@@ -133,6 +130,16 @@ def faults(folder: Path) -> list[str]:
 def sizes(folder: Path) -> dict[str, int]:
     """Name and bytes of every file that is sealed."""
     return {name: told["bytes"] for name, told in _plain(folder)[FILES].items()}
+
+
+def _bare(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration without its seal."""
+    return {key: value for key, value in config.items() if key not in (FILES, DIGEST)}
+
+
+def _write(folder: Path, config: Mapping[str, Any], files: Mapping[str, Any]) -> None:
+    content = {**_bare(config), FILES: files}
+    write_json(folder / CONFIG, {**content, DIGEST: _digest(content)})
 
 
 def _plain(folder: Path) -> dict[str, Any]:
