@@ -1,7 +1,41 @@
 """Ways of hiding: pure functions on whole batches, on the device, random only through the generator they are given."""
 
+from selfsup.hide.blur import blur, solarize
+from selfsup.hide.colour import Change, colour_matrix, draw_change, recolour
 from selfsup.hide.crop import random_crop
+from selfsup.hide.mask import block_mask, random_mask
 from selfsup.hide.noise import corrupt, corrupt_places
-from selfsup.hide.turn import quarter_turns
+from selfsup.hide.patches import drop_colours, grid_patches, normalize_patches, project_colours, resample_patches
+from selfsup.hide.turn import quarter_turns, turned
+from selfsup.hide.views import ViewOptions, draw_views, make_views, multicrop, views
+from selfsup.hide.warp import Boxes, crops, draw_boxes, warp
 
-__all__ = ["corrupt", "corrupt_places", "quarter_turns", "random_crop"]
+__all__ = [
+    "Boxes",
+    "Change",
+    "ViewOptions",
+    "block_mask",
+    "blur",
+    "colour_matrix",
+    "corrupt",
+    "corrupt_places",
+    "crops",
+    "draw_boxes",
+    "draw_change",
+    "draw_views",
+    "drop_colours",
+    "grid_patches",
+    "make_views",
+    "multicrop",
+    "normalize_patches",
+    "project_colours",
+    "quarter_turns",
+    "random_crop",
+    "random_mask",
+    "recolour",
+    "resample_patches",
+    "solarize",
+    "turned",
+    "views",
+    "warp",
+]
