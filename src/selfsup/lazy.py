@@ -52,7 +52,9 @@ if TYPE_CHECKING:
     import onnxruntime as onnxruntime
     import pandas as pandas
     import PIL as PIL
-    import PIL.Image  # noqa: F401
+    import PIL.Image
+    import PIL.ImageDraw
+    import PIL.ImageFont  # noqa: F401
     import platformdirs as platformdirs
     import psutil as psutil
     import pyarrow as pyarrow
@@ -62,8 +64,9 @@ if TYPE_CHECKING:
     import zstandard as zstandard
 
     safetensors: Any
+    timm: Any
 else:
     OURS = "docstring_parser jinja2 matplotlib numpy pandas PIL platformdirs psutil pyarrow safetensors scipy sklearn torch"
-    EXTRAS = {"hub": "datasets huggingface_hub", "export": "onnx onnxruntime", "words": "zstandard"}
+    EXTRAS = {"hub": "datasets huggingface_hub", "export": "onnx onnxruntime", "timm": "timm", "words": "zstandard"}
     for extra, names in {None: OURS, **EXTRAS}.items():
         globals().update({name: Late(name, extra) for name in names.split()})

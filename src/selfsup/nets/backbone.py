@@ -11,6 +11,7 @@ from torch.func import functional_call
 
 from selfsup.errors import OptionError
 from selfsup.nets.conv import channels_last
+from selfsup.nets.resnet import torchvision_names
 
 MANY = 1 << 22  # values of a blank sample that are worth the second that torch takes to learn to do without them
 
@@ -24,13 +25,19 @@ class Backbone(nn.Module):
         Shape of each block's output for one sample: (C, H, W), (D,), or of tokens (N, D).
     words
         What the net is, for people.
+    names
+        What the tensors of its state dict are called elsewhere, by our names; of a ResNet as in torchvision and timm.
     """
+
+    names: dict[str, str]
 
     def __init__(self, blocks: Sequence[nn.Module], shape: tuple[int, ...], words: str) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(blocks)
         channels_last(self)
         self.words = words
+        named = torchvision_names(blocks)
+        self.names = {} if named is None else {f"blocks.{n}": named(n) for n in self.blocks.state_dict()}
         self.maps = self._measure(shape)
 
     def _measure(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
@@ -75,11 +82,23 @@ class Backbone(nn.Module):
         own: Callable[[Tensor], Tensor] = getattr(self.blocks[-1], "pooled", pooled)
         return own(x)
 
+    def mapped(self, x: Tensor) -> Tensor | None:
+        """The map (B, D, H', W') of a block's output: itself, or of tokens as `mapped` of the last block makes it, or None."""
+        own: Callable[[Tensor], Tensor | None] | None = getattr(self.blocks[-1], "mapped", None)
+        if x.ndim == 3 and own is not None:
+            return own(x)
+        return x if x.ndim == 4 else None
+
     def forward(self, x: Tensor) -> Tensor:
         """Output of the last block."""
         for block in self.blocks:
             x = block(x)
         return x
+
+
+def find_backbone(module: nn.Module) -> Backbone | None:
+    """The backbone of a method, or of one within it; the first of several."""
+    return next((one for one in module.modules() if isinstance(one, Backbone)), None)
 
 
 def pooled(x: Tensor) -> Tensor:

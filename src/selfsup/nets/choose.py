@@ -11,14 +11,19 @@ from torch import nn
 from selfsup.errors import OptionError, unknown
 from selfsup.nets.backbone import Backbone
 from selfsup.nets.mlp import Activation
+from selfsup.nets.of_timm import timm_backbone
 from selfsup.options import ImportPath
 from selfsup.system import imports
 
 NETS = {  # name -> function of the shape of a sample and the widths (None: the net's own) that gives the blocks
     "mlp": "selfsup.nets.mlp:mlp_blocks",
     "conv": "selfsup.nets.conv:conv_blocks",
+    "bottleneck": "selfsup.nets.conv:bottleneck_blocks",
     "nin": "selfsup.nets.conv:nin_blocks",
     "resnet18": "selfsup.nets.resnet:resnet18_blocks",
+    "resnet50": "selfsup.nets.resnet:resnet50_blocks",
+    "vit-tiny": "selfsup.nets.vit:vit_tiny_blocks",
+    "vit-small": "selfsup.nets.vit:vit_small_blocks",
 }
 if TYPE_CHECKING:
     NetName = str | Callable[..., Any]
@@ -38,9 +43,9 @@ def make_backbone(
     Parameters
     ----------
     net
-        ``"auto"`` (vectors: mlp; images: `for_images`); a name of `NETS`; a function like theirs, ``f(shape, hidden)`` that
-        gives a list of blocks, or its path ``"FILE.py:f"``; or any module that takes (B, *shape), of which a
-        `torch.nn.Sequential` is probed block by block.
+        ``"auto"`` (vectors: mlp; images: `for_images`); a name of `NETS`; ``"timm:NAME"``, a net of timm; a function like
+        those of `NETS`, ``f(shape, hidden)`` that gives a list of blocks, or its path ``"FILE.py:f"``; or any module that
+        takes (B, *shape), of which a `torch.nn.Sequential` is probed block by block.
     shape
         Of one sample: (C, H, W) or (d,).
     hidden
@@ -60,15 +65,18 @@ def make_backbone(
         return Backbone(blocks, shape, f"{type(net).__name__} as given")
     if isinstance(net, str):
         name = (for_images if len(shape) == 3 else "mlp") if net == "auto" else net
+        if name.startswith(imports.TIMM):
+            return timm_backbone(name, shape, hidden)
         if name not in NETS and not imports.is_path(name):
-            raise OptionError(unknown("net", name, ["auto", *NETS]) + " (a net of your own: 'FILE.py:function')")
+            more = " (a net of timm: 'timm:NAME'; a net of your own: 'FILE.py:function')"
+            raise OptionError(unknown("net", name, ["auto", *NETS]) + more)
         make = imports.find(NETS.get(name, name), "net")
     else:
         make, name = net, getattr(net, "__name__", type(net).__name__)
     if not callable(make):
         raise OptionError(f"the net '{name}' is not a function of (shape, hidden)")
-    more = {"activation": activation} if "activation" in inspect.signature(make).parameters else {}
-    made = make(shape, hidden, **more)
+    takes = {"activation": activation} if "activation" in inspect.signature(make).parameters else {}
+    made = make(shape, hidden, **takes)
     if not isinstance(made, list) or not made or not all(isinstance(block, nn.Module) for block in made):
         raise OptionError(f"the net '{name}' must give a list of modules; it gave {made!r}")
     backbone = Backbone(made, shape, "")
@@ -83,4 +91,4 @@ def _describe(name: str, backbone: Backbone) -> str:
         return f"{name} of no hidden layer"
     if len(backbone.maps[-1]) == 1:
         return f"{name} of {widths}"
-    return f"{name} of {len(backbone.maps)} blocks, {widths} channels"
+    return f"{name} of {len(backbone.maps)} blocks, {widths} channels" + getattr(backbone.blocks[0], "words", "")

@@ -55,21 +55,48 @@ def conv_blocks(shape: tuple[int, ...], widths: tuple[int, ...] | None = None) -
 
 
 def nin_blocks(shape: tuple[int, ...], widths: tuple[int, ...] | None = None) -> list[nn.Module]:
-    """Blocks of two convolutions in the spirit of Network in Network (Lin et al. 2014), which RotNet was published with.
+    """Network in Network (Lin et al. 2014) as RotNet was published with (Gidaris et al. 2018, section 3.1, and their code).
 
-    Every block halves the map (the first one only from 24 pixels on), so that most of the work is done on small maps.
+    A block is a spatial convolution and two of 1x1; the first two have 5x5 and halve the map after it, by the largest and by
+    the mean of 3x3 places. Of 32x32 pixels block 2 gives (192, 8, 8), and no later block makes the map smaller.
 
     Parameters
     ----------
     shape
         Of an image: (C, H, W).
     widths
-        Channels of the blocks; None is (96, 192, 192).
+        Channels that the blocks give; None is (96, 192, 192, 192). Within the first block the width falls from twice this.
     """
     check("nin", shape, widths)
-    first, *others = widths or (96, 192, 192)
-    stride = 2 if min(shape[1:]) >= LARGE else 1
-    blocks = [nn.Sequential(*unit(shape[0], first, 5, stride), *unit(first, first, 1))]
+    first, *others = widths or (96, 192, 192, 192)
+    narrowing = [*unit(shape[0], 2 * first, 5), *unit(2 * first, 5 * first // 3, 1), *unit(5 * first // 3, first, 1)]
+    blocks = [nn.Sequential(*narrowing, nn.MaxPool2d(3, 2, 1))]
+    for number, (fan_in, width) in enumerate(zip([first, *others], others, strict=False)):
+        layers = [*unit(fan_in, width, 3 if number else 5), *unit(width, width, 1), *unit(width, width, 1)]
+        blocks.append(nn.Sequential(*layers, *([] if number else [nn.AvgPool2d(3, 2, 1)])))
+    return list(blocks)
+
+
+def bottleneck_blocks(shape: tuple[int, ...], widths: tuple[int, ...] | None = None) -> list[nn.Module]:
+    """Two 3x3 convolutions on a third of a block's channels, and one of 1x1 that widens to all: a net for few CPU minutes.
+
+    The channels that are read are many and cheap, those that are convolved few. The first block is a 3x3 convolution of the whole
+    picture on three quarters of its channels, the largest of 3x3 places, and one of 1x1; a stride in place of the largest is
+    faster and costs more accuracy than it saves (docs/log.md). Every block halves the map, the first one only from 24 pixels on.
+
+    Parameters
+    ----------
+    shape
+        Of an image: (C, H, W).
+    widths
+        Channels that the blocks give; None is (64, 384, 256).
+    """
+    check("bottleneck", shape, widths)
+    first, *others = widths or (64, 384, 256)
+    few = -(-3 * first // 4)
+    halved = [nn.MaxPool2d(3, 2, 1)] if min(shape[1:]) >= LARGE else []
+    blocks = [nn.Sequential(*unit(shape[0], few), *halved, *unit(few, first, 1))]
     for fan_in, width in zip([first, *others], others, strict=False):
-        blocks.append(nn.Sequential(*unit(fan_in, width, 3, 2), *unit(width, width, 3)))
+        few = -(-width // 3)
+        blocks.append(nn.Sequential(*unit(fan_in, few, 3, 2), *unit(few, few), *unit(few, width, 1)))
     return list(blocks)
