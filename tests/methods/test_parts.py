@@ -142,7 +142,7 @@ def tokens(shape, hidden):
 """
 
 
-@pytest.mark.parametrize("net", ["conv", "nin", "resnet18", "mlp"])
+@pytest.mark.parametrize("net", ["conv", "bottleneck", "nin", "resnet18", "mlp"])
 @pytest.mark.parametrize("shape", [(1, 5, 5), (3, 8, 8), (1, 28, 28), (3, 33, 21)])
 def test_every_net_takes_every_image(net, shape):
     hidden = (4, 4, 4, 4) if net == "resnet18" else None

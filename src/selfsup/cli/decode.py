@@ -192,21 +192,30 @@ def export(
     *,
     out: str,
     part: Literal["encode", "decode"] = "encode",
+    names: Literal["selfsup", "torchvision", "timm"] = "selfsup",
     overwrite: bool = False,
     method: str | None = None,
     given: tuple[str, ...] | None = None,
 ) -> None:
-    """Write the encoder or the decoder as one ONNX file, checked against PyTorch.
+    """Write the encoder or the decoder as one ONNX file, checked against PyTorch; or the backbone's weights.
 
     Parameters
     ----------
     out
-        File to write: .onnx.
+        File to write: .onnx; or .safetensors, the state dict of the backbone.
     part
-        encode: from data to codes. decode: from codes to data.
+        Of an ONNX file: encode, from data to codes; decode, from codes to data.
+    names
+        Of the tensors in a state dict: torchvision's and timm's are for a ResNet, or a net of timm.
     """
-    from selfsup.model import onnx as exporting
+    from selfsup.model import onnx as exporting, weights
 
-    file = output(out, overwrite, (".onnx",))
+    file = output(out, overwrite, (".onnx", ".safetensors"))
+    if (file.suffix == ".onnx" and names != "selfsup") or (file.suffix != ".onnx" and part != "encode"):
+        raise UsageError(f"{'--names is' if names != 'selfsup' else '--part is'} not for {file.suffix}")
+    if file.suffix == ".safetensors":
+        weights.export_weights(load_run(run, method, "cpu", given), file, names=names, overwrite=overwrite)
+        say(f"the backbone's weights in {file} ({file.stat().st_size / 2**20:.3g} MiB); its metadata say mean and std")
+        return
     exporting.export_onnx(load_run(run, method, "cpu", given), file, part=part, overwrite=overwrite)
     say(f"{part} in {file} ({file.stat().st_size / 2**20:.3g} MiB)")

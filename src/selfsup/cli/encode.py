@@ -14,6 +14,7 @@ def encode(
     *,
     out: str,
     layer: str | None = None,
+    patches: bool = False,
     on_bad: Literal["stop", "skip"] = "stop",
     overwrite: bool = False,
     method: str | None = None,
@@ -29,15 +30,20 @@ def encode(
         File to write: .npy, or .parquet with the names of the files.
     layer
         A block of the network instead of the code.
+    patches
+        Write a code for each patch, or place, of the map that an image's code is made from: (n, H, W, D), as .npy.
     """
     from selfsup import store
 
     file = free_file(out, overwrite)
     if file.suffix not in (".npy", ".parquet"):
         raise UsageError(f"--out must end in .npy or .parquet; got '{out}'")
+    if patches and file.suffix != ".npy":
+        raise UsageError(f"--out must end in .npy for --patches; got '{out}'")
     model = load_run(run, method, device, given)
     opened = data if model.word_vectors is not None else model.open(data, on_bad=on_bad, progress=progress)
-    codes = model.encode(opened, layer)
+    codes = model.encode(opened, layer, patches=patches)
     store.write_codes(file, codes, names_of(opened, len(codes)))
-    say(f"{len(codes):,} codes of {codes.shape[1]} values in {file}")
+    many = f"{len(codes):,} times {codes.shape[1]} x {codes.shape[2]}" if patches else f"{len(codes):,}"
+    say(f"{many} codes of {codes.shape[-1]} values in {file}")
     say_skipped(opened)

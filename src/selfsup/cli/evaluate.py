@@ -56,10 +56,10 @@ def evaluate(
         store.write_json(file, found.to_dict())
     say(str(found))
     if is_run and data is None:
-        _keep(model, found, run)
+        keep(model, found, run)
 
 
-def _keep(model: Any, found: Any, run: str) -> None:
+def keep(model: Any, found: Any, run: str) -> None:
     """Keep the scores of word vectors with their run; that the folder may not be written to is no reason to lose them."""
     model.evaluation = found
     try:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from selfsup.cli.common import importable
 from selfsup.cli.parser import Groups, UsageError, peek, say
 from selfsup.errors import Interrupted
 from selfsup.system.screen import pasted
+
+if TYPE_CHECKING:
+    from selfsup.model.model import Model
 
 LONGEST = 50  # letters of the data's name in the name of a run
 
@@ -41,7 +44,16 @@ def fit(data: str, *, method: str | None = None, **settings: Any) -> None:
         kept = (store.partial(out) / store.RESUME).is_dir()
         hint = f"; to go on, repeat the command with --out {pasted(out)} --resume" if kept else ""
         raise Interrupted((str(error) or "interrupted") + hint) from error
-    say(summary(model, pasted(data)))
+    say(summary(model, pasted(data), _photo(data, model)))
+
+
+def _photo(data: str, model: Model) -> str:
+    """A file of the data that can be searched for, where they are a folder of images."""
+    from selfsup.data.images import folder
+
+    if model.config["words"] or model.config["data"]["bad"] or not Path(data).is_dir():
+        return ""
+    return next((pasted(Path(data) / name) for name in folder.find(Path(data))), "")
 
 
 def options(words: list[str]) -> Groups:
@@ -62,11 +74,12 @@ def options(words: list[str]) -> Groups:
     groups: Groups = [("data", reading)]
     if named is None:
         some = [options_of(find(name)[1]) for name in DEFAULTS]
-        groups.append(("", {name: option for each in reversed(some) for name, option in each.items()}))
+        groups.append(("", {name: o for each in reversed(some) for name, o in each.items() if name not in run}))
         solver = find(DEFAULTS[0])[1].solvers[0]
     else:
         name, cls = named
-        groups.append((f"method {name}: {summary(cls)}", method_options(name, cls)))
+        own = {key: option for key, option in method_options(name, cls).items() if key not in run}
+        groups.append((f"method {name}: {summary(cls)}", own))
         solver = cls.solvers[0]
     solver = peek(words, "solver") or solver
     return [*groups, (f"solver {solver}", options_of(find_solver(solver))), ("run", run)]

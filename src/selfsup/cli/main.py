@@ -12,7 +12,21 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import NoReturn, TextIO
 
-from selfsup.cli import decode, encode, evaluate, fit, report, verify
+from selfsup.cli import (
+    audit,
+    colorize,
+    decode,
+    duplicates,
+    encode,
+    evaluate,
+    finetune,
+    fit,
+    outliers,
+    predict,
+    report,
+    search,
+    verify,
+)
 from selfsup.cli.parser import Groups, Parser, UsageError, say
 from selfsup.errors import OptionError, SelfsupError, unknown
 from selfsup.system.screen import printable
@@ -24,6 +38,13 @@ selfsup: learn a representation from unlabelled data, and show whether it helped
   selfsup encode RUN DATA --out codes.npy          codes of data (.npy, or .parquet with file names)
   selfsup evaluate RUN --data LABELLED             kNN and linear probe beside raw input, PCA and the untrained network
   selfsup evaluate RUN --analogies FILE            word vectors: analogies, and --similarity FILE
+  selfsup audit RUN --data PHOTOS                  whether a patch gives away where in its image it was cut
+  selfsup search RUN IMAGE --among DATA -k 9       the most similar images (or rows); --out sheet.png
+  selfsup duplicates RUN DATA                      what is there twice, exactly or nearly; --out sheet.png or list.csv
+  selfsup outliers RUN DATA                        what is like nothing else; --out sheet.png or list.csv
+  selfsup finetune RUN --data LABELLED             teach a run classes; --curve: what it is worth with few labels
+  selfsup predict RUN DATA --out predictions.csv   classes of data, by a fine-tuned run (.csv, .parquet, .npy)
+  selfsup colorize RUN photos/ --out coloured/     paint grey photos, by a run of method colorization
   selfsup report RUN                               write the run's report.html anew
   selfsup verify RUN                               whether every file is what it was when it was written
   selfsup methods                                  every method, one line each
@@ -106,6 +127,13 @@ VERBS: dict[str, tuple[Callable[..., None], Callable[[list[str]], Groups]]] = {
     "fit": (fit.fit, fit.options),
     "encode": (encode.encode, _none),
     "evaluate": (evaluate.evaluate, evaluate.options),
+    "audit": (audit.audit, audit.options),
+    "colorize": (colorize.colorize, _none),
+    "search": (search.search, _none),
+    "duplicates": (duplicates.duplicates, _none),
+    "outliers": (outliers.outliers, _none),
+    "finetune": (finetune.finetune, finetune.options),
+    "predict": (predict.predict, _none),
     "report": (report.report, _none),
     "verify": (verify.verify, _none),
     "methods": (report.methods, _none),

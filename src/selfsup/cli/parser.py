@@ -125,7 +125,7 @@ class Parser(argparse.ArgumentParser):
             common = {"dest": option.name, "default": argparse.SUPPRESS}
             if not option.is_switch:
                 required = option.default is inspect.Parameter.empty
-                group.add_argument(option.flag, metavar=option.metavar, help=text, required=required, **common)
+                group.add_argument(*option.flags, metavar=option.metavar, help=text, required=required, **common)
                 continue
             for flag, value in ((option.flag, True), ("--no-" + option.flag[2:], False)):
                 shown = text if value is not option.default else argparse.SUPPRESS  # the one that changes something

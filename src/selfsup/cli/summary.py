@@ -10,16 +10,26 @@ from selfsup.system.progress import duration
 from selfsup.system.screen import pasted
 
 
-def summary(model: Model, source: str) -> str:
-    """Data, method and why, net, loss, gap, the comparison, the verdict, the folder, the next command."""
+def summary(model: Model, source: str, photo: str = "") -> str:
+    """Data, method and why, net, loss, gap, the comparison, the verdict, the folder, the next commands.
+
+    Parameters
+    ----------
+    source
+        The data, as they are written on a command line.
+    photo
+        One of its files, which can be searched for.
+    """
     config, last = model.config, model.history[-1] if model.history else model.start
     training, many = config["training"], "words" if config["words"] else "rows"
     held = f", {training['heldout_rows']:,} held out" if training["heldout_rows"] else ""
     where = "on held-out" if training["heldout_rows"] else "on learnt"
     before = "before" if config["warm_start"] is None else "at the warm start"
+    known = [] if config["warm_start"] is None else [f"from     {config['warm_start']}"]
     lines = [
         f"data     {config['data']['description']}",
         f"method   {config['method']} ({config['why'] if config['why'] == 'as asked' else 'chosen: ' + config['why']})",
+        *known,
         f"hides    {config['hides']}",
         f"net      {config['net']}; {config['parameters']:,} parameters; "
         f"{'vectors' if config['words'] else 'codes'} of {config['width']} values",
@@ -36,6 +46,9 @@ def summary(model: Model, source: str) -> str:
     if model.folder is not None:
         lines.append(f"folder   {model.folder} (open {model.folder / 'report.html'} in a browser)")
         lines.append(f"next     {_next(config, pasted(model.folder), source)}")
+        if photo:
+            searched = f"selfsup search {pasted(model.folder)} {photo} --among {source} --out nearest.png"
+            lines.append(f"         {searched}{_own(config)}")
     return "\n".join(lines)
 
 
@@ -50,8 +63,15 @@ def _effort(model: Model, last: dict[str, Any]) -> str:
 
 def _next(config: dict[str, Any], run: str, source: str) -> str:
     """The command that most people want next."""
-    more = f" --method {shlex.quote(config['method'])}" if ":" in config["method"] else ""
+    more = _own(config)
     if config["words"]:
         return f"selfsup evaluate {run} --analogies questions-words.txt --similarity wordsim353.tsv{more}"
     more += " --on-bad skip" if config["data"]["bad"] else ""
+    if config["facts"].get("classes"):
+        return f"selfsup predict {run} DATA --out predictions.csv{more}"
     return f"selfsup encode {run} {source} --out codes.npy{more}"
+
+
+def _own(config: dict[str, Any]) -> str:
+    """What every command needs for a method of the user's own."""
+    return f" --method {shlex.quote(config['method'])}" if ":" in config["method"] else ""

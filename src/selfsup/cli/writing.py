@@ -59,6 +59,20 @@ def write_scores(file: Path, scores: np.ndarray, names: Sequence[str]) -> None:
     write_bytes(file, _npy(scores) if file.suffix == ".npy" else to_csv(table))
 
 
+def write_predictions(file: Path, labels: np.ndarray, probabilities: np.ndarray, names: Sequence[str]) -> None:
+    """Write labels (n,) as an array, or as a table with the name of each row and the probability of its label, atomically."""
+    if file.suffix == ".npy":
+        write_bytes(file, _npy(labels))
+        return
+    table = pd.DataFrame({"name": list(map(unicode, names)), "label": labels, "probability": probabilities})
+    if file.suffix == ".csv":
+        write_bytes(file, to_csv(table))
+        return
+    buffer = io.BytesIO()
+    table.to_parquet(buffer, index=False)
+    write_bytes(file, buffer.getvalue())
+
+
 def to_csv(table: pd.DataFrame) -> bytes:
     """A table as csv that a spreadsheet may open: nothing in it is a formula.
 
@@ -111,10 +125,15 @@ def _table(file: Path, form: Form, x: np.ndarray, columns: int | None) -> bytes:
     return buffer.getvalue()
 
 
+def to_pixels(form: Form, x: np.ndarray) -> np.ndarray:
+    """Images (n, C, H, W) in the data's units as uint8."""
+    unit = (x - form.low) / (form.high - form.low)
+    return np.rint(np.clip(np.nan_to_num(unit), 0, 1) * 255).astype(np.uint8)
+
+
 def _sheet(file: Path, form: Form, x: np.ndarray, columns: int | None) -> bytes:
     """Images (n, C, H, W) side by side as a PNG."""
-    unit = (x - form.low) / (form.high - form.low)
-    pixels = np.rint(np.clip(np.nan_to_num(unit), 0, 1) * 255).astype(np.uint8)
+    pixels = to_pixels(form, x)
     count, channels, height, width = pixels.shape
     scale = max(1, round(LEAST / max(height, width)))
     pixels = pixels.repeat(scale, 2).repeat(scale, 3).transpose(0, 2, 3, 1)  # (n, H, W, C)

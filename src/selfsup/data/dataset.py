@@ -9,10 +9,12 @@ from typing import Any, NoReturn
 import numpy as np
 import torch
 
+from selfsup.data.arrays.labelled import Labelled
 from selfsup.data.arrays.moments import covariance, measure
 from selfsup.data.arrays.rows import Rows, as_tensor
-from selfsup.data.facts import Covariance
+from selfsup.data.facts import SAVED, Classes, Covariance
 from selfsup.data.form import BadFile, Form
+from selfsup.data.images import colours
 from selfsup.data.tables.missing import say
 from selfsup.errors import DataError
 
@@ -47,7 +49,9 @@ class Dataset:
     note
         What was done to the data on the way in: ``short side resized to 96, centre crop``.
     known
-        Facts that were measured on the way in, of rows that were not kept.
+        Facts that were measured before, of rows that are not here.
+    taught
+        Whether a method learns from the labels; otherwise they are for evaluation only.
     """
 
     x: np.ndarray
@@ -61,6 +65,7 @@ class Dataset:
     bad: list[BadFile] = field(default_factory=list)
     note: str = ""
     known: Mapping[str, Any] = field(default_factory=dict)
+    taught: bool = False
 
     def __len__(self) -> int:
         return len(self.x)
@@ -79,9 +84,11 @@ class Dataset:
         said = [part for part in (self.source if self.source != "array" else "", self.note) if part]
         parts = [f"{words} ({'; '.join(said)})" if said else words]
         if self.classes:
-            parts.append(
-                f"{len(self.classes)} {'class' if len(self.classes) == 1 else 'classes'} used for evaluation only"
+            many, use = (
+                "class" if len(self.classes) == 1 else "classes",
+                "learnt" if self.taught else "used for evaluation only",
             )
+            parts.append(f"{len(self.classes)} {many} {use}")
         if self.test is not None:
             parts.append(f"+ {len(self.test):,} test")
         if self.bad:
@@ -107,6 +114,10 @@ class Dataset:
     def rows(self) -> Rows:
         """Every row, as a view (`selfsup.method.Data`)."""
         return self.samples()
+
+    def labelled(self, classes: Sequence[str] = ()) -> Rows | Labelled:
+        """Every row with its label, as a view; see `Part.labelled`."""
+        return self.whole().labelled(classes)
 
     def part(self, numbers: np.ndarray, seed: int = 0) -> Part:
         """Some rows (m,) int64, by number."""
@@ -187,6 +198,20 @@ class Part:
         """The samples."""
         return self.data.samples(self.numbers)
 
+    def labelled(self, classes: Sequence[str] = ()) -> Rows | Labelled:
+        """The samples, flat, with the place of each label among the classes behind: (B, d + 1); without labels `rows`.
+
+        Parameters
+        ----------
+        classes
+            Names of the K classes; a label that is none of them has the place -1. By default those of the data.
+        """
+        if self.labels is None:
+            return self.rows()
+        place = {name: number for number, name in enumerate(classes or self.data.classes)}
+        places = np.asarray([place.get(name, -1) for name in self.data.classes], np.float32)
+        return Labelled(self.rows(), torch.from_numpy(places[self.labels]))
+
     def part(self, places: np.ndarray) -> Part:
         """Some of these rows (k,), by place."""
         return Part(self.data, self.numbers[places], self._seed)
@@ -196,9 +221,15 @@ class Part:
         return self if len(self) <= most else self.part(np.sort(rng.choice(len(self), most, replace=False)))
 
     def fact(self, name: str, **how: Any) -> Any:
-        """Moments, or the covariance (``rows``: of so many at most; ``device``: where the products are formed)."""
+        """Moments, classes, colours, or the covariance (``rows``: of so many at most; ``device``: where products are formed)."""
+        if name in SAVED and name in self.data.known:
+            return self.data.known[name]
         if name == "moments":
             return measure(self.rows())
+        if name == "classes":
+            return Classes(self.data.classes) if self.data.labels is not None else None
+        if name == "colours":
+            return colours.measure(self.rows()) if self.form.kind == "image" and self.form.shape[0] == 3 else None
         return self._covariance(**how) if name == "covariance" else None
 
     def _covariance(self, rows: int | None = None, device: torch.device | None = None) -> Covariance:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from selfsup.data.arrays.eigen import largest
+from selfsup.data.images.colours import Colours
 from selfsup.errors import DataError, unknown
 from selfsup.system import memory
 from selfsup.system.signals import heard
@@ -33,6 +34,12 @@ class Moments(NamedTuple):
     def blank(cls, axis: int) -> Moments:
         """Those of a saved model whose method asked for none: its buffers hold what it kept."""
         return cls(np.zeros(axis, np.float32), np.ones(axis, np.float32), True)
+
+    def wrong(self, form: Any) -> str | None:
+        """What does not fit a form, in words, or None."""
+        if len(self.mean) == form.shape[0]:
+            return None
+        return f"the moments are of {len(self.mean):,} channels or columns, the form of {form.shape[0]:,}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -135,7 +142,41 @@ def room_for_matrix(size: int) -> None:
     memory.check(24 * size * size, what, "use smaller images or fewer columns, or a method of steps (undercomplete)")
 
 
-SAVED = {"moments": Moments}  # what a run folder keeps, if it was asked for
+class Classes(NamedTuple):
+    """Names of the classes that the labels of the data are places in, (K,)."""
+
+    names: tuple[str, ...]
+
+    def wrong(self, form: Any) -> str | None:
+        """Classes go with samples of any form."""
+        return None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {"names": list(self.names)}
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Classes:
+        """Read what `to_dict` gave.
+
+        Raises
+        ------
+        DataError
+            If they are not at least two different names.
+        """
+        names = plain.get("names") if isinstance(plain, Mapping) else None
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise DataError("the classes of the data are not a list of names")
+        if len(set(names)) < max(2, len(names)):
+            raise DataError("the classes of the data are not at least two different names")
+        return cls(tuple(names))
+
+
+SAVED: dict[str, type[Moments] | type[Classes] | type[Colours]] = {  # what a run folder keeps, if it was asked for
+    "moments": Moments,
+    "classes": Classes,
+    "colours": Colours,
+}
 
 
 class Facts:
@@ -175,11 +216,9 @@ class Facts:
             if name not in SAVED:
                 raise DataError(unknown("fact", name, SAVED))
         found = {name: SAVED[name].from_dict(value) for name, value in plain.items()}
-        for name, fact in found.items():
-            if len(fact.mean) != form.shape[0]:
-                raise DataError(
-                    f"the {name} are of {len(fact.mean):,} channels or columns, the form of {form.shape[0]:,}"
-                )
+        for fact in found.values():
+            if said := fact.wrong(form):
+                raise DataError(said)
         return cls(form, found)
 
 

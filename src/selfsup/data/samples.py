@@ -26,7 +26,7 @@ from selfsup.options import Range
 from selfsup.system.files import missing
 
 WORDS = (
-    "a folder of images or of parquet files, a .npy, .npz, .csv, .tsv, .parquet, .arrow, .json or .jsonl file, "
+    "a folder of images or of parquet files, an image, a .npy, .npz, .csv, .tsv, .parquet, .arrow, .json or .jsonl file, "
     "'hub:NAME', or 'digits'"
 )
 KINDS = f"an array, a tensor, a data frame, a pair (array, labels), {WORDS}"
@@ -40,7 +40,7 @@ READERS = {
     ".arrow": stored.from_arrow,
     ".json": stored.from_json,
     ".jsonl": stored.from_json,
-}
+} | dict.fromkeys(folder.SUFFIXES, folder.from_file)
 
 
 def open_samples(
@@ -208,8 +208,7 @@ def _named(words: str, request: Request) -> Dataset:
         raise DataError(missing(path, WORDS, ["digits"]))
     reader = READERS.get(path.suffix.lower())
     if reader is None:
-        alone = "; for a single image, give its folder" if path.suffix.lower() in folder.SUFFIXES else ""
-        raise DataError(f"cannot tell what {path} holds from its name{alone}; give {WORDS}")
+        raise DataError(f"cannot tell what {path} holds from its name; give {WORDS}")
     return reader(path, request)
 
 

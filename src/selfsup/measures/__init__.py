@@ -4,7 +4,7 @@ from selfsup.measures.evaluation import Evaluation, judged
 from selfsup.measures.fitting import fitting
 from selfsup.measures.health import effective_rank, health
 from selfsup.measures.map import flat_map
-from selfsup.measures.run import Evidence, Features, Text, run
+from selfsup.measures.run import Evidence, Features, Maps, Text, run
 from selfsup.measures.samples.baselines import pca as pca_features
 from selfsup.measures.samples.leads import best_layer
 from selfsup.measures.table import Table
@@ -14,6 +14,7 @@ __all__ = [
     "Evaluation",
     "Evidence",
     "Features",
+    "Maps",
     "Table",
     "Text",
     "best_layer",

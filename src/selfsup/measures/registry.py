@@ -11,11 +11,22 @@ class Entry(NamedTuple):
     measure: str
     look: str
     needs: tuple[str, ...]
+    costly: bool = False  # taken only where it is asked for by name
 
 
 REGISTERED = {
     "probe": Entry("selfsup.measures.samples.probe:measure", "selfsup.measures.samples.accuracy:PROBE", ("labels",)),
     "knn": Entry("selfsup.measures.samples.knn:measure", "selfsup.measures.samples.accuracy:KNN", ("labels",)),
+    "maps": Entry(
+        "selfsup.measures.samples.maps:measure", "selfsup.measures.samples.maps:LOOK", ("labels", "maps"), costly=True
+    ),
+    "label_efficiency": Entry(
+        "selfsup.measures.samples.efficiency:measure",
+        "selfsup.measures.samples.efficiency:LOOK",
+        ("attempts", "y_test"),
+    ),
+    "audit": Entry("selfsup.measures.samples.audit:measure", "selfsup.measures.samples.audit:LOOK", ("patches",)),
+    "colour": Entry("selfsup.measures.samples.colour:measure", "selfsup.measures.samples.colour:LOOK", ("painted",)),
     "neighbours": Entry(
         "selfsup.measures.words.beside:measure", "selfsup.measures.words.neighbours:LOOK", ("words", "text")
     ),

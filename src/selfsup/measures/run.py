@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from selfsup.measures.table import Table, wrong
 from selfsup.system import imports
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from selfsup.words.vectors import WordVectors
 
 
@@ -27,11 +29,72 @@ class Features(NamedTuple):
     test: np.ndarray
 
 
+class Maps(NamedTuple):
+    """Maps (B, C, H, W) of one block of an encoder on its device, made when asked for: of rows by their numbers (B,)."""
+
+    train: Callable[[Tensor], Tensor]
+    test: Callable[[Tensor], Tensor]
+
+
+class Attempt(NamedTuple):
+    """Classes (m,) that were guessed of the test rows, learnt in some way from one draw of so many labels a class, or of all."""
+
+    way: str
+    per_class: int | Literal["all"]
+    labels: int
+    classes: np.ndarray
+
+
 class Text(NamedTuple):
     """Words that were learnt from, as places in the vocabulary (N,) int32 with -1 between sentences; words to either side."""
 
     ids: np.ndarray
     window: int
+
+
+class Patches(NamedTuple):
+    """Codes of single patches of images, and where these were cut.
+
+    Attributes
+    ----------
+    codes
+        (encoder, layer) -> (n, D) float32; row i is the same patch for all of them.
+    image
+        (n,) int64, number of the image.
+    place
+        (n, 2) middle of the patch as row and column, in sides of the image.
+    border
+        (n,) int64: that it touches (0 none, 1 above, 2 below, 3 left, 4 right), each as often; -1 of a patch from anywhere.
+    phase
+        (n, 2) int64, row and column of its corner, modulo 8.
+    sizes
+        Encoder -> the size in which it was given them, in words.
+    """
+
+    codes: Mapping[tuple[str, str], np.ndarray]
+    image: np.ndarray
+    place: np.ndarray
+    border: np.ndarray
+    phase: np.ndarray
+    sizes: Mapping[str, str] = MappingProxyType({})
+
+
+class Painted(NamedTuple):
+    """Colours of pixels of images, in a and b of Lab.
+
+    Attributes
+    ----------
+    true
+        (n, P, 2) of P pixels of each image.
+    guesses
+        By whom they were guessed: (n, P, 2), or one colour for all, (2,).
+    weights
+        (n, P), the larger, the rarer the colour of the pixel is.
+    """
+
+    true: np.ndarray
+    guesses: Mapping[str, np.ndarray]
+    weights: np.ndarray
 
 
 class Evidence(NamedTuple):
@@ -43,10 +106,18 @@ class Evidence(NamedTuple):
         (encoder, layer) -> codes; row i is the same sample for all of them. The encoder is ``model`` or a baseline.
     y_train, y_test
         Classes (n,) and (m,) of these rows.
+    maps
+        (encoder, layer) -> the maps of a block, of the same rows.
+    attempts
+        At the classes of the test rows, where labels were learnt from.
     words
         Word vectors, the most frequent words first, with their counts.
     text
         That these were learnt from.
+    patches
+        Codes of single patches, where it matters that these do not give their places away.
+    painted
+        True and guessed colours, where these are guessed.
     seed
         Of all that is drawn.
     options
@@ -56,8 +127,12 @@ class Evidence(NamedTuple):
     features: Mapping[tuple[str, str], Features] | None = None
     y_train: np.ndarray | None = None
     y_test: np.ndarray | None = None
+    maps: Mapping[tuple[str, str], Maps] | None = None
+    attempts: Sequence[Attempt] | None = None
     words: WordVectors | None = None
     text: Text | None = None
+    patches: Patches | None = None
+    painted: Painted | None = None
     seed: int = 0
     options: Mapping[str, Any] = MappingProxyType({})
 
@@ -80,7 +155,7 @@ def run(evidence: Evidence, measures: Iterable[str | Measure] | None = None) -> 
         What they may look at.
     measures
         Names of ours, functions of `Evidence` that give a `Table`, or paths of such (``FILE.py:function``); None: all of ours
-        that have what they need.
+        that have what they need, but for the costly ones.
 
     Raises
     ------
@@ -88,7 +163,9 @@ def run(evidence: Evidence, measures: Iterable[str | Measure] | None = None) -> 
         If there is no such measure, it lacks what it needs, or a user's own gives anything but a table of flat rows.
     """
     if measures is None:
-        measures = [name for name, entry in REGISTERED.items() if all(map(evidence.has, entry.needs))]
+        measures = [
+            name for name, entry in REGISTERED.items() if not entry.costly and all(map(evidence.has, entry.needs))
+        ]
     return [_ours(name, evidence) if name in REGISTERED else _own(name, evidence) for name in measures]
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import sys
 import types
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from selfsup.errors import OptionError, unknown
 from selfsup.system import imports
@@ -19,9 +20,13 @@ if TYPE_CHECKING:
 
 REGISTERED = {
     "cbow": "selfsup.methods.cbow:Cbow",
+    "classifier": "selfsup.methods.classifier:Classifier",
+    "colorization": "selfsup.methods.colorization:Colorization",
     "contractive": "selfsup.methods.contractive:Contractive",
     "denoising": "selfsup.methods.denoising:Denoising",
+    "jigsaw": "selfsup.methods.jigsaw:Jigsaw",
     "linear": "selfsup.methods.linear:Linear",
+    "position": "selfsup.methods.position:Position",
     "rotation": "selfsup.methods.rotation:Rotation",
     "skipgram": "selfsup.methods.skipgram:Skipgram",
     "sparse": "selfsup.methods.sparse:Sparse",
@@ -31,6 +36,8 @@ REGISTERED = {
 KINDS = ("image", "table", "text")  # of data
 TEXT = "skipgram"  # what `default` chooses for text
 DEFAULTS = ("denoising", "rotation")  # what it can choose for other data
+FEW = 1_000  # photos: from fewer a small net learns
+MET, MOST = 8_400, 100  # photos that it meets in all its epochs, and epochs: a minute or two at 96 pixels (docs/log.md)
 
 
 @dataclass(frozen=True)
@@ -74,8 +81,31 @@ def find(method: str | type[Method]) -> tuple[str, type[Method]]:
     return name, found
 
 
-def default(form: Any) -> tuple[str, str]:
-    """The method for data of a form, where none is named, and why.
+class Default(NamedTuple):
+    """The method that is taken where none is named.
+
+    Attributes
+    ----------
+    name, why
+        The method, and in words why it.
+    options
+        Of the method or of `fit`, that suit the data better than the method's own defaults.
+    """
+
+    name: str
+    why: str
+    options: Mapping[str, Any] = types.MappingProxyType({})
+
+
+def default(form: Any, rows: int | None = None) -> Default:
+    """The method for data of a form, where none is named.
+
+    Parameters
+    ----------
+    form
+        Of the data.
+    rows
+        How many there are, where the choice may depend on it.
 
     Raises
     ------
@@ -83,15 +113,22 @@ def default(form: Any) -> tuple[str, str]:
         If the kind of data is unknown.
     """
     if form.kind == "text":
-        return TEXT, "text is learnt word by word, from the words around"
+        return Default(TEXT, "text is learnt word by word, from the words around")
     if form.kind == "table":
-        return "denoising", "denoising suits vectors and tables, whatever their columns mean"
+        return Default("denoising", "denoising suits vectors and tables, whatever their columns mean")
     if form.kind != "image":
         raise OptionError(unknown("kind of data", form.kind, KINDS))
     channels, *sides = form.shape
-    if channels == 3 and min(sides) >= 32:
-        return "rotation", "colour photographs have an upright that takes understanding to see"
-    return "denoising", "small or grey images rarely have an upright worth guessing, so noise is removed instead"
+    if channels != 3 or min(sides) < 32:
+        why = "small or grey images rarely have an upright worth guessing, so noise is removed instead"
+        return Default("denoising", why)
+    why = "colour photographs have an upright that takes understanding to see"
+    if rows is None or rows >= FEW:
+        return Default("rotation", why)
+    few = (
+        f"; {rows:,} are few, so by a small net: more photos, or a start from a trained net (option start), would help"
+    )
+    return Default("rotation", why + few, {"net": "conv", "epochs": min(MOST, MET // rows)})
 
 
 def listing() -> list[MethodInfo]:

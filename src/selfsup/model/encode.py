@@ -108,6 +108,8 @@ def check_kind(method: type[Method] | Method, form: Any) -> None:
     if form.kind not in method.kinds:
         name = method.__name__ if isinstance(method, type) else type(method).__name__
         raise OptionError(f"{name} learns from {' and '.join(method.kinds)}s; these data are {form.kind}s")
+    if isinstance(method, Method) and (said := method.refuses(form)) is not None:
+        raise OptionError(f"{type(method).__name__} cannot learn from these data: {said}")
 
 
 def build(method: Method, about: About, seed: int, check: Check | None = None, *, look: bool = True) -> Method:

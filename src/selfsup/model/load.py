@@ -24,6 +24,8 @@ from selfsup.system.imports import is_path
 from selfsup.words.formats.folder import VECTORS
 from selfsup.words.vectors import WordVectors
 
+OBJECTS = {"module", "function"}  # what stands in a configuration for an option that is no plain value
+
 
 def load(
     path: str | Path,
@@ -194,7 +196,7 @@ class Absent:
 
 def _given(options: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """The options that are objects: those given, and stand-ins for functions that are not."""
-    needed = {name: value for name, value in options.items() if isinstance(value, dict)}
+    needed = {name: value for name, value in options.items() if isinstance(value, dict) and value.keys() & OBJECTS}
     for name in given:
         if name not in needed:
             raise OptionError(f"this run was trained with {name} {options[name]!r}; it takes no {name} of yours")

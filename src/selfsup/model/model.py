@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from selfsup import store
 from selfsup.data.open import open_data
@@ -19,9 +19,13 @@ from selfsup.data.text.form import TextForm
 from selfsup.errors import DataError, OptionError, RunError, unknown
 from selfsup.measures.evaluation import Evaluation
 from selfsup.method import Method, Samples
+from selfsup.model.backbone import patches_of, plain_backbone
+from selfsup.model.classes import ClassFace
+from selfsup.model.colour import ColourFace
 from selfsup.model.encode import MOST, codes_of, encode_batches, finite
 from selfsup.model.latent import between, draw, one, sweep
 from selfsup.model.room import LARGE
+from selfsup.model.search import SearchFace
 from selfsup.model.words import WordFace, codes_of_texts
 from selfsup.report import card, page
 from selfsup.store.weights import write_weights
@@ -31,7 +35,7 @@ from selfsup.words.vectors import WordVectors
 log = logging.getLogger("selfsup")
 
 
-class Model(WordFace):
+class Model(ClassFace, ColourFace, SearchFace, WordFace):
     """What `selfsup.fit` returns and `selfsup.load` reads.
 
     Attributes
@@ -102,7 +106,9 @@ class Model(WordFace):
         tensors = [*self.method.parameters(), *self.method.buffers()]
         return tensors[0].device if tensors else torch.device("cpu")
 
-    def encode(self, data: Any, layer: str | None = None, *, on_bad: Literal["stop", "skip"] = "stop") -> np.ndarray:
+    def encode(
+        self, data: Any, layer: str | None = None, *, patches: bool = False, on_bad: Literal["stop", "skip"] = "stop"
+    ) -> np.ndarray:
         """Codes of the data.
 
         Parameters
@@ -112,21 +118,28 @@ class Model(WordFace):
             line; a text has the mean of its words' vectors where these come out, else of the codes of the method's view of it.
         layer
             A block of the network instead of the code.
+        patches
+            A code for each place of the map that the code is made from, or patch of a vision transformer.
         on_bad
             stop: files that cannot be read are an error. skip: leave them out.
 
         Returns
         -------
         ndarray
-            (n, D) float32, a row for each row, file or text, in their order.
+            (n, D) float32, a row for each row, file or text, in their order; with patches (n, H', W', D).
 
         Raises
         ------
         DataError
             If the data do not fit the model, or a code is not finite.
         OptionError
-            If there is no such layer.
+            If there is no such layer, or no map.
         """
+        if patches:
+            if isinstance(self.form, TextForm):
+                raise OptionError("option 'patches' is for images; this model learnt from text")
+            samples = self.method.view(self.open(data, on_bad=on_bad, progress=False))
+            return patches_of(self.method, samples, self.device, layer)
         if self.word_vectors is not None and layer is None:
             return self.encode_texts(data)
         if isinstance(self.form, TextForm) and layer is None:
@@ -138,6 +151,19 @@ class Model(WordFace):
         if layer not in found:
             raise OptionError(unknown("layer", layer, found))
         return found[layer]
+
+    def backbone(self) -> nn.Module:
+        """The trained backbone as a plain module of PyTorch: images (B, C, H, W) in [0, 1] to the last block's codes (B, D).
+
+        It is a copy, in evaluation mode and ready to be trained on; it standardises, runs the blocks and pools. `encode` may
+        read an earlier block.
+
+        Raises
+        ------
+        OptionError
+            If the method has none, or makes images ready in a way of its own.
+        """
+        return plain_backbone(self.method, self.form.shape)
 
     def layers(self, data: Any) -> dict[str, np.ndarray]:
         """Codes (n, D_block) float32 of every block that the method names."""

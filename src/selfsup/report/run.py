@@ -87,6 +87,11 @@ class Run:
         """Whether word vectors come out: each word has a vector, where else each sample has a code."""
         return self.config.get("words") is True
 
+    @property
+    def taught(self) -> bool:
+        """Whether it learnt from labels: its classes are among what was measured of the data."""
+        return bool(self.part("facts").get("classes"))
+
     def tell(self, text: str) -> str:
         """Fill in what this run has: ``{sample}``, ``{samples}``, ``{codes}``."""
         one, codes = ("word", "vectors") if self.words else ("sample", "codes")

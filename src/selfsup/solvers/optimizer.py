@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import nn
 
 from selfsup.errors import TrainingError
 from selfsup.method import Method
+from selfsup.solvers.muon import Muon
 from selfsup.solvers.plan import Plan
 
 
 def make_optimizer(method: Method, plan: Plan) -> torch.optim.Optimizer:
-    """Fused, over groups of parameters: one for each prefix that the method has a rate for.
+    """Over groups of parameters: one for each prefix that the method has a rate for, matrices and others apart.
 
     Where weights decay, biases and the gains of norms do not: pulled towards 0 they cost fit and save nothing.
 
@@ -32,14 +34,16 @@ def make_optimizer(method: Method, plan: Plan) -> torch.optim.Optimizer:
             raise TrainingError(
                 f"rates() names '{prefix}', which no trainable parameter begins with; there are {known}"
             )
+    apart = plan.weight_decay > 0 or plan.optimizer == "muon"
     groups: dict[tuple[str | None, bool], list[nn.Parameter]] = {}
     for name, parameter in named.items():
-        decays = plan.weight_decay == 0 or parameter.ndim > 1
-        groups.setdefault((_longest(name, prefixes), decays), []).append(parameter)
-    made = [
-        {"params": parameters, "weight_decay": plan.weight_decay if decays else 0.0, "prefix": prefix}
-        for (prefix, decays), parameters in groups.items()
+        groups.setdefault((_longest(name, prefixes), parameter.ndim > 1 or not apart), []).append(parameter)
+    made: list[dict[str, Any]] = [
+        {"params": parameters, "weight_decay": plan.weight_decay if matrices else 0.0, "prefix": prefix}
+        for (prefix, matrices), parameters in groups.items()
     ]
+    if plan.optimizer == "muon":
+        return Muon([group | {"matrices": group["params"][0].ndim > 1} for group in made], lr=plan.lr)
     if plan.optimizer == "adamw":
         return torch.optim.AdamW(made, lr=plan.lr, betas=plan.betas, fused=True)
     return torch.optim.SGD(made, lr=plan.lr, momentum=0.9, nesterov=True, fused=True)

@@ -23,11 +23,11 @@ Precision = Literal["float32", "bfloat16"]
 class Plan:
     """Everything that decides what gradient descent does to given rows; saved in ``config.json``."""
 
-    epochs: int
+    epochs: float  # whole ones, or a part of one where time does not suffice for more
     batch_size: int
     lr: float
     weight_decay: float
-    optimizer: Literal["adamw", "sgd"]
+    optimizer: Literal["adamw", "sgd", "muon"]
     warmup: float  # share of the steps
     clip: float | None  # largest norm of the gradient
     betas: tuple[float, float]  # of adamw
@@ -43,6 +43,10 @@ class Plan:
     def batches(self, rows: int) -> int:
         """Batches an epoch: no row is left out, and none is left alone in a last, tiny batch."""
         return math.ceil(rows / self.batch_size)
+
+    def steps(self, rows: int) -> int:
+        """Steps in all."""
+        return max(1, round(self.epochs * self.batches(rows))) if self.epochs else 0
 
     def order(self, rows: int, epoch: int) -> tuple[Tensor, ...]:
         """Row numbers of each batch of an epoch: a shuffle that depends on seed and epoch alone, cut evenly."""

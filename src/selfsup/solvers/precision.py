@@ -10,11 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from selfsup.method import Method, Samples, Terms, Tree, step, total
+from selfsup.errors import OptionError
+from selfsup.method import Method, Samples, Terms, Tree, total
 from selfsup.solvers.plan import Plan, Precision
 
 STEPS = 200  # fewer are done before it is known which precision is faster
 SHORT = 5e-3  # seconds: such a step is not made of convolutions
+PART, LONG = 8, 1.0  # of a batch whose step takes so many seconds, an eighth is timed
 TIMED = 3  # steps in each precision, of which the fastest counts
 PAYS = 0.9  # of the time in float32: from here on the lost digits are worth it
 log = logging.getLogger("selfsup")
@@ -30,11 +32,15 @@ class Step(nn.Module):
     def forward(self, x: Tensor, rng: torch.Generator) -> tuple[Terms, Tree]:
         """Terms of the loss and the answer of one batch, in float32."""
         if self.precision == "float32":
-            terms, _, answer = step(self.method, x, rng)
-            return terms, answer
+            return self.solve(*self.method.hide(x, rng))
         with torch.autocast(x.device.type, torch.bfloat16):
-            terms, _, answer = step(self.method, x, rng)
+            terms, answer = self.solve(*self.method.hide(x, rng))
         return {name: term.float() for name, term in terms.items()}, _floats(answer)
+
+    def solve(self, seen: Tree, hidden: Tree) -> tuple[Terms, Tree]:
+        """Terms of the loss and the answer, once it is hidden."""
+        guess, answer = self.method.predict(seen), self.method.target(hidden)
+        return self.method.loss(guess, answer), answer
 
 
 def _floats(tree: Tree) -> Tree:
@@ -46,6 +52,14 @@ def _floats(tree: Tree) -> Tree:
 
 def resolved(asked: str, device: torch.device) -> str:
     """The precision asked for; "auto" is left to `timed` where the device multiplies bfloat16, and is float32 elsewhere."""
+    if asked == "bfloat16" and device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
+        raise OptionError(
+            f"option 'precision': {torch.cuda.get_device_name(device)} does not multiply bfloat16; use auto or float32"
+        )
+    if asked == "bfloat16" and device.type == "cpu" and not has_fast_bfloat16():
+        log.warning(
+            "option 'precision': this processor has no instructions for bfloat16, so that steps are slower with it"
+        )
     if asked != "auto":
         return asked
     fast = {"cpu": has_fast_bfloat16, "cuda": torch.cuda.is_bf16_supported}.get(device.type, bool)
@@ -73,7 +87,7 @@ def timed(method: Method, samples: Samples, plan: dict[str, Any]) -> Precision:
     str
         "float32" wherever the run is short; and on a CPU where the steps are, or nothing is convolved.
     """
-    steps = Plan.of(plan | {"precision": "float32"}).batches(len(samples)) * plan["epochs"]
+    steps = Plan.of(plan | {"precision": "float32"}).steps(len(samples))
     if steps < STEPS:
         return "float32"
     x = samples[torch.arange(min(plan["batch_size"], len(samples)))]
@@ -82,14 +96,17 @@ def timed(method: Method, samples: Samples, plan: dict[str, Any]) -> Precision:
         return "float32"
     with torch.random.fork_rng(devices=[]):
         copied = copy.deepcopy(method).train()
-        short = [_seconds(copied, x, "float32") < SHORT for _ in range(2)]  # the first one makes ready
-        if on_cpu and any(short):
+        whole, few = len(x), x[: max(2, len(x) // PART)]
+        if [_seconds(copied, few, "float32") for _ in range(2)][1] * PART > LONG:  # the first one makes ready
+            x = few  # which of the two is faster shows in a part, too
+        elif on_cpu and any(_seconds(copied, x, "float32") < SHORT for _ in range(2)):
             return "float32"
         full = min(_seconds(copied, x, "float32") for _ in range(TIMED))
         _seconds(copied, x, "bfloat16")
         half = min(_seconds(copied, x, "bfloat16") for _ in range(TIMED))
     chosen: Precision = "bfloat16" if half < PAYS * full else "float32"
-    log.info("%s: a step takes %.3g ms in bfloat16, %.3g ms in float32", chosen, 1e3 * half, 1e3 * full)
+    ms = 1e3 * whole / len(x)
+    log.info("%s: a step takes %.3g ms in bfloat16, %.3g ms in float32", chosen, ms * half, ms * full)
     return chosen
 
 

@@ -6,7 +6,9 @@ are shown, and a run that was cut off goes on to the same bit.
 
 from __future__ import annotations
 
+import copy
 import functools
+import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -18,18 +20,21 @@ from torch import Tensor, nn
 from selfsup.errors import OptionError, TrainingError
 from selfsup.method import Data, Method, Samples, Terms, step
 from selfsup.options import Range
+from selfsup.solvers.compiled import CompiledStep, compiles
 from selfsup.solvers.declared import problem_of, warm
 from selfsup.solvers.devices import choose_device, steady
 from selfsup.solvers.distributed import Processes, processes, started
 from selfsup.solvers.optimizer import Rates, make_optimizer
+from selfsup.solvers.pace import seconds_a_step
 from selfsup.solvers.plan import DEFAULTS, MAX_EPOCHS, Plan
-from selfsup.solvers.precision import Step, resolved, timed
+from selfsup.solvers.precision import STEPS, Step, resolved, timed
 from selfsup.solvers.task import Pause, Solver, State, Task
 from selfsup.solvers.words import of_descent, of_windows
 from selfsup.store.checkpoint import pack, unpack
 
 Positive = Range(0, open_low=True)
 Share = Range(0, 1, open_high=True)
+log = logging.getLogger("selfsup")
 PROBED = 512  # windows on which the loss is measured, at least
 
 
@@ -45,7 +50,8 @@ class Sgd(Solver):
     weight_decay
         Decoupled weight decay; biases and norms have none.
     optimizer
-        adamw, or sgd with Nesterov momentum; by default as the method prefers.
+        adamw, sgd with Nesterov momentum, or muon, which makes the momentum of every matrix orthogonal; by default as the method
+        prefers.
     warmup
         Share of the steps in which the rate rises to its peak, before a cosine takes it to 0; by default 0.05.
     clip
@@ -55,26 +61,31 @@ class Sgd(Solver):
     precision
         auto is bfloat16 on a device that has it where a few steps show that it is faster (on a CPU only of a convolutional net);
         else float32.
+    compile
+        Compile the step (torch.compile): a minute or more before the first one, for faster ones; where it cannot be compiled
+        it is done as it is, which is said.
     """
 
     name = "sgd"
+    paced = True
 
     def __init__(
         self,
         batch_size: Annotated[int, Range(2)] | None = None,
         lr: Annotated[float, Positive] | None = None,
         weight_decay: Annotated[float, Range(0)] | None = None,
-        optimizer: Literal["adamw", "sgd"] | None = None,
+        optimizer: Literal["adamw", "sgd", "muon"] | None = None,
         warmup: Annotated[float, Share] | None = None,
         clip: Annotated[float, Positive] | None = None,
         betas: tuple[Annotated[float, Share], Annotated[float, Share]] | None = None,
         precision: Literal["auto", "float32", "bfloat16"] = "auto",
+        compile: bool = False,
     ) -> None:
         self.asked: dict[str, Any] = {
             "batch_size": batch_size, "lr": lr, "weight_decay": weight_decay, "optimizer": optimizer, "warmup": warmup,
             "clip": clip, "betas": betas,
         }  # fmt: skip
-        self.precision = precision
+        self.precision, self.compile = precision, compile
         self._run: _Run | None = None
 
     def refuses(self, method: Method, device: str) -> str | None:
@@ -97,7 +108,27 @@ class Sgd(Solver):
             batches = math.ceil(len(method.view(data)) / chosen["batch_size"])
             epochs = min(MAX_EPOCHS, math.ceil(recipe["steps"] / batches))
         how = {"precision": resolved(self.precision, device), "device": device.type}  # each draws in its own way
-        return {"epochs": epochs, **chosen, **how, "seed": seed}
+        return {"epochs": epochs, **chosen, **how, "compile": self.compile, "seed": seed}
+
+    def pace(self, task: Task, short: float, *, must: bool) -> float | None:
+        """By a few steps of a copy; of several processes, which might not agree, it is not known."""
+        method, plan, device = task.method, task.plan, task.device
+        samples = method.view(task.data).to(device)
+        total = Plan.of(plan).steps(len(samples))
+        if started() > 1 or total == 0 or (total < STEPS and not must):
+            return None
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), steady(device):
+            if plan["precision"] == "auto":
+                plan["precision"] = timed(method, samples, plan)
+            ahead = _Run(copy.deepcopy(method).train(), Plan.of(plan), device, Processes(0, 1), len(samples))
+            batches = ahead.plan.order(len(samples), 1)
+
+            def step(number: int) -> None:
+                ahead.batch = number % len(batches)
+                ahead._step(samples, batches[ahead.batch])
+
+            seconds = seconds_a_step(step, total, short, device)
+        return None if seconds is None else seconds * len(batches)
 
     def memory(self, method: Method, data: Data, plan: Mapping[str, Any], *, saved: bool) -> int:
         """Known for methods whose size is that of their vocabulary."""
@@ -132,7 +163,9 @@ class Sgd(Solver):
                 task.plan["precision"] = _precision(method, samples, task, group)
             plan = Plan.of(task.plan)
             torch.manual_seed(plan.seed)  # the contract asks for no dropout, but resume must not mind it
-            run = self._run = _Run(method, plan, device, group, len(samples))
+            compiled = _compiled(method, samples, task, group)
+            task.plan["compile"] = compiled is not None
+            run = self._run = _Run(method, plan, device, group, len(samples), compiled)
             if task.saved is not None:
                 run.restore(task.saved)
             elif task.warm is not None:
@@ -140,13 +173,16 @@ class Sgd(Solver):
             self.epoch = run.epoch - 1 + run.batch / run.batches
             yield Pause(self.epoch)
             method.train()
-            while run.epoch <= plan.epochs and not task.enough():
+            while run.done < run.total and not task.enough():
                 for _ in run.steps(samples):
                     self.epoch = run.epoch - 1 + run.batch / run.batches
-                    if run.batch < run.batches:
+                    if run.batch < run.batches and run.done < run.total:
                         yield Pause(self.epoch)
-                self.epoch = float(run.epoch)
-                yield Pause(self.epoch, run.finished(len(samples)))
+                        if task.enough():
+                            break
+                if run.done == run.total:
+                    self.epoch = float(plan.epochs)
+                yield Pause(self.epoch, run.finished(samples))
             method.progress, self._run = 1.0, None  # the optimiser's memory is given back
             method.eval()
         method.finish(task.data)
@@ -175,20 +211,49 @@ def _precision(method: Method, samples: Samples, task: Task, group: Processes) -
     return timed(method, samples, task.plan)
 
 
+def _compiled(method: Method, samples: Samples, task: Task, group: Processes) -> CompiledStep | None:
+    """The compiled step, where it is asked for and can be had; a run that was begun without goes on without."""
+    if not task.plan["compile"] or (task.saved is not None and not task.saved.facts["compile"]):
+        return None
+    if group.size > 1:
+        log.warning("option 'compile' is for one process; the steps of several are done uncompiled")
+        return None
+    step = CompiledStep(method, task.plan["precision"])
+    if compiles(step, samples, task.plan["batch_size"]):
+        return step
+    if task.saved is not None:
+        log.warning("this run was begun compiled, and goes on a little differently than it would have")
+    return None
+
+
 class _Run:
     """State of one training run, and its steps."""
 
-    def __init__(self, method: Method, plan: Plan, device: torch.device, group: Processes, rows: int) -> None:
+    def __init__(
+        self,
+        method: Method,
+        plan: Plan,
+        device: torch.device,
+        group: Processes,
+        rows: int,
+        compiled: CompiledStep | None = None,
+    ) -> None:
         self.method, self.plan, self.device, self.group = method, plan, device, group
         self.optimizer = make_optimizer(method, plan)
         self.rates = Rates(method, self.optimizer)
-        self.module = group.wrapped(Step(method, plan.precision), device)
+        self.module = compiled or group.wrapped(Step(method, plan.precision), device)
         self.rng = torch.Generator(device=device).manual_seed(plan.seed + group.rank)  # each process hides for itself
         self.epoch, self.batch, self.batches = 1, 0, plan.batches(rows)  # the next batch to train on, of so many
+        self.total = plan.steps(rows)
         self.sums: dict[str, Tensor] = {}  # of each term over the rows of this epoch so far
         self.seconds, self.waited = 0.0, 0.0  # spent on this epoch so far, and of that on waiting for data
         self.seen = 0  # samples of this epoch so far, by this process
         self.met, self.since = 0, 0.0  # samples and seconds of this epoch, since the run went on
+
+    @property
+    def done(self) -> int:
+        """Steps that are done, of `total`."""
+        return (self.epoch - 1) * self.batches + self.batch
 
     def state(self) -> State:
         """Everything that the next step depends on."""
@@ -198,6 +263,7 @@ class _Run:
         if self.device.type == "cuda":
             tensors["rng.cuda"] = torch.cuda.get_rng_state(self.device)
         facts = {"epoch": self.epoch, "batch": self.batch, "seen": self.seen, "precision": self.plan.precision}
+        facts["compile"] = isinstance(self.module, CompiledStep)
         return State(tensors, facts | {"seconds": self.seconds, "waited": self.waited})
 
     def restore(self, state: State) -> None:
@@ -219,7 +285,7 @@ class _Run:
             raise OptionError(
                 f"a batch has {len(batches[-1])} samples, too few for {self.group.size} processes; raise option 'batch_size'"
             )
-        while self.batch < self.batches:
+        while self.batch < self.batches and self.done < self.total:
             began = time.perf_counter()
             self._step(samples, self.group.share(batches[self.batch]))
             elapsed = time.perf_counter() - began  # what is done in a pause is not of the training
@@ -230,10 +296,9 @@ class _Run:
 
     def _step(self, samples: Samples, rows: Tensor) -> None:
         method, plan = self.method, self.plan
-        done, steps = (self.epoch - 1) * self.batches + self.batch, self.batches * plan.epochs
-        method.progress = done / steps
+        method.progress = self.done / self.total
         # the rate of the step's middle: a warm-up from 0 would waste the first step
-        self.rates.set(plan.rate((done + 0.5) / steps, method.phases))
+        self.rates.set(plan.rate((self.done + 0.5) / self.total, method.phases))
         before = time.perf_counter()
         x = samples[rows]
         self.waited += time.perf_counter() - before
@@ -241,7 +306,11 @@ class _Run:
         means = {name: term.mean() for name, term in terms.items()}
         loss = functools.reduce(torch.add, means.values())
         # on a GPU a look at the loss waits for the device
-        if self.device.type == "cpu" or self.batch % 50 == 0 or self.batch + 1 == self.batches:
+        if (
+            self.device.type == "cpu"
+            or self.batch % 50 == 0
+            or self.done + 1 in (self.epoch * self.batches, self.total)
+        ):
             self._check_finite(loss, terms, x)
         loss.backward()
         if plan.clip is not None:
@@ -254,9 +323,11 @@ class _Run:
             self.sums[name] = self.sums[name] + share if name in self.sums else share
         self.seen += len(rows)
 
-    def finished(self, rows: int) -> dict[str, Any]:
-        """The record of an epoch of so many rows; the counters are set to the next."""
-        began = time.perf_counter()
+    def finished(self, samples: Samples) -> dict[str, Any]:
+        """The record of an epoch, or of what was done of it; the counters are set to the next."""
+        began, rows = time.perf_counter(), len(samples)
+        if self.batch < self.batches:
+            rows = sum(map(len, self.plan.order(rows, self.epoch)[: self.batch]))
         self.group.add_up(self.sums.values())
         terms = {name: float(value) / rows for name, value in self.sums.items()}
         self.seconds += time.perf_counter() - began  # a GPU is waited for here: its steps were only begun
@@ -264,7 +335,7 @@ class _Run:
         record = {
             "loss": sum(terms.values()),
             "terms": terms,
-            "lr": self.plan.rate(self.epoch / self.plan.epochs - 1e-9, self.method.phases),
+            "lr": self.plan.rate(self.done / self.total - 1e-9, self.method.phases),
             "seconds": self.seconds,
             "samples_per_second": rows / seconds,
             "data_wait": self.waited / seconds,

@@ -60,7 +60,7 @@ class Task:
     wanted
         Whether somebody waits for a pause with a record: asked now and then by solvers that choose their pauses freely.
     enough
-        Whether to end early, with the weights as they are then; asked after every pause with a record.
+        Whether to end early, with the weights as they are then and a last record; asked after a pause.
     warm
         Puts earlier vectors of known words into the first tables of words (V or more, D) and of targets (V, D).
     """
@@ -81,6 +81,7 @@ class Solver:
     name: ClassVar[str]
     closed: ClassVar[bool] = False  # a closed form: nothing to hold out, nothing to go on from
     free: ClassVar[tuple[str, ...]] = ()  # settings of the plan that may differ between a run and its continuation
+    paced: ClassVar[bool] = False  # whether it knows ahead how long it will take, and any part of an epoch will do
     unit: ClassVar[str] = "samples"  # what `samples_per_second` counts
     epoch: float = 0.0  # passes over the data that are done by now: between two pauses, too
 
@@ -108,11 +109,31 @@ class Solver:
         """How many times the weights of a method are held while they are trained, themselves included."""
         return 1.0
 
+    def pace(self, task: Task, short: float, *, must: bool) -> float | None:
+        """How long an epoch will take, in seconds, by a look ahead that leaves no trace (`paced`).
+
+        Parameters
+        ----------
+        task
+            As `run` gets it, without a saved state. What `run` would decide first is decided here, and put into its plan.
+        short
+            Seconds of a whole training of which nobody wants to know how long it takes.
+        must
+            Whether the number of epochs depends on it: it is then measured of trainings of few steps, too.
+
+        Returns
+        -------
+        float or None
+            None where it is not known, or the whole is short.
+        """
+        return None
+
     def run(self, task: Task) -> Iterator[Pause]:
         """Solve, with pauses at which the state is whole.
 
         The first comes before the first step, and the last has ``epoch == plan["epochs"]`` and a record, unless it was `enough`
-        before. What follows from the data after the last step (`Method.finish`) is done when there is no further pause.
+        before (asked after every pause). What follows from the data after the last step (`Method.finish`) is done when there is
+        no further pause.
         """
         raise NotImplementedError
 

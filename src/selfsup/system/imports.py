@@ -14,10 +14,12 @@ from types import ModuleType
 
 from selfsup.errors import OptionError, unknown
 
+TIMM = "timm:"  # before the name of a net of timm, which is looked up in timm's list and imports nothing
+
 
 def is_path(text: str) -> bool:
     """Whether a word is meant as the path of an import rather than as a name of ours."""
-    return ":" in text
+    return ":" in text and not text.startswith(TIMM)
 
 
 def find(path: str, what: str) -> object:

@@ -67,6 +67,13 @@ class Progress:
             return 80
 
 
+def roughly(seconds: float) -> str:
+    """Time that was estimated: ``40 s``, ``12 min``, ``2.2 h``."""
+    if seconds < 95:
+        return f"{10 * round(seconds / 10)} s" if seconds > 15 else f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5700 else f"{seconds / 3600:.1f} h"
+
+
 def duration(seconds: float) -> str:
     """Time in words short enough for a progress line: ``41 s``, ``3 min 05 s``, ``2 h 10 min``."""
     whole = round(seconds)

@@ -108,6 +108,8 @@ def checks_of(
         if kind not in (kinds or cls.kinds) or (missing and not cls.takes_missing):
             continue
         case = Case(name, cls, options, made_name)
+        if case.new().refuses(case.data.form) is not None:
+            continue
         scopes = {"case"} | ({"kind"} if kind not in seen else set()) | ({"method"} if not seen else set())
         seen.add(kind)
         for rule in (*verbs.CHECKS, *learning.CHECKS, *(apart.CHECKS if processes else ())):

@@ -18,7 +18,7 @@ from selfsup.method import Method
 from selfsup.model.encode import build
 from selfsup.model.model import Model
 from selfsup.options import Range, checked
-from selfsup.training import evidence
+from selfsup.training import efficiency, evidence
 from selfsup.training.measure import ONCE, measure, probe_of
 from selfsup.words.vectors import WordVectors
 
@@ -98,12 +98,15 @@ def evaluate(
     del settings["seed"], settings["max_labels"]
     data = model.open(labelled, **settings)
     _check(data)
-    learnt, test, where = _split(data, model, seed)
-    method, untrained = model.method, _untrained(model)
+    learnt, test, where = split_of(data, model, seed)
+    method, untrained = model.method, untrained_of(model)
     start, end = _measured((untrained, method), test, model.device, seed)
     subject = evidence.Subject(method, untrained, model.device, learnt, test, start, end, where)
     notes = list(model.config.get("notes", [])) if _is_same(data, model) else []
-    return evidence.gather(subject, notes, measures=measures, seed=seed, max_labels=max_labels)
+    warm, labels = model.config["warm_start"] is not None, model.config["training"]["rows"]
+    return efficiency.judge(
+        subject, notes, warm=warm, labels=labels, measures=measures, seed=seed, max_labels=max_labels
+    )
 
 
 def _check(data: Any) -> None:
@@ -151,7 +154,7 @@ def _is_same(data: Any, model: Model) -> bool:
     return bool(data.fingerprint == model.config["data"]["fingerprint"])
 
 
-def _split(data: Any, model: Model, seed: int) -> tuple[Any, Any, str]:
+def split_of(data: Any, model: Model, seed: int) -> tuple[Any, Any, str]:
     """Train and test part for an evaluation, and what the test part is, in words.
 
     It is the data's own, the run's held-out rows, a fresh fifth, or without labels all there is.
@@ -168,7 +171,7 @@ def _split(data: Any, model: Model, seed: int) -> tuple[Any, Any, str]:
     return learnt, test, f"on {len(test):,} rows of the data given{seen}"
 
 
-def _untrained(model: Model) -> Method:
+def untrained_of(model: Model) -> Method:
     """The method of a run as it was before training: same options, same data, same seed."""
     method, config = model.method, model.config
     if any(isinstance(value, dict) and "module" in value for value in config["options"].values()):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -12,14 +12,17 @@ from torch import Tensor, nn
 
 from selfsup.measures.evaluation import Evaluation, judged
 from selfsup.measures.health import health
-from selfsup.measures.run import Evidence, Features, Measure, run
+from selfsup.measures.run import Evidence, Features, Maps, Measure, run
 from selfsup.measures.samples.baselines import pca
 from selfsup.measures.verdict import verdict
 from selfsup.measures.words import evidence as evidence_of_words
-from selfsup.method import Method
+from selfsup.method import Method, Samples
 from selfsup.methods.autoencoder.base import scaling
 from selfsup.model.encode import codes_of, encode_batches
 from selfsup.nets import Standardize
+from selfsup.solvers.devices import steady
+from selfsup.training.painted import painted_of
+from selfsup.training.placed import FEWEST, placed_patches
 from selfsup.words.ngrams import NgramVectors
 from selfsup.words.vectors import WordVectors
 
@@ -87,7 +90,12 @@ def gather(
         trained = encode_batches(method.layers, method.view(learnt), device)
         features = {("model", name): Features(codes, tested[name]) for name, codes in trained.items()}
         features |= baselines(subject.untrained, device, learnt, test, codes.shape[1], units)
-        evidence = evidence._replace(features=features, y_train=learnt.labels, y_test=test.labels)
+        maps = maps_of({"model": method, "random init": subject.untrained}, device, learnt, test)
+        evidence = evidence._replace(features=features, y_train=learnt.labels, y_test=test.labels, maps=maps)
+    if callable(getattr(method, "patch_size", None)) and len(test) >= FEWEST:
+        encoders = {"model": method} | ({"random init": subject.untrained} if subject.untrained is not None else {})
+        evidence = evidence._replace(patches=placed_patches(encoders, test, device, seed=seed))
+    evidence = evidence._replace(painted=painted_of(method, device, subject.learnt, test, seed))
     tables = run(evidence, measures)
     rows = {table.name: table.rows for table in tables}
     said = verdict(found, rows.get("probe", []), rows.get("knn", []), where=subject.where)
@@ -137,6 +145,27 @@ def baselines(
     random = [encode_batches(untrained.layers, untrained.view(part), device) for part in (learnt, test)]
     found = {("raw input", ""): Features(*raw), ("PCA", ""): pca(raw[0], raw[1], width)}
     return found | {("random init", name): Features(random[0][name], random[1][name]) for name in random[0]}
+
+
+def maps_of(
+    encoders: Mapping[str, Method], device: torch.device, learnt: Any, test: Any
+) -> dict[tuple[str, str], Maps] | None:
+    """Maps of the blocks of nets, which are made when a measure asks for them; None where there are none."""
+
+    def encoding(method: Method, samples: Samples, layer: str) -> Callable[[Tensor], Tensor]:
+        def encode(rows: Tensor) -> Tensor:
+            with torch.no_grad(), steady(device, exact=True):
+                return method.maps(samples[rows].to(device))[layer]
+
+        return encode
+
+    found: dict[tuple[str, str], Maps] = {}
+    for name, method in encoders.items():
+        views = method.view(learnt), method.view(test)
+        with torch.no_grad():
+            layers = method.to(device).eval().maps(views[0][torch.arange(1)].to(device))
+        found |= {(name, layer): Maps(*(encoding(method, view, layer) for view in views)) for layer in layers}
+    return found or None
 
 
 def vectors_of(method: Method, form: Any) -> WordVectors | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,9 +18,10 @@ from selfsup.model.load import load
 from selfsup.model.model import Model
 from selfsup.options import Option, Range, checked, options_of, resolve
 from selfsup.solvers import REGISTERED as SOLVERS, find as find_solver
-from selfsup.solvers.distributed import rank
+from selfsup.solvers.distributed import rank, started
 from selfsup.solvers.task import Solver
 from selfsup.system import imports
+from selfsup.training.begin import begin_of, own_start
 from selfsup.training.job import Job, Settings
 from selfsup.training.warm import Earlier
 
@@ -32,6 +34,7 @@ def fit(
     *,
     out: str | Path | None = None,
     epochs: Annotated[int, Range(0)] | None = None,
+    minutes: Annotated[float, Range(0, open_low=True)] | None = None,
     patience: Annotated[int, Range(1)] | None = None,
     solver: str | None = None,
     seed: Annotated[int, Range(0, 2**32 - 1)] = 0,
@@ -39,6 +42,7 @@ def fit(
     holdout: Annotated[float, Range(0, 1, open_high=True)] | None = None,
     limit: Annotated[int, Range(2)] | None = None,
     warm_start: str | Path | None = None,
+    start: str | Path | None = None,
     evaluate: bool = True,
     checkpoint_every: Annotated[float, Range(0)] = 30.0,
     overwrite: bool = False,
@@ -61,6 +65,10 @@ def fit(
         Run folder to write; by default none (on the command line: runs/METHOD-DATA, or runs/auto-DATA).
     epochs
         Passes over the data; by default from the method's number of steps and the size of the data.
+    minutes
+        Time for the training: if all epochs take longer, as many as fit are planned before it starts, so that the learning rate
+        runs its whole course. A training that is slower than planned ends when the time is over. Reading and evaluation are
+        not counted.
     patience
         Early stopping: stop after so many epochs without a lower held-out loss, and take the best epoch's weights.
     solver
@@ -80,6 +88,10 @@ def fit(
     warm_start
         Run folder to go on from: its weights. Of text also a file of word vectors: its words keep their vectors, and those of a
         new text join them.
+    start
+        First weights of the backbone: those of a run folder of any method with the same net, of "timm:NAME" (pretrained weights)
+        or of FILE.safetensors, named as ours or as torchvision's and timm's are. Or of the whole net, where the method has
+        words for that: pca, random.
     evaluate
         Gather evidence after training.
     checkpoint_every
@@ -117,7 +129,7 @@ def fit(
         return model
     if out is not None and not resume:
         store.check_free(out, overwrite=overwrite)
-    return _run(_job(data, method, settings, options), out, settings)
+    return run_job(_job(data, method, settings, options), out, settings)
 
 
 def _with_labels(labels: Any, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -138,10 +150,12 @@ def _job(data: Any, method: str | type[Method] | None, settings: Mapping[str, An
     reading = {name: value for name, value in options.items() if name in known}
     rest = {name: value for name, value in options.items() if name not in known}
     if named is not None:  # what is wrong with the options is said before the data are read
+        rest |= own_start(settings, named[1])
         check_looks(data, reader, named[0], named[1].kinds)
         made, own, solver = _chosen(*named, rest, settings, reader)
     else:
         _check_names(rest, reader)
+    begin = None if named is None else begin_of(settings, named[1])
     earlier = (
         Earlier(str(settings["warm_start"]), *named, made) if named and settings["warm_start"] is not None else None
     )
@@ -150,10 +164,16 @@ def _job(data: Any, method: str | type[Method] | None, settings: Mapping[str, An
     if earlier is not None and earlier.words is not None:
         more["known"] = tuple(earlier.words.vectors.words)
     opened = open_data(data, reader, **reading, **more)
+    if named is not None and callable(getattr(named[1], "classify", None)):
+        opened = replace(opened, taught=True)
     why = "as asked"
     if named is None:
-        name, why = default(opened.form)
+        begun = any(settings[key] is not None for key in ("warm_start", "start"))
+        name, why, suited = default(opened.form, None if rest or begun else opened.source_rows)
         named = find(name)
+        settings = {key: suited.get(key) if value is None else value for key, value in settings.items()}
+        rest |= {key: value for key, value in suited.items() if key not in settings}
+        begin, rest = begin_of(settings, named[1]), rest | own_start(settings, named[1])
         made, own, solver = _chosen(*named, rest, settings, reader)
         if settings["warm_start"] is not None:
             earlier = Earlier(str(settings["warm_start"]), *named, made)
@@ -161,7 +181,7 @@ def _job(data: Any, method: str | type[Method] | None, settings: Mapping[str, An
     paths = {
         name: value for name, value in rest.items() if name in own and _is_import(value) and own[name] is not value
     }
-    return Job(opened, named[0], made, own, solver, Settings(**kept), reading, why, earlier, paths)
+    return Job(opened, named[0], made, own, solver, Settings(**kept), reading, why, earlier, paths, begin)
 
 
 def _chosen(
@@ -181,8 +201,21 @@ def _chosen(
             continue
         if strange := [key for key in others if key not in options_of(solver)]:
             raise OptionError(_strange(strange[0], name, known, candidate, reader))
+        if settings["minutes"] is not None:
+            _check_paced(name, solver)
         return made, own, solver(**resolve(solver, others, f"solver '{candidate}'"))
     raise OptionError(f"option 'solver': {refused[0]}" if refused else f"method '{name}' names no solver")
+
+
+def _check_paced(name: str, solver: type[Solver]) -> None:
+    """Refuse to hold a training within minutes of which nobody knows ahead how long it takes."""
+    if not solver.paced:
+        instead = "it is solved in one pass" if solver.closed else "give option 'epochs' (or 'limit')"
+        raise OptionError(f"option 'minutes' is not for method '{name}' solved by {solver.name}: {instead}")
+    if started() > 1:
+        raise OptionError(
+            "option 'minutes' is for one process: several could not agree on the end; give option 'epochs'"
+        )
 
 
 def _strange(option: str, name: str, known: Mapping[str, Option], solver: str, reader: str) -> str:
@@ -228,7 +261,7 @@ def _is_import(value: Any) -> bool:
     return isinstance(value, str) and imports.is_path(value)
 
 
-def _run(job: Job, out: Path | None, settings: Mapping[str, Any]) -> Model:
+def run_job(job: Job, out: Path | None, settings: Mapping[str, Any]) -> Model:
     """Do a job; with `out`, in a run folder that is complete or left as an unfinished run."""
     if out is None:
         return job.run(None)
@@ -253,7 +286,9 @@ def method_options(name: str, cls: type[Method]) -> Mapping[str, Option]:
     own = options_of(cls)
     taken: list[tuple[Callable[..., Any], str]] = [(fit, "fit")]
     taken += [(find_solver(one), f"the solver {one}") for one in cls.solvers if one in SOLVERS]
-    words = {key: owner for function, owner in taken for key in options_of(function)}
+    words = {
+        key: owner for function, owner in taken for key in options_of(function) if key != "start"
+    }  # see `own_start`
     for reader in {reader_of("", (kind,)) for kind in cls.kinds}:
         words |= dict.fromkeys(reading_options(reader), "the reader of its data")
     if clash := own.keys() & words.keys():

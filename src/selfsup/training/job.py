@@ -26,7 +26,8 @@ from selfsup.store.checkpoint import Checkpoint
 from selfsup.store.weights import named_tensors, set_tensors
 from selfsup.system import memory
 from selfsup.system.progress import Progress
-from selfsup.training import evidence
+from selfsup.training import efficiency, evidence
+from selfsup.training.begin import Begin
 from selfsup.training.config import Decided, configuration, now
 from selfsup.training.loop import Loop, Record
 from selfsup.training.measure import DRAWS, ONCE, measure, probe_of
@@ -42,6 +43,7 @@ class Settings:
     """What `fit` was asked for, besides the options of the data, the method and the solver."""
 
     epochs: int | None = None
+    minutes: float | None = None
     patience: int | None = None
     seed: int = 0
     device: str = "auto"
@@ -66,6 +68,7 @@ class Job:
     why: str = "as asked"
     earlier: Earlier | None = None
     paths: dict[str, str] = field(default_factory=dict)  # of options that were imported: what config.json keeps of them
+    begin: Begin | None = None
 
     def run(self, folder: Path | None) -> Model:
         """Train, then gather evidence; nothing is written but the state and the metrics of the run."""
@@ -75,13 +78,14 @@ class Job:
         closed = self.solver.closed and self.settings.holdout is None
         learnt, heldout = self.data.split(0.0 if closed else self.settings.holdout, seed)
         plan = self.solver.plan(self.method, learnt, self.settings.epochs, seed, device)
+        plan |= {} if self.settings.minutes is None else {"minutes": self.settings.minutes}
         self._check_memory(learnt, plan, saved=folder is not None)
         about = Asked(self.solver.about(learnt))
         wanted = self.settings.evaluate and self.data.labels is not None
         twice = wanted or self._moves(self.method)  # the net before training is kept beside the trained one
         method = build(self.method, about, seed, self._room(plan, device, twice=twice, saved=folder is not None))
         untrained = copy.deepcopy(method) if twice else None
-        start = method.start(about) if self.earlier is None else self.earlier.start()
+        start = self._start(method, about)
         log.info("%s with %s on %s (%s)", self.name, method.net_words(), self.data.describe(), self.why)
         method, form, records, begun, notes = self._train(
             method, untrained, start, learnt, heldout, plan, device, folder
@@ -98,7 +102,7 @@ class Job:
             else:
                 known, test = self._parts(learnt, heldout, notes)
                 subject = evidence.Subject(method, untrained, device, known, test, begun, records[-1], self._beside())
-                evaluation = evidence.gather(subject, notes, seed=seed)
+                evaluation = efficiency.judge(subject, notes, warm=self.earlier is not None, seed=seed)
                 shown = pictures(method, test, latent, device, seed)
         warm = None if self.earlier is None else self.earlier.path
         decided = Decided(self.name, self._named(), self.reading, self.solver.name, plan, seed, self.why, warm, device)
@@ -182,13 +186,15 @@ class Job:
         loop = Loop(
             self.solver, probe, Progress(self.settings.progress), self._checkpoint(folder, plan), keep,
             self.settings.patience, self._usual_lr(learnt, device), self.settings.record_every,
-            draws=ONCE if self.solver.closed else DRAWS,
+            draws=ONCE if self.solver.closed else DRAWS, minutes=self.settings.minutes,
         )  # fmt: skip
+        asked = plan["epochs"]
         # what is held against a random net is not what was learnt before, in another run
         begun = None if self.earlier is None else measure(method.to(device), probe, 0, loop.draws)
         with memory.refused(f"training by method '{self.name}'", "use a smaller batch_size, or smaller options"):
             records = loop.run(Task(method, learnt, plan, device, warm=self._warm(method)))
-        notes = (
+        notes = _held(plan, asked, late=loop.late, epoch=records[-1]["epoch"])
+        notes += (
             []
             if len(heldout) or self.solver.closed
             else ["nothing was held out: loss and gap are of what was learnt from"]
@@ -201,8 +207,9 @@ class Job:
                 parameter.untyped_storage().nbytes() > parameter.nbytes
             ):  # part of a solver's own table, which is given back
                 parameter.data = parameter.data.clone(memory_format=torch.contiguous_format)
+        notes += [start.words] if self.begin is not None else []
         notes += [*method.remarks(records[-1].get("measures", {})), *fitting(records)]
-        if begun is not None:
+        if begun is not None and getattr(self.earlier, "same_loss", False):
             went = ", ".join(f"{key} {records[0][name]:.4g} to {records[-1][name]:.4g}" for key, name in SINCE)
             notes.append(f"since the warm start: {went}")
         form = self.data.form
@@ -211,8 +218,16 @@ class Job:
             method, form = self.earlier.joined(method, form, fresh, self.settings.seed)
         return method.eval(), form, records, begun or records[0], notes
 
+    def _start(self, method: Method, about: Asked) -> Start:
+        """Set the first weights; what they are taken from goes before a start of the method's own."""
+        if self.begin is not None:
+            return self.begin.start(method, self.name)
+        return method.start(about) if self.earlier is None else self.earlier.start()
+
     def _beside(self) -> str:
         """What the verdict is beside, where that is not what training began with."""
+        if self.begin is not None:
+            return "held beside random weights and not those of the start"
         return "" if self.earlier is None else "held beside random weights and not those of the warm start"
 
     def _warm(self, method: Method) -> Any:
@@ -243,9 +258,22 @@ class Job:
             "data": self.data.fingerprint,
             "solver": self.solver.name,
         }
-        if self.earlier is not None:
-            identity["warm_start"] = self.earlier.fingerprint
+        for name, source in (("warm_start", self.earlier), ("start", self.begin)):
+            identity[name] = None if source is None else source.fingerprint
         return Checkpoint(folder / store.RESUME, {**identity, **kept}, self.settings.checkpoint_every)
+
+
+def _held(plan: dict[str, Any], asked: float, *, late: bool, epoch: float) -> list[str]:
+    """What to know of a training that was held within its time."""
+    said, minutes = [], plan.get("minutes")
+    if plan["epochs"] < asked:
+        said.append(f"{plan['epochs']:g} epochs of {asked:g} were planned, as many as fit into {minutes:g} min")
+    if late:
+        said.append(
+            f"the {minutes:g} min were over at epoch {epoch:.3g} of {plan['epochs']:g}, before the learning rate had come down: "
+            "the machine had become slower"
+        )
+    return said
 
 
 def _no_worse(method: Method, first: dict[str, torch.Tensor], records: list[Record]) -> list[str]:

@@ -19,11 +19,15 @@ from selfsup.method import Method
 from selfsup.solvers.task import Pause, Solver, State, Task
 from selfsup.store.checkpoint import Checkpoint
 from selfsup.store.weights import named_tensors, set_tensors
-from selfsup.system.progress import Progress, duration
+from selfsup.system.progress import Progress, duration, roughly
 from selfsup.system.signals import stop_flag
 from selfsup.training.measure import DRAWS, measure
 
 ABSURD = 10.0  # times the loss before training: nothing is guessed so badly but by weights that have blown up
+SHORT = 20.0  # seconds of a training of which nobody asks how long it will take
+LONG = 600.0  # and that may be too long
+PLANNED = 0.9  # of the time there is: what a training is planned for, as a machine may be slower later on
+FEW, LEAST = 5, 0.001  # epochs: of so few a part of one is worth having, down to that
 SOLVER, BEST = "solver.", "best."  # where the solver's tensors, and the best weights, lie in a checkpoint
 log = logging.getLogger("selfsup")
 Record = dict[str, Any]
@@ -45,6 +49,8 @@ class Loop:
         Epochs without a lower held-out loss before stopping, with the best epoch's weights.
     usual_lr
         The rate that is tried where the one asked for was too high.
+    minutes
+        Time there is for it, from which the number of epochs is decided before the first step.
     draws
         Orders in which guesses are permuted, for the first and the last record.
     every, first
@@ -62,9 +68,11 @@ class Loop:
     every: float = 2.0
     first: float = 0.25
     draws: int = DRAWS
+    minutes: float | None = None
     records: list[Record] = field(default_factory=list)
     best: dict[str, Tensor] = field(default_factory=dict)
-    finished: bool = False  # patience ran out
+    finished: bool = False  # before its last epoch: patience ran out, or the time was over
+    late: bool = False  # the time is over
 
     def run(self, task: Task) -> list[Record]:
         """Train a method in place; gives one record after another, the first of them from before training.
@@ -77,12 +85,16 @@ class Loop:
             On Ctrl-C or SIGTERM, after the state was saved.
         """
         task.method.to(task.device)
-        task = replace(task, saved=self._restored(), wanted=self._wanted, enough=lambda: self.finished)
+        task = replace(
+            task, saved=self._restored(task.plan), wanted=self._wanted, enough=lambda: self.finished or self.late
+        )
         # a closed form has no state to save: it is broken off where it stands
         with contextlib.nullcontext(self._stop) if self.solver.closed else stop_flag() as self._stop:
             self._began = self._told = time.perf_counter()
             self._from: float | None = None
             try:
+                if task.saved is None:
+                    self._look_ahead(task)
                 for pause in self.solver.run(task):
                     self._pause(task, pause)
             except torch.OutOfMemoryError as error:
@@ -96,25 +108,55 @@ class Loop:
         task.method.eval()
         return self.records
 
+    def _look_ahead(self, task: Task) -> None:
+        """Say how long it will take; and plan for as many epochs as there is time for."""
+        plan, limit = task.plan, math.inf if self.minutes is None else 60 * self.minutes
+        epoch = self.solver.pace(task, min(SHORT, limit / 2), must=self.minutes is not None)
+        if epoch is None:
+            return
+        began, asked = time.perf_counter(), plan["epochs"]
+        measure(task.method, self.probe, 0, 1)
+        epoch += time.perf_counter() - began  # which is done after every one
+        if (fit := max(0.0, PLANNED * limit - self._spent()) / epoch) < asked:
+            plan["epochs"] = max(float(f"{fit:.2g}"), LEAST) if fit < FEW else int(fit)
+        seconds = plan["epochs"] * epoch
+        if seconds < SHORT and plan["epochs"] == asked:
+            return
+        many = f"{asked:g} epoch{'' if asked == 1 else 's'}"
+        if seconds > LONG and self.minutes is None:
+            many += "; option 'minutes' holds it"
+        elif plan["epochs"] < asked:
+            many = f"{plan['epochs']:g} of {many}, as many as fit into {self.minutes:g} min"
+        said = f"about {roughly(seconds)} for {many}"
+        log.info("%s", said)
+        self.progress.close(said)
+
+    def _spent(self) -> float:
+        """Seconds of this training, those before it was interrupted included."""
+        return self._before + time.perf_counter() - self._began
+
     def _pause(self, task: Task, pause: Pause) -> None:
         """What is done where the state is whole."""
         epochs = task.plan["epochs"]
         if self._from is None:
             self._from = pause.epoch
+        elif self.minutes is not None and pause.epoch < epochs:  # a record needs a step before it
+            self.late = self._spent() > 60 * self.minutes
         if not self.records:
             self.records.append(measure(task.method, self.probe, 0, self.draws))
             self.keep(self.records)
         elif pause.record is not None and pause.epoch > self.records[-1]["epoch"]:
-            self._record(task, pause, last=pause.epoch >= epochs)
+            self._record(task, pause, last=pause.epoch >= epochs or self.late)
+            self.finished |= self.late
         if self.progress.due():
             self.progress.show(self._line(pause, epochs))
         stopped = self._stop.is_set()
         if self.checkpoint is not None and (stopped or self.checkpoint.due()):
-            self._save()
+            self._save(task.plan)
         if stopped and pause.epoch < epochs and not self.finished:
             self.progress.close()
             raise Interrupted(
-                f"stopped at {pause.epoch / epochs:.0%} of the training, epoch {pause.epoch:.3g} of {epochs}"
+                f"stopped at {pause.epoch / epochs:.0%} of the training, epoch {pause.epoch:.3g} of {epochs:g}"
             )
 
     def _record(self, task: Task, pause: Pause, *, last: bool) -> None:
@@ -162,28 +204,30 @@ class Loop:
         since = time.perf_counter() - self._told
         return self._stop.is_set() or since > min(self.every, self.first * 2 ** (len(self.records) - 1))
 
-    def _save(self) -> None:
+    def _save(self, plan: dict[str, Any]) -> None:
         assert self.checkpoint is not None
         state = self.solver.state()
         tensors = {SOLVER + name: tensor for name, tensor in state.tensors.items()}
         tensors |= {BEST + name: tensor for name, tensor in self.best.items()}
         facts = {"solver": state.facts, "records": self.records, "finished": self.finished}
+        facts |= {"epochs": plan["epochs"], "seconds": self._spent(), "late": self.late and self.finished}
         self.checkpoint.save(tensors, facts)
 
-    def _restored(self) -> State | None:
-        """The solver's state on disk, if there is one."""
+    def _restored(self, plan: dict[str, Any]) -> State | None:
+        """The solver's state on disk, if there is one; what was decided by a look ahead is put into the plan."""
         saved = self.checkpoint.load() if self.checkpoint is not None else None
         if saved is None:
             return None
         tensors, facts = saved
         self.records, self.finished = facts["records"], facts["finished"]
+        plan["epochs"], self._before, self.late = facts["epochs"], facts["seconds"], facts["late"]
         self.best = {n.removeprefix(BEST): t for n, t in tensors.items() if n.startswith(BEST)}
         return State({n.removeprefix(SOLVER): t for n, t in tensors.items() if n.startswith(SOLVER)}, facts["solver"])
 
     def _line(self, pause: Pause, epochs: float) -> str:
         """The dense line of progress."""
         done = pause.epoch - (self._from or 0.0)
-        parts = [f"epoch {pause.epoch:.3g}/{epochs}"]
+        parts = [f"epoch {pause.epoch:.3g}/{epochs:g}"]
         if done > 0:
             parts.append(f"{duration((epochs - pause.epoch) * (time.perf_counter() - self._began) / done)} left")
         last = self.records[-1]
@@ -191,5 +235,6 @@ class Loop:
 
     _stop: threading.Event = field(default_factory=threading.Event)
     _began: float = 0.0
+    _before: float = 0.0
     _told: float = 0.0
     _from: float | None = None

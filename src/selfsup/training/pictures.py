@@ -61,7 +61,12 @@ def pictures(
     with torch.no_grad():  # not inference mode: a guess may take a derivative of its own
         seen, hidden = method.hide(x, rng)
         guess, show = method.predict(seen), method.show
-        shown = {"input": x, "seen": show(seen), "guess": show(guess), "answer": show(method.target(hidden))}
+        shown = {
+            "input": getattr(method, "bare", lambda x: x)(x),  # some views have labels behind the samples
+            "seen": show(seen),
+            "guess": show(guess),
+            "answer": show(method.target(hidden)),
+        }
     arrays = {name: array for key, tree in shown.items() for name, array in _flatten(key, tree)}
     if len(part) >= 3:
         arrays["map_codes"] = codes_of(method, look.samples, device)

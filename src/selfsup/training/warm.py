@@ -42,6 +42,8 @@ class Earlier:
         If the method cannot go on from word vectors, or theirs are of another width.
     """
 
+    same_loss = True  # as what goes on from it has
+
     def __init__(self, path: str, name: str, cls: type[Method], method: Method) -> None:
         self.path, self.words = path, None
         problem = getattr(method, "problem", lambda: None)()

@@ -123,6 +123,13 @@ def from_folder(root: Path, request: Request) -> Dataset:
     return replace(made, test=replace(test, form=made.form))
 
 
+def from_file(path: Path, request: Request) -> Dataset:
+    """Make a `Dataset` of a single image, which has no label."""
+    if request.labels is not None or request.label_column is not None:
+        raise DataError(f"{path} is a single image, and labels are of many: give its folder")
+    return _decoded(Files(path.parent, [path.name]), (), request, str(path))
+
+
 def _test_names(tests: Sequence[Path], classes: tuple[str, ...]) -> tuple[Path, list[str]] | None:
     """The first test folder with images; one with the same classes goes before a flat one."""
     found = [(path, names) for path in tests for names in [find(path)] if names]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -82,6 +82,12 @@ def probe(train: np.ndarray, labels: np.ndarray, test: np.ndarray, seed: int = 0
     seed
         Of the split, so that every encoder is judged on the same one.
     """
+    model, validation = fitted(train, labels, seed)
+    return Guess(model.predict(test).astype(np.int64), validation)
+
+
+def fitted(train: np.ndarray, labels: np.ndarray, seed: int) -> tuple[Any, float | None]:
+    """The regression, and its accuracy on the labels that chose C; None where there were too few."""
     classes = len(np.unique(labels))
     iterations = int(np.clip(WORK / (len(train) * train.shape[1] * classes), 10, ITERATIONS))
     model = sklearn.linear_model.LogisticRegression(max_iter=iterations, warm_start=True, solver="lbfgs")
@@ -93,7 +99,41 @@ def probe(train: np.ndarray, labels: np.ndarray, test: np.ndarray, seed: int = 0
         if parts is not None:
             model.C, validation = choose(model, train, labels, *parts)
         model.fit(train, labels)
-        return Guess(model.predict(test).astype(np.int64), validation)
+        return model, validation
+
+
+class Weights(NamedTuple):
+    """A linear classifier: the scores of a code are weight (code - mean) / size + bias, where codes are of mean square 1."""
+
+    mean: np.ndarray  # (D,)
+    size: float
+    weight: np.ndarray  # (K, D)
+    bias: np.ndarray  # (K,)
+
+
+def weights(codes: np.ndarray, labels: np.ndarray, classes: int, seed: int = 0) -> Weights:
+    """The linear classifier itself, for who goes on from it.
+
+    Parameters
+    ----------
+    codes
+        (n, D) float32, not scaled.
+    labels
+        (n,) int64 in 0..K-1.
+    classes
+        K; one that has no label has the weights 0.
+    """
+    mean = codes.mean(0, dtype=np.float64)
+    size = float(np.sqrt(np.square(codes - mean).mean())) or 1.0
+    weight, bias = np.zeros((classes, codes.shape[1])), np.zeros(classes)
+    unit = float(
+        np.sqrt(SQUARED_NORM / codes.shape[1])
+    )  # from a mean square of 1 to the norm that the strengths are made for
+    model, _ = fitted(((codes - mean) / size * unit).astype(np.float32), labels, seed)
+    signs = np.ones((len(model.coef_), 1)) if len(model.coef_) > 1 else np.array([[-0.5], [0.5]])
+    # scikit-learn has one score for two classes, their difference
+    weight[model.classes_], bias[model.classes_] = signs * model.coef_ * unit, signs[:, 0] * model.intercept_
+    return Weights(mean, size, weight, bias)
 
 
 def choose(model: Any, train: np.ndarray, labels: np.ndarray, fit: np.ndarray, held: np.ndarray) -> tuple[float, float]:

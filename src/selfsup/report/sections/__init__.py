@@ -16,6 +16,7 @@ from selfsup.system import imports
 REGISTERED = {
     "verdict": "selfsup.report.sections.verdict",
     "facts": "selfsup.report.sections.facts",
+    "efficiency": "selfsup.report.sections.efficiency",
     "accuracy": "selfsup.report.sections.accuracy",
     "neighbours": "selfsup.report.sections.neighbours",
     "scores": "selfsup.report.sections.scores",

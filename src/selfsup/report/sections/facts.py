@@ -8,6 +8,8 @@ from selfsup import store
 from selfsup.report import say
 from selfsup.report.run import Run
 
+UNTAUGHT = "A representation learnt without labels, by hiding part of the data and predicting it from the rest."
+TAUGHT = "A classifier: a net that was trained without labels, trained on with them."
 HTML = """
 <section aria-label="Short facts">
   <dl class="facts">{% for title, value in facts %}<div><dt>{{ title }}</dt><dd>{{ value }}</dd></div>{% endfor %}</dl>
@@ -21,6 +23,7 @@ def html(run: Run) -> Markup:
     found = [
         ("Method", say.summary(run.config)),
         ("Why this method", run.config.get("why")),
+        ("Goes on from", run.config.get("warm_start")),
         ("Data", run.part("data").get("description") or run.part("data").get("source")),
         size(run),
         ("Net", run.config.get("net")),
@@ -38,7 +41,7 @@ def markdown(run: Run) -> str:
     sees, hides = say.sight(run.config)
     about = [
         "## Method",
-        "A representation learnt without labels, by hiding part of the data and predicting it from the rest.",
+        TAUGHT if run.taught else UNTAUGHT,
         say.md(say.summary(run.config)),
         f"- **Saw:** {say.md(sees)}\n- **Hidden:** {say.md(hides)}",
         f"Why this method: {say.md(run.config['why'])}" if run.config.get("why") else "",
@@ -49,6 +52,7 @@ def markdown(run: Run) -> str:
         (size(run)[0], say.md(size(run)[1])),
         ("Fingerprint of the data", say.code(data["fingerprint"]) if data.get("fingerprint") else ""),
         ("Net", say.md(run.config.get("net") or "")),
+        ("Goes on from", say.code(run.config["warm_start"]) if run.config.get("warm_start") else ""),
         ("Parameters", parameters(run)),
         ("Time", say.duration(run.config.get("seconds"))),
         ("Hardware", say.md(run.config.get("hardware") or "")),

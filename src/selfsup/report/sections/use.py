@@ -29,7 +29,10 @@ def html(run: Run) -> Markup:
     if run.words:
         found = [("Measure it", f"selfsup evaluate {name} {SCORES}{extra}")]
         return say.html(HTML, commands=[*found, ("In Python", f"model = {call}; model.most_similar('word')")])
-    found = [
+    found = (
+        [("Classes of other data", f"selfsup predict {name} DATA --out predictions.csv{extra}")] if run.taught else []
+    )
+    found += [
         ("Codes of other data", f"selfsup encode {name} DATA --out z.npy{extra}"),
         ("Measure it with labels", f"selfsup evaluate {name} --data LABELLED{extra}"),
     ]
@@ -48,6 +51,9 @@ def markdown(run: Run) -> str:
     own = _own(run) if re.fullmatch(r"[\w./]+:[\w.]+", _own(run)) else ""  # no word that could end the block
     python, flag = (f', method="{own}"', f" --method {own}") if own else ("", "")
     lines, command = ["codes = model.encode(x)  # (n, width)"], f"selfsup encode RUN DATA --out codes.npy{flag}"
+    if run.taught:
+        lines = ["classes = model.predict(x)  # (n,)", "chances = model.predict_proba(x)  # (n, classes)", *lines]
+        command = f"selfsup predict RUN DATA --out predictions.csv{flag}\n{command}"
     if run.words:
         lines = ['model["word"]  # (width,)', 'model.most_similar("word")', "vectors = model.word_vectors"]
         lines.append('vectors.save("vectors.bin")  # word2vec\'s format, for other tools')
