@@ -167,7 +167,7 @@ WRONG = [
         "--out must end in .npy, .csv or .parquet for vectors of 5 values in 4 columns; got 'x.png'",
     ),
     (["score", "runs/table", "t.csv", "--out", "x.parquet"], "--out must end in .npy or .csv"),
-    (["export", "runs/table", "--out", "x.pt"], "--out must end in .onnx; got 'x.pt'"),
+    (["export", "runs/table", "--out", "x.pt"], "--out must end in .onnx or .safetensors; got 'x.pt'"),
     (["export", "runs/table", "--out", "x.onnx", "--part", "encod"], "did you mean 'encode'?"),
     (["sample", "runs/grey", "--n", "0", "--out", "x.npy"], "'--n' must be a whole number at least 1; got '0'"),
     (["sample", "runs/turned", "--out", "x.npy"], "has no decoder"),

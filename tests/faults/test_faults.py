@@ -179,7 +179,7 @@ def test_ctrl_c_while_decoding_leaves_nothing_behind(tmp_path):
 def test_sigterm_outside_training_is_as_clean_as_ctrl_c(command, tmp_path, monkeypatch):
     np.save(tmp_path / "x.npy", table(30))
     before = signal.getsignal(signal.SIGTERM)
-    monkeypatch.setattr("selfsup.training.evidence.gather", lambda *_, **__: os.kill(os.getpid(), signal.SIGTERM))
+    monkeypatch.setattr("selfsup.training.efficiency.of_codes", lambda *_, **__: os.kill(os.getpid(), signal.SIGTERM))
     assert command("fit", "x.npy", "--epochs", "1", "--out", "run") == (130, "", "selfsup: terminated\n")
     assert not list(tmp_path.glob("run*"))  # there was no state yet to go on from
     code, _, err = command("fit", "x.npy", "--epochs", "1", "--checkpoint-every", "0", "--out", "run")

@@ -161,7 +161,7 @@ class Blind(find("rotation")[1]):
         (Constant, {"start": "random", "net": "mlp", "hidden": (32,)}, {"collapsed"}),
         (Blind, {"hidden": (8, 16)}, {"collapsed", "not learning"}),
         (find("denoising")[1], {"lr": 1e-12, "net": "mlp", "hidden": (32,)}, {"not learning"}),
-        (find("rotation")[1], {"hidden": (8, 16), "lr": 1e-12}, {"not learning"}),
+        (find("rotation")[1], {"net": "conv", "hidden": (8, 16), "lr": 1e-12}, {"not learning"}),
     ],
     ids=["constant codes", "constant guesses", "denoising at no rate", "rotation at no rate"],
 )

@@ -114,7 +114,7 @@ def test_a_net_of_a_users_own_is_a_function_in_a_file(tmp_path):
         make_backbone(f"{tmp_path}/mine.py:token", (3, 4, 4))
     with pytest.raises(OptionError, match="must give a list of modules"):
         make_backbone(lambda shape, hidden: nn.Identity(), (3,))
-    with pytest.raises(OptionError, match="unknown net 'resnet'; did you mean 'resnet18'"):
+    with pytest.raises(OptionError, match="unknown net 'resnet'; did you mean 'resnet50'"):
         make_backbone("resnet", (3, 4, 4))
 
 

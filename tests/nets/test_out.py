@@ -60,7 +60,7 @@ def test_a_backbone_of_vectors(images):
 
 
 def test_a_method_that_makes_images_ready_has_no_plain_module(images):
-    model = selfsup.fit(images, "colorization", epochs=0, **QUIET)
+    model = selfsup.fit(images, "position", patch=4, epochs=0, **QUIET)
     with pytest.raises(OptionError, match="in a way of its own.*export the whole encoder as ONNX"):
         model.backbone()
 
