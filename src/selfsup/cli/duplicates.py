@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from selfsup.cli.common import load_run, say_skipped
 from selfsup.cli.parser import say
-from selfsup.cli.sheet import Tile, check_images, write_sheet
+from selfsup.cli.sheet import Tile, check_sheet, write_sheet
 from selfsup.cli.writing import output, to_csv
 from selfsup.lazy import pandas as pd
 from selfsup.options import Range
@@ -46,8 +46,7 @@ def duplicates(
     """
     file = None if out is None else output(out, overwrite, (".csv", ".png"))
     model = load_run(run, method, device, given)
-    if file is not None and file.suffix == ".png":
-        check_images(model.form)
+    check_sheet(file, model.form)
     opened = model.open_rows(data, on_bad=on_bad, progress=progress)
     found = model.duplicates(opened, above, layer)
     exact, near = int(found.exact.sum()), int((~found.exact).sum())

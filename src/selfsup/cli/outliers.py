@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from selfsup.cli.common import load_run, say_skipped
 from selfsup.cli.parser import say
-from selfsup.cli.sheet import Tile, check_images, folded, write_sheet
+from selfsup.cli.sheet import Tile, check_sheet, folded, write_sheet
 from selfsup.cli.writing import output, to_csv
 from selfsup.lazy import pandas as pd
 from selfsup.options import Range
@@ -43,8 +43,7 @@ def outliers(
     """
     file = None if out is None else output(out, overwrite, (".csv", ".png"))
     model = load_run(run, method, device, given)
-    if file is not None and file.suffix == ".png":
-        check_images(model.form)
+    check_sheet(file, model.form)
     opened = model.open_rows(data, on_bad=on_bad, progress=progress)
     found = model.outliers(opened, k, layer)
     middle = float(found.distances[len(found.distances) // 2])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from selfsup.cli.common import load_run, names_of, say_skipped
 from selfsup.cli.parser import say
-from selfsup.cli.sheet import Tile, check_images, folded, write_sheet
+from selfsup.cli.sheet import Tile, check_sheet, folded, write_sheet
 from selfsup.cli.writing import output
 from selfsup.options import Range
 
@@ -46,8 +46,7 @@ def search(
     """
     file = None if out is None else output(out, overwrite, (".png",))
     model = load_run(run, method, device, given)
-    if file is not None:
-        check_images(model.form)
+    check_sheet(file, model.form)
     asked = model.open_rows(image, on_bad=on_bad, progress=progress)
     data = model.open_rows(among, on_bad=on_bad, progress=progress)
     found = model.search(asked, data, k, layer)

@@ -30,9 +30,9 @@ class Tile(NamedTuple):
     data: Dataset
 
 
-def check_images(form: Form) -> None:
-    """Refuse a sheet of what is no picture."""
-    if ".png" not in getattr(form, "suffixes", (".png",)):
+def check_sheet(file: Path | None, form: Form) -> None:
+    """Refuse a file that is a sheet, of what is no picture."""
+    if file is not None and file.suffix == ".png" and ".png" not in getattr(form, "suffixes", (".png",)):
         raise UsageError(
             f"a sheet (.png) shows grey and colour images; these data are {form.describe()}: write a .csv, or leave --out out"
         )

@@ -26,9 +26,7 @@ def fitting(records: Sequence[Mapping[str, Any]]) -> list[str]:
     heldout, losses = [float(r["heldout"]) for r in curve], [float(r["loss"]) for r in curve]
     best = min(range(len(curve)), key=heldout.__getitem__)
     least, last, trained = heldout[best], heldout[-1], losses[-1]
-    remedy = (
-        "stop earlier (option patience), use more data, a narrower code or net, or hide more (the method denoising)"
-    )
+    remedy = "train fewer epochs, use more data, a narrower code or net, or hide more of each sample"
     if least > 0 and last > RISE * least and losses[-1] < losses[best]:
         return [
             f"overfitting: the held-out loss was least after epoch {best + 1} ({number(least)}) and has risen to {number(last)} "

@@ -36,9 +36,7 @@ def listed(name: str) -> str:
         every = timm.list_models()
     except MissingError:
         raise
-    except (
-        Exception
-    ) as error:  # torchvision, which timm imports, ends in errors of many kinds beside another build of torch
+    except Exception as error:  # torchvision, which timm imports, fails in many ways beside another build of torch
         why = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise MissingError(
             f"timm is installed and cannot be imported beside torch {torch.__version__}: {why}; it needs the torchvision of the "
