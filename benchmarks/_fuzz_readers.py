@@ -336,18 +336,10 @@ def _saved(folder: Path) -> dict[str, Reader]:
 
 
 def _texts(rng: np.random.Generator) -> dict[str, Reader]:
-    """Text of every kind, vectors of every format, and questions about them."""
+    """Text of every kind, and questions about words."""
     lines = [" ".join(rng.choice(WORDS, 9)) + "." for _ in range(30)]
     text = "\n".join(lines).encode()
     column = pd.DataFrame({"n": range(30), "text": lines})
-    rows = rng.normal(size=(len(WORDS), 4)).astype(np.float32)
-    vectors = WordVectors(WORDS, rows, np.arange(len(WORDS), 0, -1))
-    formats = {}
-    with tempfile.TemporaryDirectory() as place:
-        for name in ("v.txt", "v.bin", "v.txt.gz", "v.bin.gz"):
-            vectors.save(Path(place) / name)
-            formats[name] = (Path(place) / name).read_bytes()
-    bare = formats["v.txt"].split(b"\n", 1)[1]
     pairs = "word1\tword2\tscore\n" + "".join(f"{a}\t{b}\t{rng.random():.2f}\n" for a in WORDS[:5] for b in WORDS[5:9])
     asked = ": capital\n" + "\n".join(" ".join(rng.choice(WORDS, 4)) for _ in range(9)) + "\n: gram1\nw1 w2 w3 w4\n"
     return {
@@ -368,9 +360,6 @@ def _texts(rng: np.random.Generator) -> dict[str, Reader]:
             _text,
         ),
         "texts of a file": Reader("t.txt", [text], "text", lambda path: texts_of(str(path)) and None),
-        "vectors text": Reader("v.txt", [formats["v.txt"], bare], "text", _vectors),
-        "vectors binary": Reader("v.bin", [formats["v.bin"]], "bytes", _vectors),
-        "vectors gz": Reader("v.gz", [formats["v.txt.gz"], formats["v.bin.gz"]], "gz", _vectors),
         "similarity": Reader("p.tsv", [pairs.encode(), pairs.replace("\t", ",").encode()], "text", _asked(similarity)),
         "similarity gz": Reader("p.gz", [gzip.compress(pairs.encode())], "gz", _asked(similarity)),
         "analogies": Reader("q.txt", [asked.encode()], "text", _asked(analogies)),

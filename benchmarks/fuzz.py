@@ -37,6 +37,7 @@ torch.set_num_threads(1)
 
 from _fuzz_changes import change  # noqa: E402
 from _fuzz_readers import Changed, Reader, readers  # noqa: E402
+from _fuzz_vectors import vector_readers  # noqa: E402
 
 SECONDS = 10.0  # of the processor, for one case
 MEMORY = 1 << 30  # bytes over the file's own size
@@ -285,7 +286,7 @@ def main() -> None:
     parser.add_argument("--replay", type=Path, help="a folder of cases that were kept, which are looked at first")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as place:
-        known = readers(Path(place))
+        known = {**readers(Path(place)), **vector_readers(Path(place))}
         if chosen.readers:
             known = {name: one for name, one in known.items() if name.startswith(tuple(chosen.readers))}
         begun = time.monotonic()

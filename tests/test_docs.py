@@ -39,6 +39,14 @@ def users_folder(tmp_path, monkeypatch):
     lines = [" ".join(rng.choice(["sea", "ship", "wave", "town", "street", "house"], 12)) for _ in range(200)]
     (tmp_path / "corpus.txt").write_text("\n".join(lines))
     (tmp_path / "pairs.tsv").write_text("sea\tship\t9\nsea\thouse\t1\ntown\tstreet\t8\n")
+    opinions = [
+        f"{word} {other}"
+        for word in ("sea", "ship", "wave", "town", "street", "house")
+        for other in ("sea", "town") * 8
+    ]
+    kinds = ["water" if text.split()[0] in ("sea", "ship", "wave") else "land" for text in opinions]
+    rows = [f"{text},{kind}" for text, kind in zip(opinions, kinds, strict=True)]
+    (tmp_path / "opinions.csv").write_text("\n".join(["text,label", *rows]))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __all__ = [
-    "Evaluation", "Method", "Model", "SelfsupError", "WordVectors",
-    "audit", "evaluate", "export_onnx", "export_weights", "finetune", "fit", "from_pretrained", "load", "methods", "push_to_hub",
+    "Evaluation", "Method", "Model", "Phrases", "SelfsupError", "WordVectors",
+    "audit", "evaluate", "export_onnx", "export_weights", "finetune", "fit", "from_pretrained", "load", "methods", "phrases",
+    "push_to_hub", "transfer",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
     from selfsup import methods
+    from selfsup.data.text.corpus import phrases
+    from selfsup.data.text.joining import Phrases
     from selfsup.errors import SelfsupError
     from selfsup.measures import Evaluation
     from selfsup.method import Method
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from selfsup.training.evaluate import evaluate
     from selfsup.training.finetune import finetune
     from selfsup.training.fit import fit
+    from selfsup.training.transfer import transfer
     from selfsup.words import WordVectors
 
 _HOMES = {
@@ -30,6 +34,7 @@ _HOMES = {
     "finetune": "selfsup.training.finetune",
     "audit": "selfsup.training.audit",
     "evaluate": "selfsup.training.evaluate",
+    "transfer": "selfsup.training.transfer",
     "load": "selfsup.model.load",
     "export_onnx": "selfsup.model.onnx",
     "export_weights": "selfsup.model.weights",
@@ -40,6 +45,8 @@ _HOMES = {
     "Evaluation": "selfsup.measures.evaluation",
     "WordVectors": "selfsup.words.vectors",
     "SelfsupError": "selfsup.errors",
+    "phrases": "selfsup.data.text.corpus",
+    "Phrases": "selfsup.data.text.joining",
 }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from selfsup.errors import MissingError
@@ -32,12 +33,30 @@ class Late:
         except ModuleNotFoundError as error:
             if error.name is None or error.name.split(".")[0] != self._name:
                 raise
-            install = f"selfsup[{self._extra}]" if self._extra else self._name
-            raise MissingError(f"this needs the package {self._name}: pip install '{install}'") from error
+            how = install(self._extra) if self._extra else f"pip install '{self._name}'"
+            raise MissingError(f"this needs the package {self._name}: {how}") from error
         name = f"{self._name}.{attribute}"
         if not hasattr(package, attribute) and not attribute.startswith("_") and find_spec(name) is not None:
             importlib.import_module(name)
         return getattr(package, attribute)
+
+
+def install(extra: str) -> str:
+    """The command that installs an extra of this package, from where the package itself came: an index, or a checkout."""
+    import importlib.metadata  # 20 ms that only who lacks something should wait for
+    import json
+    from urllib.parse import urlsplit
+    from urllib.request import url2pathname
+
+    try:
+        came = json.loads(importlib.metadata.distribution("selfsup").read_text("direct_url.json") or "{}")
+    except importlib.metadata.PackageNotFoundError:
+        came = {}
+    folder = Path(url2pathname(urlsplit(came["url"]).path)) if "dir_info" in came else None
+    if folder is None or not folder.is_dir():
+        return f"pip install 'selfsup[{extra}]'"
+    where = "." if folder == Path.cwd() else str(folder)
+    return f"pip install {'-e ' if came['dir_info'].get('editable') else ''}'{where}[{extra}]'"
 
 
 if TYPE_CHECKING:
@@ -60,13 +79,24 @@ if TYPE_CHECKING:
     import pyarrow as pyarrow
     import scipy as scipy
     import sklearn as sklearn
+    import tokenizers as tokenizers
     import torch as torch
     import zstandard as zstandard
 
+    gensim: Any
+    polars: Any
     safetensors: Any
     timm: Any
+    usearch: Any
 else:
     OURS = "docstring_parser jinja2 matplotlib numpy pandas PIL platformdirs psutil pyarrow safetensors scipy sklearn torch"
-    EXTRAS = {"hub": "datasets huggingface_hub", "export": "onnx onnxruntime", "timm": "timm", "words": "zstandard"}
-    for extra, names in {None: OURS, **EXTRAS}.items():
+    EXTRAS = {
+        "hub": "datasets huggingface_hub",
+        "export": "onnx onnxruntime",
+        "search": "usearch",
+        "timm": "timm",
+        "words": "tokenizers zstandard",
+    }
+    THEIRS = "gensim polars"  # which who hands them vectors has
+    for extra, names in {None: f"{OURS} {THEIRS}", **EXTRAS}.items():
         globals().update({name: Late(name, extra) for name in names.split()})

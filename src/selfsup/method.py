@@ -82,6 +82,10 @@ class Data(About, Protocol):
         """Of text: sentences (B, length), cut or filled with -1."""
         ...
 
+    def passages(self, length: int, across: bool | None = None) -> Samples:
+        """Of text: pieces (B, length) of it, over the ends of sentences, where -1 stands, or within; filled with -1."""
+        ...
+
     def pairs(self, width: int) -> Samples:
         """Of text: pairs of words that stand within so many words of each other, (B, 3): row, column, count."""
         ...
@@ -95,7 +99,7 @@ class Recipe(TypedDict, total=False):
     batch_size: int
     lr: float
     weight_decay: float
-    optimizer: Literal["adamw", "sgd", "muon"]
+    optimizer: Literal["adamw", "sgd", "muon", "sparse-adam"]
     warmup: float
     clip: float | None
     betas: tuple[float, float]
@@ -127,6 +131,7 @@ class Method(nn.Module):
         0.35  # share of its first loss to which the loss falls when eight samples are learnt by heart
     )
     takes_missing: ClassVar[bool] = False  # whether x may hold NaN, for values that are missing
+    weighed: ClassVar[bool] = False  # whether the length of a word's vector is its weight in a text
     coupled: bool = False  # True if the loss compares samples with each other
     progress: float = 0.0  # in [0, 1], set by the solver; schedules are plain functions of it
     phases: int = 1  # equal parts of the training, in each of which the learning rate runs its whole course

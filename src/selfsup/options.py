@@ -88,10 +88,23 @@ class Option:
         return any(_is_object(kind) for kind in _kinds(self.annotation))
 
     @property
+    def is_words(self) -> bool:
+        """Whether it may be several words, which may be given one after the other."""
+        parts = [self.annotation, *get_args(self.annotation)]
+        return any(get_origin(part) is tuple and str in get_args(part) for part in parts)
+
+    @property
+    def is_repeated(self) -> bool:
+        """Whether a single word is one too: then several are given by the option again, and a comma is a part of a word."""
+        return self.is_words and str in _kinds(self.annotation)
+
+    @property
     def metavar(self) -> str:
         """What stands for the value on the command line: N, X, {adamw,sgd}, or the last word of the option's name."""
         found = _kinds(self.annotation)
-        listing = "WORD,WORD,..." if str in get_args(self.annotation) else "N,N,..."
+        if self.is_repeated:
+            return self.name.split("_")[-1].upper()
+        listing = "WORD,WORD,..." if self.is_words else "N,N,..."
         names = [shown for kind, shown in ((int, "N"), (float, "X"), (tuple, listing)) if kind in found]
         listed = [str(value) for value in choices(self.annotation)] if tuple not in found else []
         if not names and not listed:
@@ -106,7 +119,7 @@ class Option:
         if self.is_switch:
             return f"do not {text}" if self.default is True else text
         facts = [limits(self.annotation)]
-        facts += [f"default {self.default}"] if self.default not in (None, inspect.Parameter.empty) else []
+        facts += [f"default {self.default}"] if self.default not in (None, (), inspect.Parameter.empty) else []
         told = "; ".join(filter(None, facts))
         return f"{text} ({told})" if told else text
 

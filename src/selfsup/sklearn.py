@@ -1,8 +1,10 @@
-"""The scikit-learn adapter: any method as a transformer, for pipelines and grid searches."""
+"""The scikit-learn adapter: any method, or a trained model, as a transformer of arrays or of texts."""
 
 from __future__ import annotations
 
 import copy
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,12 +14,16 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from selfsup.errors import OptionError
+from selfsup.data.text.form import TextForm
+from selfsup.errors import DataError, OptionError
 from selfsup.method import shuffle_gap
 from selfsup.methods import find
+from selfsup.model.load import load
 from selfsup.model.model import Model
+from selfsup.model.pretrained import model_of
 from selfsup.options import options_of
 from selfsup.training.fit import fit
+from selfsup.words.vectors import WordVectors
 
 SCORED = 4096  # rows in a batch when a loss is measured
 
@@ -33,8 +39,25 @@ def _takes_missing(encoder: Encoder) -> bool:
         return False  # `fit` says what is wrong with the method's name
 
 
+def _texts(X: Any) -> list[str]:
+    """Texts as a list.
+
+    Raises
+    ------
+    DataError
+        If X is one string, or holds anything but texts.
+    """
+    rows = [] if isinstance(X, str) else list(X.to_list() if hasattr(X, "to_list") else X)
+    if not rows:
+        raise DataError("X must be a list of texts, not empty; put a single text in a list")
+    for row, text in enumerate(rows):
+        if not isinstance(text, str):
+            raise DataError(f"X must be a list of texts; row {row} is of type {type(text).__name__}")
+    return [str(text) for text in rows]
+
+
 class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """A selfsup method as a scikit-learn transformer.
+    """A selfsup method as a scikit-learn transformer of arrays, or of texts where the method learns from these.
 
     Parameters
     ----------
@@ -56,13 +79,17 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Seed of everything random.
     progress : bool, default=False
         Show progress on standard error.
+    model : str, Path, Model or WordVectors, default=None
+        A model that is trained already, or where it lies (a run folder, a file of word vectors): `fit` then learns nothing.
+    encode : dict, default=None
+        Options of `selfsup.Model.encode` by name, such as ``{"weights": "sif", "remove": 1}`` for texts.
 
     Attributes
     ----------
     model_ : selfsup.Model
         The trained model.
     n_features_in_ : int
-        Number of features seen in `fit`.
+        Number of features seen in `fit`; texts have none.
     """
 
     def __init__(
@@ -81,6 +108,8 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         options: dict[str, Any] | None = None,
         random_state: Any = None,
         progress: bool = False,
+        model: Any = None,
+        encode: dict[str, Any] | None = None,
     ) -> None:
         self.method = method
         self.n_components = n_components
@@ -95,20 +124,28 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.options = options
         self.random_state = random_state
         self.progress = progress
+        self.model = model
+        self.encode = encode
 
     def fit(self, X: Any, y: Any = None) -> Encoder:
-        """Learn from X (n_samples, n_features), or images (n_samples, H, W[, C]); y is ignored.
+        """Learn from X (n_samples, n_features), images (n_samples, H, W[, C]) or a list of texts; y is ignored.
 
         Raises
         ------
         OptionError, DataError
             Both are `ValueError`.
         """
+        ready = self._ready()
+        if ready is not None:
+            self.model_: Model = ready
+            self._n_features_out = ready.config["width"]
+            self._data(X)
+            return self
         X = self._data(X, ensure_min_samples=2)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         asked = {k: getattr(self, k) for k in ("epochs", "batch_size", "lr", "weight_decay", "solver")}
         settings = {name: value for name, value in asked.items() if value is not None}
-        self.model_: Model = fit(
+        self.model_ = fit(
             X, self.method, seed=seed, device=self.device, holdout=0.0, evaluate=False, progress=self.progress,
             **settings, **self._method_options(), **(self.options or {}),
         )  # fmt: skip
@@ -116,9 +153,10 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: Any) -> np.ndarray:
-        """Codes (n_samples, n_components) of X, in the floating type of X."""
+        """Codes (n_samples, n_components) of X, in the floating type of X; of texts float32."""
         X = self._validated(X)
-        return self.model_.encode(X).astype(X.dtype)
+        codes = self.model_.encode(X, **(self.encode or {}))
+        return codes.astype(X.dtype) if isinstance(X, np.ndarray) else codes
 
     @available_if(_decodes)  # type: ignore[untyped-decorator]
     def inverse_transform(self, Z: Any) -> np.ndarray:
@@ -133,6 +171,8 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         In float64: scikit-learn holds a score to 1e-7, whichever rows are scored beside it.
         """
         X = self._validated(X)
+        if not isinstance(X, np.ndarray):
+            raise OptionError("score_samples is for arrays: how normal a text is, is not measured")
         method = copy.deepcopy(self.model_.method).double()
         rows = self.model_.samples(X)
         device, found = self.model_.device, []
@@ -150,15 +190,32 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         losses = [shuffle_gap(self.model_.method, rows[part].to(self.model_.device), draws=1)["loss"] for part in parts]
         return -float(np.average(losses, weights=[len(part) for part in parts]))
 
-    def _validated(self, X: Any) -> np.ndarray:
-        check_is_fitted(self)
+    def _validated(self, X: Any) -> Any:
+        check_is_fitted(self, "model_")
         return self._data(X, reset=False)
 
-    def _data(self, X: Any, **how: Any) -> np.ndarray:
-        """X as scikit-learn validates it; missing values (NaN) pass where the method learns around them."""
+    def _ready(self) -> Model | None:
+        """The model that is trained already, where one is given."""
+        if isinstance(self.model, WordVectors):
+            return model_of(self.model)
+        return load(Path(self.model)) if isinstance(self.model, str | PathLike) else self.model
+
+    def _data(self, X: Any, **how: Any) -> Any:
+        """Texts as a list; an array as scikit-learn validates it, where missing values (NaN) pass if the method allows."""
+        if self._learns_text():
+            return _texts(X)
         finite = "allow-nan" if _takes_missing(self) else True  # of images NaN is refused further on
         found = validate_data(self, X, dtype=[np.float64, np.float32], allow_nd=True, ensure_all_finite=finite, **how)
         return np.asarray(found)
+
+    def _learns_text(self) -> bool:
+        """Whether samples are texts: by the model that is there, or else by the method."""
+        if self.model is not None and hasattr(self, "model_"):
+            return isinstance(self.model_.form, TextForm)
+        try:
+            return self.model is None and TextForm.kind in find(self.method)[1].kinds
+        except OptionError:
+            return False  # `fit` says what is wrong with the method's name
 
     def _method_options(self) -> dict[str, Any]:
         """Options that were set, for the method that has them."""
@@ -177,4 +234,5 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         tags.non_deterministic = False
         tags.input_tags.allow_nan = _takes_missing(self)
+        tags.input_tags.string = self._learns_text()
         return tags

@@ -111,7 +111,7 @@ def test_help_of_a_method_shows_its_own_options(run, capsys):
     assert "method rotation:" in told
     assert re.search(r"--block N\|middle .*", told)
     assert "--corruption" not in told
-    assert "--optimizer {adamw,sgd,muon}" in told
+    assert "--optimizer {adamw,sgd,muon,sparse-adam}" in told
     assert "--no-progress" in told
     assert "--no-resume" not in told  # what changes nothing is not shown
     with pytest.raises(SystemExit):
@@ -250,7 +250,7 @@ USAGE = [
     (["fit", "x.npy", "--hidden", "8,x"], "'--hidden' must be a list of values, each a whole number at least 1"),
     (["fit", "x.npy", "--hidden", ""], "'--hidden'"),
     (["fit", "x.npy", "--solver", "exat"], "unknown solver 'exat'", "did you mean 'exact'?"),
-    (["fit", "x.npy", "--solver", "none"], "unknown solver 'none'; known: batched, exact, hogwild, sgd"),
+    (["fit", "x.npy", "--solver", "none"], "unknown solver 'none'; known: batched, exact, hogwild, primed, sgd"),
     (["fit", "x.npy", "--threads", "2"], "unknown option '--threads'"),
     (["fit", "x.npy", "--min-count", "2"], "unknown option '--min-count'"),
     (["fit", "x.npy", "--on-bad", "ignore"], "'--on-bad' must be one of 'stop', 'skip'"),

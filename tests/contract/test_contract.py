@@ -5,7 +5,11 @@ import pytest
 from selfsup.methods import REGISTERED
 from selfsup.testing import checks_of
 
-OPTIONS = {"skipgram": {"sample": 0.0}, "cbow": {"sample": 0.0}}  # of words in a few sentences none may be left out
+OPTIONS = {
+    "skipgram": {"sample": 0.0},
+    "cbow": {"sample": 0.0},
+    "spans": {"sample": 0.0, "length": 6, "temperature": 0.5},
+}  # of words in a few sentences none may be left out
 PROCESSES = ("denoising", "linear")  # one that draws what it hides, and one that does not: some seconds each
 
 

@@ -125,23 +125,24 @@ PIECES = '''
 FORMAT = '''
     import json
     import numpy as np
-    from selfsup.words.formats.io import Part
+    from selfsup.system.files import write_bytes
+    from selfsup.words.formats.io import FileFormat, Table
 
-    class Lines:
+    class Lines(FileFormat):
         """A word and its vector a line, in JSON."""
 
         suffixes = (".jsonl",)
 
-        def knows(self, head):
+        def knows(self, path, head):
             return head.startswith(b"[")
 
-        def read(self, path, head):
+        def read(self, path, head, wanted):
             rows = [json.loads(line) for line in path.read_text("utf8").splitlines()]
-            return Part([word for word, _ in rows], 0, np.array([vector for _, vector in rows], np.float32))
+            return Table([word for word, _ in rows], np.array([vector for _, vector in rows], np.float32))
 
-        def blocks(self, table):
-            for word, vector in zip(table.words, table.vectors.tolist(), strict=True):
-                yield (json.dumps([word, vector]) + "\\n").encode()
+        def write(self, path, table, *, overwrite):
+            rows = zip(table.words, table.numbers(0, len(table.words)).tolist(), strict=True)
+            write_bytes(path, "".join(json.dumps([word, row]) + "\\n" for word, row in rows).encode())
 '''
 
 

@@ -124,7 +124,7 @@ def test_interrupted_then_resumed_with_the_same_text_only(whole, here, capsys, n
     assert not (here / "run").exists()
     assert main([*FIT, "--resume"]) == 1
     told = capsys.readouterr().err
-    assert "cannot resume run.partial: data was" in told
+    assert "cannot resume run.partial: the data are others" in told
     assert "option 'overwrite'" in told
     shutil.copy2(whole / "text.txt", here / "text.txt")
     assert main([*FIT, "--resume"]) == 0
@@ -358,7 +358,7 @@ def test_paths_that_lead_nowhere(tmp_path, monkeypatch):
         ("link.txt", "'link.txt': it is a link to 'gone', which leads nowhere"),
         ("pipe.txt", "is a pipe or a device"),
         ("folder.txt", r"has neither .txt files \(also .gz, .zst\) nor tables \(no files\)"),
-        ("x" * 300 + ".txt", "File name too long"),
+        ("x" * 300 + ".txt", "a string is a path, and this one of 304 characters is none"),
         ("a\0b.txt", "there is no"),
     ):
         with pytest.raises(DataError, match=said):

@@ -103,9 +103,16 @@ def test_scores_can_be_shown_and_kept():
     scores = analogies(vectors, [": family", "a b c d", "b a d c", "a b c x", ": gram1-none", "x x x x"])
     text = str(scores)
     assert "3CosAdd, among the 30,000 most frequent words" in text
-    assert text.splitlines()[2].split() == ["family", "100.00", "2", "3"]  # only one word is left to answer with
+    assert text.splitlines()[2].split() == [
+        "family",
+        "100.00",
+        "±",
+        "16.67",
+        "2",
+        "3",
+    ]  # only one word is left to answer with
     assert text.splitlines()[3].split() == ["gram1-none", "-", "0", "1"]
-    assert text.splitlines()[-1].split() == ["total", "100.00", "2", "4"]
+    assert text.splitlines()[-1].split() == ["total", "100.00", "±", "16.67", "2", "4"]
     table = scores.table()
     assert wrong(table) is None
     assert json.loads(json.dumps(table.rows, allow_nan=False)) == table.rows
@@ -182,7 +189,7 @@ def test_similarity_is_scipys(tmp_path):
     assert scores.spearman == pytest.approx(scipy.stats.spearmanr(cosines, judged).statistic, abs=1e-6)
     assert scores.pearson == pytest.approx(scipy.stats.pearsonr(cosines, judged).statistic, abs=1e-6)
     assert (scores.covered, scores.asked) == (60, 61)
-    assert str(scores).startswith(f"pairs.tsv: Spearman {scores.spearman:.4f}, Pearson")
+    assert str(scores).startswith(f"pairs.tsv: Spearman {scores.spearman:.4f} ± {scores.error:.4f}, Pearson")
     assert scores.table().rows[0]["spearman"] == scores.spearman
     assert similarity(vectors, path, fold_case=False).covered < 60
     assert similarity(vectors, path, restrict=20).covered < 60
@@ -207,7 +214,14 @@ def test_layouts_of_pairs(text):
 def test_no_correlation_is_none():
     vectors = some(["a", "b", "c", "d"])
     (row,) = similarity(vectors, ["x y 1"]).table().rows
-    assert row == {"file": "the lines given", "spearman": None, "pearson": None, "covered": 0, "asked": 1}
+    assert row == {
+        "file": "the lines given",
+        "spearman": None,
+        "pearson": None,
+        "covered": 0,
+        "asked": 1,
+        "judgement": "",
+    }
     assert similarity(vectors, ["a b 1", "b c 2"]).spearman is None
     assert similarity(vectors, ["a b 1", "b c 1", "c d 1"]).pearson is None
     assert "no correlation; 0 of 1 pairs" in str(similarity(vectors, ["x y 1"]))

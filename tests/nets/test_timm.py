@@ -97,7 +97,7 @@ def test_what_cannot_be_is_said(timm, net, shape, hidden, told):
 
 def test_without_timm_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "timm", None)  # as if it were not installed
-    with pytest.raises(MissingError, match=r"pip install 'selfsup\[timm\]'"):
+    with pytest.raises(MissingError, match=r"pip install (-e )?'.*\[timm\]'"):
         make_backbone("timm:resnet18", (3, 32, 32))
 
 

@@ -116,7 +116,8 @@ def test_a_page_says_what_was_learnt_beside_what_counting_gives(whole):
     seen = Reader(page(whole))
     for said in (
         "Learnt from 9,000 words.", "Is it better than counting?", "agree on 2.2 of 8 neighbours", "9,000 words of the text",
-        "1,234 words, vectors of 16 numbers", "25.0 % right", "4 of 10", "questions.txt", "Spearman 0.457", "104 of 353",
+        "1,234 words, vectors of 16 numbers", "25.0 ± 20.0 % right", "4 of 10", "questions.txt", "Spearman 0.457 ± 0.083",
+        "104 of 353",
         "Map of the words", "Health of the vectors", "12.3 of 16", "Two random words have a cosine of 0.9.", "0.2 %",
         "Words a second",
     ):  # fmt: skip
@@ -136,7 +137,7 @@ def test_a_page_says_what_was_learnt_beside_what_counting_gives(whole):
 def test_a_card_has_the_neighbours_and_nothing_of_images():
     text = card(config(), evaluation(scores=SCORES), history())
     assert "| sea | 1,000 | **ship** 0.75, wave 0.75, town 0.75 | **ship** 0.50 |" in text
-    assert "| Similarity | Spearman 0.457 | 104 of 353 | pairs.tsv |" in text
+    assert "| Similarity | Spearman 0.457 ± 0.083 | 104 of 353 | pairs.tsv |" in text
     assert 'model.most_similar("word")' in text
     assert "| Vocabulary | 1,234 words, vectors of 16 numbers |" in text
     for other in ("samples", "model.encode", "no labels were given", "random init"):
@@ -244,7 +245,8 @@ def test_a_run_gathers_its_evidence_and_makes_the_same_page_again(text, tmp_path
     assert [line.split()[0] for line in lines[:6]] == ["data", "method", "hides", "net", "trained", "loss"]
     assert any(line.startswith("near     sea") for line in lines)
     assert any(line.startswith("LEARNING. Learnt from ") for line in lines)
-    assert lines[-1].startswith("next     selfsup evaluate ")
+    assert lines[-2].startswith("next     selfsup evaluate ")
+    assert lines[-1].startswith("         selfsup words nearest ")
     report = tmp_path / "run" / "report.html"
     before = report.read_text()
     report.unlink()

@@ -34,7 +34,7 @@ def text(n=30_000, words=WORDS, seed=0):
 
 
 def declared(v, u, piece, first, last, window, bag):
-    """The declared loss of the windows of words first to last of a piece, window by window."""
+    """The declared loss of the windows of words first to last of a piece, window by window; its gradient as the solver steps."""
     total = torch.zeros((), dtype=torch.float64)
     word, sentence = piece.word[window:-window].tolist(), piece.sentence[window:-window].tolist()
     for i in range(first, last):
@@ -46,6 +46,8 @@ def declared(v, u, piece, first, last, window, bag):
             continue
         rows = v[[word[j] for j in around]]
         seen = rows.mean(0, keepdim=True) if bag else rows
+        if bag:  # the words' gradient alone times (bag + their number) / 2
+            seen = seen.detach() + (bag + len(around)) / 2 * (seen - seen.detach())
         scores = seen @ u[piece.target[i]].T
         signs = torch.tensor([1.0] + [-1.0] * (scores.shape[1] - 1), dtype=torch.float64)
         each = torch.tensor([1.0] + [float(k != word[i]) for k in piece.target[i, 1:].tolist()], dtype=torch.float64)
@@ -77,7 +79,7 @@ def test_a_block_moves_by_the_gradient_of_the_declared_loss(bag, first, last, ne
     room.coefficient[:] = room.rows[:] = 7  # what an earlier block may have left behind the margin
     room.coefficient[:8] = room.rows[:8] = 0
     learn(*rows, piece, first, last, rate, bag, room)
-    for table, leaf, step in zip(rows, (v, u), (rate * (bag or 1), rate), strict=True):
+    for table, leaf, step in zip(rows, (v, u), (rate, rate), strict=True):
         moved = table.table[:WORDS].double() - leaf.detach()
         torch.testing.assert_close(moved, -step * leaf.grad, rtol=1e-4, atol=2e-6)
         assert moved.abs().max() > 1e-4

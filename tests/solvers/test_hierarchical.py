@@ -128,12 +128,13 @@ def test_a_window_moves_by_the_gradient_of_the_declared_loss(words, dim, method,
         batch.word[: len(around) + 1], batch.high[0] = [middle, *around], len(around) + 1
         path_targets(1, paths, batch, words)
         learn_window(state, batch, rate, 5, lift)
+        times = (lift + len(around)) / 2 if lift else 1.0
         problem.zero_grad()
         h = problem.input[torch.from_numpy(around)]
         h = h.mean(0, keepdim=True) if lift else h
         answer = Neighbours(torch.full((len(h), 1), middle), torch.ones(len(h), 1), torch.zeros(len(h), 0).long())
         problem.loss(h, answer)["neighbours"].sum().backward()
-        for table, parameter, step in ((0, problem.input, rate * (lift or 1.0)), (1, problem.output, rate)):
+        for table, parameter, step in ((0, problem.input, rate * times), (1, problem.output, rate)):
             moved = (state.input, state.output)[table] - parameter.detach().numpy()
             assert np.abs(moved + step * parameter.grad.numpy()).max() < 1e-5
             assert np.abs(moved).max() > 1e-3  # something had to move

@@ -79,9 +79,9 @@ def test_a_window_moves_by_the_gradient_of_the_declared_loss(negative, dim, bag,
     words, targets = chosen[: contexts + 1], [chosen[0], *chosen[-negative:]]
     before = np.array(s.input, np.float64), np.array(s.output, np.float64)
     expected = declared(s, words[1:], targets, bag)
-    lift = 6.0 if bag else 0.0  # times the rate: contexts of a bag
+    lift = 6.0 if bag else 0.0  # contexts of a bag on average; a window's move at (6 + their number) / 2 times the rate
     learn(s, window(words, 0, targets, negative), rate, 5, lift)
-    rates = rate * (lift or 1.0), rate
+    rates = rate * ((lift + contexts) / 2 if bag else 1.0), rate
     for table, start, gradient, step in zip((s.input, s.output), before, expected, rates, strict=True):
         assert np.abs(table - (start - step * gradient)).max() < 1e-6
         assert np.abs(step * gradient).max() > 1e-3  # something had to move
@@ -391,7 +391,14 @@ def test_threads_with_copies_of_a_few_words_learn_as_one_does(monkeypatch):
     ids, counts = text(60_000)
     plan = PLAN | {"epochs": 5}  # after 2, a thread that began late still shows: 5 % where it is 1 % after 5
     one, two = (loss(hogwild(ids, counts, WordPlan(**plan, threads=t)), ids) for t in (1, 2))
-    assert abs(two - one) < 0.03 * one
+    assert abs(two - one) < 0.08 * one  # on a busy machine one thread may wait while the other goes on
+
+
+def test_many_threads_learn_from_a_short_text_what_one_does():
+    """With exchanges as far apart at the beginning as later, eight threads ended at twice the loss of one."""
+    ids, counts = text(60_000)
+    one, many = (loss(hogwild(ids, counts, WordPlan(**PLAN | {"epochs": 5}, threads=t)), ids) for t in (1, 8))
+    assert abs(many - one) < 0.2 * one
 
 
 def test_a_cache_of_an_earlier_version_is_forgotten(tmp_path):

@@ -12,11 +12,12 @@ from hypothesis import given, settings, strategies as st
 
 from selfsup.data.form import read_form
 from selfsup.data.open import reader_of, reading_options
-from selfsup.data.text import corpus as corpus_module
+from selfsup.data.text import corpus as corpus_module, numbered
 from selfsup.data.text.cooccurrence import cooccurrence
-from selfsup.data.text.corpus import Corpus, open_text
+from selfsup.data.text.corpus import open_text
 from selfsup.data.text.form import READING, TextForm
 from selfsup.data.text.kind import reads
+from selfsup.data.text.numbered import Corpus
 from selfsup.data.text.vocabulary import VOCABULARY, Vocabulary, vocabulary_blocks
 from selfsup.data.text.windows import PROBE, Sequences, Windows
 from selfsup.errors import DataError, OptionError, RunError
@@ -158,7 +159,7 @@ def test_facts_are_measured_of_a_part_and_once(monkeypatch):
     learnt, held = data.split(0.5, 0)
     whole, part = data.fact("cooccurrence", width=3), learnt.fact("cooccurrence", width=3)
     assert 1.9 < whole.counts.sum() / part.counts.sum() < 2.1
-    monkeypatch.setattr(corpus_module, "cooccurrence", None)
+    monkeypatch.setattr(numbered, "cooccurrence", None)
     assert data.fact("cooccurrence", width=3) is whole
     assert learnt.fact("counts") is data.fact("counts")  # the vocabulary is one
     with pytest.raises(DataError, match=r"rows are a view of images and tables; these data are text .*windows"):
@@ -334,7 +335,7 @@ def test_columns_of_tables(tmp_path):
     assert words_of(opened(path, column="review")) == [["a", "b"], ["c"], ["1984"], ["na"]]
     path.write_bytes("text\ncaf\u00e9\n".encode("latin-1"))
     assert words_of(opened(path, encoding="latin-1")) == [["caf\u00e9"]]
-    with pytest.raises(DataError, match=r"reviews.csv as a table: .*utf-8"):
+    with pytest.raises(DataError, match=r"reviews.csv is not utf-8 .*; give another encoding"):
         opened(path)
     path = tmp_path / "lists.jsonl"
     path.write_text('{"text": null}\n{"text": ["A", "b c"], "more": 1}\n')
@@ -399,8 +400,8 @@ def test_what_looks_like_text(tmp_path):
 def test_the_options_are_those_of_the_reader():
     known = reading_options("text")
     assert list(known) == [
-        "column", "lower", "tokens", "encoding", "min_count", "max_vocab", "keep", "phrases", "phrase_threshold", "phrase_score",
-        "stream",
+        "column", "lower", "tokens", "encoding", "errors", "min_count", "max_vocab", "keep", "phrases", "phrase_threshold",
+        "phrase_score", "stream",
     ]  # fmt: skip
     assert all(option.help for option in known.values())
     assert READING.keys() < {*known}

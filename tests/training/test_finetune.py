@@ -255,7 +255,7 @@ def test_a_run_that_was_cut_goes_on_to_the_same_bits(trained, tmp_path, cut):
         selfsup.finetune(trained, (x, y), out=tmp_path / "cut", **how)
     cut()
     other = selfsup.fit(x, "undercomplete", n_components=4, hidden=8, epochs=1, seed=5, evaluate=False, **QUIET)
-    with pytest.raises(RunError, match="cannot resume .*warm_start was"):
+    with pytest.raises(RunError, match="cannot resume .*the warm start is another"):
         selfsup.finetune(other, (x, y), out=tmp_path / "cut", resume=True, **how)
     whole = selfsup.finetune(trained, (x, y), out=tmp_path / "whole", **how)
     found = selfsup.finetune(trained, (x, y), out=tmp_path / "cut", resume=True, **how)

@@ -35,7 +35,7 @@ def test_the_public_words_are_few():
     assert set(dir(selfsup)) >= {"fit", "load", "evaluate", "methods", "Method", "Model"}
     assert [info.name for info in selfsup.methods()] == [
         "cbow", "classifier", "colorization", "contractive", "denoising", "jigsaw", "linear", "position", "rotation", "skipgram",
-        "sparse", "undercomplete", "variational",
+        "spans", "sparse", "undercomplete", "variational",
     ]  # fmt: skip
     with pytest.raises(AttributeError, match="no attribute 'fitt'"):
         _ = selfsup.fitt
@@ -333,7 +333,7 @@ def test_resume_refuses_other_settings(digits, tmp_path, monkeypatch):
             selfsup.fit(digits[0][:60], epochs=2, out=partial, **QUIET)
     with pytest.raises(RunError, match="lr was 0.002, now 0.5"):
         selfsup.fit(digits[0][:60], epochs=2, lr=0.5, out=partial, resume=True, **QUIET)
-    with pytest.raises(RunError, match="data was"):
+    with pytest.raises(RunError, match="the data are others, or are read another way"):
         selfsup.fit(digits[0][:70], epochs=2, out=partial, resume=True, **QUIET)
     with pytest.raises(RunError, match="unfinished run; continue it with option 'resume'"):
         selfsup.fit(digits[0][:60], epochs=2, out=partial, **QUIET)

@@ -141,7 +141,7 @@ def test_an_interrupted_run_goes_on_and_not_with_another_beginning(folder, tmp_p
     other = arguments | {"warm_start": str(folder / "old.bin"), "resume": True}
     old = selfsup.load(folder / "old")
     WordVectors(old.words, 2 * old.vectors).save(folder / "old.bin")
-    with pytest.raises(RunError, match="cannot resume .*: warm_start was"):
+    with pytest.raises(RunError, match="cannot resume .*: the warm start is another"):
         selfsup.fit(folder / "new.txt", "skipgram", **other)
     resumed = selfsup.fit(folder / "new.txt", "skipgram", resume=True, **arguments)
     assert resumed.words == whole.words

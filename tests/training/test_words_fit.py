@@ -17,6 +17,7 @@ from selfsup.method import shuffle_gap, step
 from selfsup.methods import find
 from selfsup.model.encode import build
 from selfsup.training.measure import probe_of
+from selfsup.words.texts import tfidf_weights
 
 SMALL = {"dim": 16, "min_count": 1, "sample": 0.0, "progress": False}
 
@@ -51,13 +52,13 @@ def test_neighbours_share_a_topic_and_the_declared_loss_falls(text, tmp_path, me
     again = selfsup.load(tmp_path / "run")
     with pytest.raises(OptionError, match="are a table"):
         selfsup.export_onnx(again, tmp_path / "m.onnx")
-    with pytest.raises(OptionError, match="word vectors take analogies= and similarity= alone"):
+    with pytest.raises(DataError, match="no data at 'digits'"):
         selfsup.evaluate(again, "digits")
     assert again.words == model.words
     assert np.array_equal(again.vectors, model.vectors)
     assert again.counts.sum() == 600 * 12
     files = {path.name for path in (tmp_path / "run").iterdir()}
-    words = {"model.safetensors", "vectors.safetensors", "vocabulary.jsonl"}
+    words = {"model.safetensors", "texts.safetensors", "vectors.safetensors", "vocabulary.jsonl"}
     assert words | {"config.json", "metrics.jsonl", "evaluation.json", "README.md", "report.html"} <= files
 
 
@@ -120,8 +121,10 @@ def test_texts_are_encoded_on_the_command_line(text, tmp_path, monkeypatch, caps
     assert "4 codes of 16 values in codes.npy" in told.out
     assert told.err == "selfsup: 2 of 4 texts hold no word of the vocabulary: their codes are 0\n"
     codes = np.load("codes.npy")
-    expected = [model.vectors_of(["sea1", "sea2"]).mean(0), model["city3"], np.zeros(16), np.zeros(16)]
-    np.testing.assert_allclose(codes, expected, rtol=1e-6)
+    idf = tfidf_weights(model.texts.frequencies, model.texts.sentences)[[model.index["sea1"], model.index["sea2"]]]
+    sea1, sea2, city3 = model.unit[[model.index[word] for word in ("sea1", "sea2", "city3")]]
+    expected = [(idf[0] * sea1 + idf[1] * sea2) / idf.sum(), city3, np.zeros(16), np.zeros(16)]
+    np.testing.assert_allclose(codes, expected, rtol=1e-5)
     texts = ["Sea1 sea2, and nothing known", "city3", "", "of strangers"]
     assert np.array_equal(codes, selfsup.load("run").encode(texts))
     assert main(["encode", "run", "texts.txt", "--out", "codes.parquet"]) == 0
@@ -138,7 +141,11 @@ def test_texts_are_encoded_on_the_command_line(text, tmp_path, monkeypatch, caps
         ({"min_count": 10_000}, DataError, "min_count"),
         ({"size": 8}, OptionError, "'size' means nothing for texts; it is for images and tables"),
         ({"objective": "softmax", "solver": "hogwild"}, OptionError, "hogwild has no objective 'softmax'; use sgd"),
-        ({"threads": 2, "solver": "sgd"}, OptionError, "'threads' is for the solver hogwild; .* is solved by sgd here"),
+        (
+            {"threads": 2, "solver": "sgd"},
+            OptionError,
+            "'threads' is for the solver hogwild or primed; .* is solved by sgd here",
+        ),
         ({"deterministic": True, "solver": "batched"}, OptionError, "'deterministic' is for the solver hogwild"),
         ({"lr": 1e30, "epochs": 50}, TrainingError, "lr"),
     ],

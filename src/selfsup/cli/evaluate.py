@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +48,8 @@ def evaluate(
         raise UsageError("--analogies and --similarity are for word vectors, which take no --data and no labels")
     for path in settings.get("measures") or ():
         importable(path)
-    is_run = os.path.isfile(Path(run) / store.CONFIG)
-    model = load_run(run, method, device, given) if is_run or data is not None else WordVectors.load(run)
+    is_run = data is not None or evaluating.is_run(run)
+    model = load_run(run, method, device, given) if is_run else WordVectors.load(run)
     found = evaluating.evaluate(model, data, **settings)
     if file:
         store.write_json(file, found.to_dict())

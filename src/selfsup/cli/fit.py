@@ -22,7 +22,8 @@ def fit(data: str, *, method: str | None = None, **settings: Any) -> None:
     Parameters
     ----------
     data
-        Folder of images, .parquet, .npy, .npz or .csv file, text, hub:NAME, or digits.
+        Folder of images, .parquet, .npy, .npz or .csv file, hub:NAME, or digits. Text: a .txt (also .gz, .zst), a folder or a
+        'PATTERN*' of them, a column of a table (--method skipgram), or docstrings.
     method
         A word of `selfsup methods`, mymodule:MyMethod or FILE.py:MyMethod; by default chosen by the kind of data.
     """
@@ -67,8 +68,9 @@ def options(words: list[str]) -> Groups:
     run = {name: o for name, o in options_of(learn).items() if name not in ("data", "method")}
     asked, data = peek(words, "method"), words[0] if words and not words[0].startswith("-") else ""
     named = None if asked is None else find(importable(asked))
-    reader = reader_of(data, None if named is None else named[1].kinds)
-    if named is None and reader_of(data) == reader_of("", ("text",)):
+    flags = [word[2:].split("=")[0].replace("-", "_") for word in words if word.startswith("--")]
+    reader = reader_of(data, None if named is None else named[1].kinds, flags)
+    if named is None and reader == reader_of("", ("text",)):
         named = find(TEXT)
     reading = {name: o for name, o in reading_options(reader).items() if name != "labels"}
     groups: Groups = [("data", reading)]

@@ -25,9 +25,11 @@ from selfsup.cli import (
     predict,
     report,
     search,
+    transfer,
     verify,
 )
 from selfsup.cli.parser import Groups, Parser, UsageError, say
+from selfsup.cli.words import USAGE as WORDS_USAGE, VERBS as WORDS_VERBS
 from selfsup.errors import OptionError, SelfsupError, unknown
 from selfsup.system.screen import printable
 
@@ -38,11 +40,13 @@ selfsup: learn a representation from unlabelled data, and show whether it helped
   selfsup encode RUN DATA --out codes.npy          codes of data (.npy, or .parquet with file names)
   selfsup evaluate RUN --data LABELLED             kNN and linear probe beside raw input, PCA and the untrained network
   selfsup evaluate RUN --analogies FILE            word vectors: analogies, and --similarity FILE
+  selfsup words nearest FILE WORD... -k 10         ask word vectors: nearest, analogy, odd-one-out, info, convert, evaluate
   selfsup audit RUN --data PHOTOS                  whether a patch gives away where in its image it was cut
   selfsup search RUN IMAGE --among DATA -k 9       the most similar images (or rows); --out sheet.png
   selfsup duplicates RUN DATA                      what is there twice, exactly or nearly; --out sheet.png or list.csv
   selfsup outliers RUN DATA                        what is like nothing else; --out sheet.png or list.csv
   selfsup finetune RUN --data LABELLED             teach a run classes; --curve: what it is worth with few labels
+  selfsup transfer VECTORS --data LABELLED         what word vectors (or a run) are worth for a task, beside TF-IDF
   selfsup predict RUN DATA --out predictions.csv   classes of data, by a fine-tuned run (.csv, .parquet, .npy)
   selfsup colorize RUN photos/ --out coloured/     paint grey photos, by a run of method colorization
   selfsup report RUN                               write the run's report.html anew
@@ -110,11 +114,29 @@ def dispatch(words: list[str]) -> int:
 
         say(f"selfsup {version('selfsup')}")
         return DONE
+    if word == "words":
+        return dispatch_words(words[1:])
     if word not in VERBS:
-        raise UsageError(unknown(*(("option", word, TOP) if word.startswith("-") else ("verb", word, VERBS))))
+        raise UsageError(
+            unknown(*(("option", word, TOP) if word.startswith("-") else ("verb", word, [*VERBS, "words"])))
+        )
     verb, more = VERBS[word]
     parser = Parser(word, verb, more(words[1:]))
     verb(**parser.values(words[1:]))
+    return DONE
+
+
+def dispatch_words(words: list[str]) -> int:
+    """Find the verb of `selfsup words` and run it."""
+    if not words:
+        raise UsageError(f"no verb was given\n\n{WORDS_USAGE}")
+    if words[0] in ("-h", "--help", "help"):
+        say(WORDS_USAGE)
+        return DONE
+    if words[0] not in WORDS_VERBS:
+        raise UsageError(unknown("verb of `selfsup words`", words[0], WORDS_VERBS))
+    verb = WORDS_VERBS[words[0]]
+    verb(**Parser(f"words {words[0]}", verb, []).values(words[1:]))
     return DONE
 
 
@@ -133,6 +155,7 @@ VERBS: dict[str, tuple[Callable[..., None], Callable[[list[str]], Groups]]] = {
     "duplicates": (duplicates.duplicates, _none),
     "outliers": (outliers.outliers, _none),
     "finetune": (finetune.finetune, finetune.options),
+    "transfer": (transfer.transfer, transfer.options),
     "predict": (predict.predict, _none),
     "report": (report.report, _none),
     "verify": (verify.verify, _none),

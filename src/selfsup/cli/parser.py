@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import difflib
 import inspect
+import itertools
+import os
 import re
 import shutil
 import sys
@@ -70,19 +72,24 @@ class Parser(argparse.ArgumentParser):
         own = {name: replace(o, help=o.help or SHARED.get(name, "")) for name, o in options_of(verb).items()}
         kinds = {each: parameter.kind for each, parameter in inspect.signature(verb).parameters.items()}
         places = [each for each in own if kinds[each] is inspect.Parameter.POSITIONAL_OR_KEYWORD]
+        shown = [each.upper() + "..." * own[each].is_words for each in places]
+        self.places = places
+        self.several = any(own[each].is_words for each in places)
         flags = {each: option for each, option in own.items() if each not in places}
         needed = [f"{o.flag} {o.metavar}" for o in flags.values() if o.default is inspect.Parameter.empty]
         width = min(shutil.get_terminal_size().columns, 120)
         super().__init__(
             prog=f"selfsup {name}",
-            usage=" ".join([f"selfsup {name}", *map(str.upper, places), *needed, "[options]" if flags else ""]).strip(),
+            usage=" ".join([f"selfsup {name}", *shown, *needed, "[options]" if flags else ""]).strip(),
             description=summary(verb) + ".",
             allow_abbrev=False,
             formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=30, width=width),
         )
         self.known = {**own}
         for each in places:
-            self.add_argument(each, metavar=each.upper(), help=own[each].words)
+            none = own[each].default is not inspect.Parameter.empty
+            many: dict[str, Any] = {"nargs": "*" if none else "+"} if own[each].is_words else {}
+            self.add_argument(each, metavar=each.upper(), help=own[each].words, default=argparse.SUPPRESS, **many)
         self._add(self, flags)
         for title, options in groups:
             self._add(self.add_argument_group(title) if title else self, options, hidden=not title)
@@ -92,7 +99,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise what argparse found wrong as an error of ours."""
-        message = re.sub(r"^the following arguments are required: (.*)$", r"missing: \1", message)
+        first = " (before the options)" if self.several else ""
+        message = re.sub(r"^the following arguments are required: (.*)$", rf"missing: \1{first}", message)
         message = re.sub(r"^argument (\S+): expected one argument$", r"\1 needs a value", message)
         message = re.sub(r"^argument (\S+): ignored explicit argument.*$", r"\1 takes no value", message)
         raise UsageError(f"{message}; see `{self.prog} --help`")
@@ -105,28 +113,46 @@ class Parser(argparse.ArgumentParser):
         """Typed values of what was given, or the nearest flag of one that is unknown."""
         from selfsup.options import parse
 
-        given, rest = self.parse_known_args(words)
+        given, rest = (self.parse_known_intermixed_args if self.several else self.parse_known_args)(words)
         if rest:
             word = next((word for word in rest if word.startswith("-")), rest[0])
             if not word.startswith("-"):
-                raise UsageError(f"'{word}' is one word too many; see `{self.prog} --help`")
+                files = "data" in self.places and os.path.exists(word)
+                hint = "for several files give their folder, or a 'PATTERN*' in quotation marks" if files else ""
+                raise UsageError(f"'{word}' is one word too many; {hint or f'see `{self.prog} --help`'}")
             flags = [flag for action in self._actions for flag in action.option_strings]
             near = difflib.get_close_matches(word.split("=")[0], flags, n=1)
             hint = f"did you mean '{near[0]}'?" if near else f"see `{self.prog} --help`"
             raise UsageError(f"unknown option '{word}'; {hint}")
-        typed = {name: value for name, value in vars(given).items() if isinstance(value, str)}
-        return vars(given) | {name: parse(self.known[name], value) for name, value in typed.items()}
+        typed: dict[str, Any] = {}
+        for name, value in vars(given).items():
+            if isinstance(value, str):
+                typed[name] = parse(self.known[name], value)
+            elif isinstance(value, list) and name in self.places:
+                typed[name] = tuple(value)  # as they are
+            elif isinstance(value, list):  # a flag that was given again adds to what it was given before
+                parts = [parse(self.known[name], one) for one in value]
+                typed[name] = parts[0] if len(parts) == 1 else tuple(itertools.chain(*map(_listed, parts)))
+        return vars(given) | typed
 
-    @staticmethod
-    def _add(group: Any, options: Mapping[str, Option], *, hidden: bool = False) -> None:
+    def _add(self, group: Any, options: Mapping[str, Option], *, hidden: bool = False) -> None:
         """Declare a flag for each option; what is not given stays out of the result."""
         for option in options.values():
             text = argparse.SUPPRESS if hidden else option.words.replace("%", "%%")
-            common = {"dest": option.name, "default": argparse.SUPPRESS}
+            common: dict[str, Any] = {"dest": option.name, "default": argparse.SUPPRESS}
             if not option.is_switch:
                 required = option.default is inspect.Parameter.empty
+                if option.is_repeated and self.several:  # several at once, as a shell gives them for a pattern
+                    common |= {"action": "extend", "nargs": "+"}
+                elif option.is_words:
+                    common |= {"action": "append"}
                 group.add_argument(*option.flags, metavar=option.metavar, help=text, required=required, **common)
                 continue
             for flag, value in ((option.flag, True), ("--no-" + option.flag[2:], False)):
                 shown = text if value is not option.default else argparse.SUPPRESS  # the one that changes something
                 group.add_argument(flag, action="store_const", const=value, help=shown, **common)
+
+
+def _listed(value: Any) -> tuple[Any, ...]:
+    """One word as a list of one."""
+    return value if isinstance(value, tuple) else (value,)

@@ -34,9 +34,7 @@ def summary(model: Model, source: str, photo: str = "") -> str:
         f"net      {config['net']}; {config['parameters']:,} parameters; "
         f"{'vectors' if config['words'] else 'codes'} of {config['width']} values",
         f"trained  {_effort(model, last)} on {training['rows']:,} {many}{held}",
-        f"loss     {model.start['heldout']:.4g} {before}, {last['heldout']:.4g} after ({where} {many}); "
-        f"gap to the guesses of other {'words' if config['words'] else 'samples'}: {model.start['gap']:.3g} {before}, "
-        f"{last['gap']:.3g} after",
+        f"loss     {_losses(model.start, last, before, f'{where} {many}', 'words' if config['words'] else 'samples')}",
     ]
     found = model.evaluation
     lines += [found.short()] if found is not None else []
@@ -46,10 +44,22 @@ def summary(model: Model, source: str, photo: str = "") -> str:
     if model.folder is not None:
         lines.append(f"folder   {model.folder} (open {model.folder / 'report.html'} in a browser)")
         lines.append(f"next     {_next(config, pasted(model.folder), source)}")
+        if found is not None and (asked := found.rows("neighbours")):
+            lines.append(f"         selfsup words nearest {pasted(model.folder)} {shlex.quote(asked[0]['word'])}")
         if photo:
             searched = f"selfsup search {pasted(model.folder)} {photo} --among {source} --out nearest.png"
             lines.append(f"         {searched}{_own(config)}")
     return "\n".join(lines)
+
+
+def _losses(start: dict[str, Any], last: dict[str, Any], before: str, where: str, others: str) -> str:
+    """Loss and gap before and after; where there was nothing to guess, that and no numbers."""
+    if not any(record[key] for record in (start, last) for key in ("heldout", "shuffled")):
+        return f"not measured: there was nothing to guess ({where})"
+    return (
+        f"{start['heldout']:.4g} {before}, {last['heldout']:.4g} after ({where}); gap to the guesses of other {others}: "
+        f"{start['gap']:.3g} {before}, {last['gap']:.3g} after"
+    )
 
 
 def _effort(model: Model, last: dict[str, Any]) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from selfsup.data.text.kind import reads as reads_text
+from selfsup.data.text.kind import may_read as may_read_text, reads as reads_text
 from selfsup.errors import DataError, OptionError, unknown
 from selfsup.options import Option, options_of, resolve
 
@@ -19,18 +19,23 @@ KINDS = {"image": "samples", "table": "samples", "text": "text"}  # of data -> r
 OURS = ("source", "like", "limit", "closed", "known", "seed", "cache", "progress")  # what `fit` says, or nobody
 
 
-def reader_of(source: Any, kinds: Sequence[str] | None = None) -> str:
+def reader_of(source: Any, kinds: Sequence[str] | None = None, asked: Iterable[str] = ()) -> str:
     """The reader of a source: the one that a method's kinds of data have, or else by the looks of the source.
 
     Parameters
     ----------
     kinds
         Kinds of data that the method learns from, where it is known.
+    asked
+        Options that were given: a table is text where the reader of text alone has one of them, such as `column`.
     """
     named = {KINDS[kind] for kind in kinds or KINDS}
     if len(named) == 1:
         return named.pop()
-    return "text" if reads_text(source) else "samples"
+    if reads_text(source):
+        return "text"
+    own = reading_options("text").keys() - reading_options("samples").keys()
+    return "text" if own & set(asked) and may_read_text(source) else "samples"
 
 
 def check_looks(source: Any, reader: str, name: str, kinds: Sequence[str]) -> None:

@@ -134,8 +134,9 @@ def judged(
 
 def health_line(health: Mapping[str, Any]) -> str:
     """The numbers that need no labels, in one line."""
-    return (
+    there = health.keys() & {"gap", "gap_start", "loss", "loss_start"}  # of what was not learnt here there are none
+    losses = "" if not there else (
         f"gap {health['gap']:.4g} ({health['gap_start']:.4g} before), loss {health['loss']:.4g} "
-        f"({health['loss_start']:.4g} before), effective rank {health['rank']:.1f} of {health['width']}, "
-        f"spread {health['spread']:.2g}"
-    )
+        f"({health['loss_start']:.4g} before), "
+    )  # fmt: skip
+    return f"{losses}effective rank {health['rank']:.1f} of {health['width']}, spread {health['spread']:.2g}"

@@ -109,15 +109,14 @@ def health(codes: np.ndarray, start: Mapping[str, float], end: Mapping[str, floa
     first, last = losses_of(start), losses_of(end)
     losses = last | {"gap_start": first["gap"], "loss_start": first["loss"]}
     losses["loss_sd"] = max(first["loss_sd"], last["loss_sd"])
+    return losses | shape_of(codes)
+
+
+def shape_of(codes: np.ndarray) -> dict[str, float]:
+    """What codes (n, D) look like by themselves: ``rank`` of ``width``, ``spread``, ``dead_dims``, ``rows``."""
     size, dead = spread(codes)
     rows, width = codes.shape
-    return losses | {
-        "rank": effective_rank(codes),
-        "width": width,
-        "spread": size,
-        "dead_dims": dead,
-        "rows": rows,
-    }
+    return {"rank": effective_rank(codes), "width": width, "spread": size, "dead_dims": dead, "rows": rows}
 
 
 def losses_of(record: Mapping[str, Any]) -> dict[str, float]:

@@ -25,6 +25,11 @@ REGISTERED = {
         "selfsup.measures.samples.efficiency:LOOK",
         ("attempts", "y_test"),
     ),
+    "transfer": Entry(
+        "selfsup.measures.samples.transfer:measure",
+        "selfsup.measures.samples.transfer:LOOK",
+        ("transferred", "y_test"),
+    ),
     "audit": Entry("selfsup.measures.samples.audit:measure", "selfsup.measures.samples.audit:LOOK", ("patches",)),
     "colour": Entry("selfsup.measures.samples.colour:measure", "selfsup.measures.samples.colour:LOOK", ("painted",)),
     "neighbours": Entry(

@@ -22,11 +22,14 @@ if TYPE_CHECKING:
     from selfsup.words.vectors import WordVectors
 
 
-class Features(NamedTuple):
-    """Codes of one encoder, or of one block of it: train (n, D) and test (m, D), float32."""
+Rows = Any  # (n, D): an array, or sparse rows
 
-    train: np.ndarray
-    test: np.ndarray
+
+class Features(NamedTuple):
+    """Codes of one encoder, or of one block of it: train (n, D) and test (m, D), float32; arrays, or sparse rows of SciPy."""
+
+    train: Rows
+    test: Rows
 
 
 class Maps(NamedTuple):
@@ -118,6 +121,8 @@ class Evidence(NamedTuple):
         Codes of single patches, where it matters that these do not give their places away.
     painted
         True and guessed colours, where these are guessed.
+    transferred
+        Attempts in ways with what was learnt before and without it; their count is of labels in all.
     seed
         Of all that is drawn.
     options
@@ -133,6 +138,7 @@ class Evidence(NamedTuple):
     text: Text | None = None
     patches: Patches | None = None
     painted: Painted | None = None
+    transferred: Sequence[Attempt] | None = None
     seed: int = 0
     options: Mapping[str, Any] = MappingProxyType({})
 

@@ -15,7 +15,7 @@ REASONS = {  # what the health of a run shows -> kind of verdict
     "as before": "not learning",  # a guess depends on what was seen, but no more than before training
     "learnt": "learning",
 }
-KINDS = ("learning", "not learning", "collapsed", "no better than PCA")
+KINDS = ("learning", "not learning", "collapsed", "no better than PCA", "helps", "no help")
 SAME_CODES = (
     1e-5  # of their size, which is no more than rounding: what codes have in common tells no sample from another
 )
@@ -23,6 +23,7 @@ GAP_SHARE = 0.01  # of what the loss fell, of the gap before, and of the loss's 
 GAP_SDS = 3.0  # and beyond what permuting the same guesses another way changes
 GAP_GROWTH = 1.5  # some nets have a gap before training (their views of a sample are alike): it must have grown, or
 FALL = 0.25  # the loss fallen by this share of it: untrained sparse codes rebuild their sample, trained ones better
+NOT_HERE = "what gives these codes was not trained here, and only labels would tell whether they are worth having"
 NOISE = 1.0  # standard errors by which a mean lead must exceed 0, over two baselines at once: chance seldom does both
 
 
@@ -38,7 +39,7 @@ def verdict(
     Parameters
     ----------
     health
-        From `measures.health`.
+        From `measures.health`; of what was not learnt here without losses and gap (`measures.health.shape_of`).
     probe, knn
         Rows of these tables; empty without labels. The verdict rests on the probe; leads in kNN are reported.
     tell
@@ -51,14 +52,9 @@ def verdict(
     dict
         ``kind``, one of `KINDS`; ``sentence``; ``because``, the numbers it rests on and the ``layer`` that was judged.
     """
-    keys = ("gap", "gap_start", "gap_sd", "loss", "loss_start", "spread", "rank")
-    because: dict[str, Any] = {key: float(health[key]) for key in keys}
-    because["fall"] = health["loss_start"] - health["loss"]
-    # of the largest of these, and not of the loss, which may have any constant in it
-    largest = max(because["fall"], abs(health["gap_start"]), health["loss_sd"], abs(health["gap"]), 1e-30)
-    because["gap_share"] = health["gap"] / largest
-    reason = judge_health(health)
-    kind, sentence = REASONS[reason], (tell or of_samples)(reason, health)
+    because, learnt_here = _because(health), "gap" in health
+    reason = judge_health(health) if learnt_here else "learnt"
+    kind, sentence = REASONS[reason], (tell or of_samples)(reason, health) if learnt_here else NOT_HERE
     layer = best_layer(probe)
     if layer is not None:
         because["layer"] = layer
@@ -70,6 +66,18 @@ def verdict(
             kind, sentence = judge_probe(probe, layer, health)
     sentence = f"{where}, {sentence}" if where else sentence
     return {"kind": kind, "sentence": sentence[0].upper() + sentence[1:] + ".", "because": because}
+
+
+def _because(health: Mapping[str, float]) -> dict[str, Any]:
+    """The numbers that a verdict rests on."""
+    keys = ("gap", "gap_start", "gap_sd", "loss", "loss_start", "spread", "rank")
+    because: dict[str, Any] = {key: float(health[key]) for key in keys if key in health}
+    if "gap" in health:
+        because["fall"] = health["loss_start"] - health["loss"]
+        # of the largest of these, and not of the loss, which may have any constant in it
+        largest = max(because["fall"], abs(health["gap_start"]), health["loss_sd"], abs(health["gap"]), 1e-30)
+        because["gap_share"] = health["gap"] / largest
+    return because
 
 
 def judge_health(health: Mapping[str, float]) -> str:
@@ -117,10 +125,8 @@ def judge_probe(probe: Sequence[Row], layer: str, health: Mapping[str, float]) -
     for lead in behind:
         how = "worse than" if lead.size < -NOISE * lead.noise else "not clearly better than"
         parts.append(f"{how} {NAMES[lead.baseline]} ({percent(lead.model)} % beside {percent(lead.other)})")
-    return "no better than PCA", (
-        f"the task is learnt (gap {number(health['gap'])}), but on average over all numbers of labels "
-        f"{codes_of(layer)} are {words(parts)}"
-    )
+    known = f"the task is learnt (gap {number(health['gap'])}), but " if "gap" in health else ""
+    return "no better than PCA", (f"{known}on average over all numbers of labels {codes_of(layer)} are {words(parts)}")
 
 
 def where_ahead(probe: Sequence[Row], layer: str) -> str:

@@ -29,6 +29,7 @@ REGISTERED = {
     "position": "selfsup.methods.position:Position",
     "rotation": "selfsup.methods.rotation:Rotation",
     "skipgram": "selfsup.methods.skipgram:Skipgram",
+    "spans": "selfsup.methods.spans:Spans",
     "sparse": "selfsup.methods.sparse:Sparse",
     "undercomplete": "selfsup.methods.undercomplete:Undercomplete",
     "variational": "selfsup.methods.variational:Variational",

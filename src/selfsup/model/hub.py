@@ -12,19 +12,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from selfsup import store
+from selfsup.data.text import joining, pieces
 from selfsup.errors import RunError
 from selfsup.lazy import huggingface_hub
 from selfsup.model.load import load
 from selfsup.model.model import Model
 from selfsup.report import page
 from selfsup.words.formats.folder import OURS
+from selfsup.words.texts import TEXTS
 
 if TYPE_CHECKING:
     from selfsup.method import Method
 
 FETCHED = (
     store.CONFIG, store.WEIGHTS, store.METRICS, store.EVALUATION, store.PICTURES, store.LATENT, store.CARD, store.BAD,
-    *sorted(OURS),
+    *sorted(OURS), TEXTS, pieces.FILE, joining.FILE,
 )  # fmt: skip
 PUSHED = (*FETCHED, store.REPORT)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,14 +17,18 @@ from selfsup.methods import REGISTERED, find
 from selfsup.model.checked import check_config, check_latent, check_records
 from selfsup.model.encode import build
 from selfsup.model.model import Model
+from selfsup.model.pretrained import NAME as PRETRAINED, Pretrained, model_of
 from selfsup.model.room import LARGE, Check
 from selfsup.options import options_of, resolve
 from selfsup.store.weights import read_weights
 from selfsup.system import memory
 from selfsup.system.imports import is_path
+from selfsup.words.formats import REGISTERED as FORMATS, find as find_format
 from selfsup.words.formats.folder import VECTORS
+from selfsup.words.texts import TextFacts
 from selfsup.words.vectors import WordVectors
 
+FROZEN: Mapping[str, type[Method]] = {PRETRAINED: Pretrained}  # methods that nothing is fitted by
 OBJECTS = {"module", "function"}  # what stands in a configuration for an option that is no plain value
 
 
@@ -35,12 +40,12 @@ def load(
     device: str = "cpu",
     verify: bool = True,
 ) -> Model:
-    """Read a run folder, strictly.
+    """Read a run folder, strictly; or word vectors in any file or folder that `selfsup.WordVectors.load` knows, as a model.
 
     Parameters
     ----------
     path
-        The run folder.
+        The run folder, or the vectors.
     method
         Needed for a method that is not selfsup's own: its class or import path. What a run folder names is never imported,
         so that a folder from a stranger runs no code.
@@ -60,10 +65,24 @@ def load(
         If something is given that the run does not ask for.
     """
     folder = store.found(Path(path))
+    if _holds_vectors_alone(folder):
+        if method is not None or given:
+            raise OptionError(f"{folder} holds word vectors alone: they take no method and no options")
+        return model_of(WordVectors.load(folder, verify=verify), str(path), device)
     with store.sealed(folder, verify=verify) as config:
         store.check_run(folder, config)
         check_config(folder, config)
         return _read(folder, config, method, given or {}, device)
+
+
+def _holds_vectors_alone(path: Path) -> bool:
+    """Whether these are word vectors, and no run that names its method."""
+    if not os.path.isdir(path):
+        return os.path.isfile(path)
+    config = store.read_json(path, store.CONFIG) if (path / store.CONFIG).is_file() else {}
+    if (isinstance(config, dict) and "method" in config) or (path / store.METRICS).is_file():
+        return False
+    return any(format.folder and format.knows(path, b"") for format in map(find_format, FORMATS))
 
 
 def _read(
@@ -78,19 +97,21 @@ def _read(
             ready = build(made, about, config["seed"], check, look=False)
         except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError, RuntimeError) as error:
             raise RunError(f"{folder / store.CONFIG} is damaged: {error}") from error
-        besides = None if vectors is None else (ready.words(), vectors.vectors)  # type: ignore[operator]
+        besides = None if vectors is None else (ready.words(), vectors.rows(slice(None)))  # type: ignore[operator]
         read_weights(folder, store.WEIGHTS, ready, besides)
         return ready.to(device)
 
     vectors = WordVectors.load(folder, verify=False) if config.get("words") is True else None
+    texts = None if vectors is None else TextFacts.read(folder, len(vectors), vectors.dim)
     evaluation = _evidence(folder) if (folder / store.EVALUATION).exists() else None
     pictures, latent = (
         store.read_arrays(folder, name) if (folder / name).exists() else {} for name in (store.PICTURES, store.LATENT)
     )
     check_latent(folder, latent, config["width"])
     return Model(
-        whole if vectors is not None else whole(), about.form, config, _records(folder),
-        options=options, evaluation=evaluation, word_vectors=vectors, latent=latent, pictures=pictures, folder=folder,
+        whole if vectors is not None else whole(), about.form, config, _records(folder, learnt=config["training"]["rows"] > 0),
+        options=options, evaluation=evaluation, word_vectors=vectors, latent=latent, pictures=pictures,
+        texts=texts, folder=folder,
     )  # fmt: skip
 
 
@@ -152,10 +173,11 @@ def _no_more_than(folder: Path, form: Any) -> Check:
     return check
 
 
-def _records(folder: Path) -> list[dict[str, Any]]:
-    """What was measured before training and after each epoch."""
+def _records(folder: Path, *, learnt: bool) -> list[dict[str, Any]]:
+    """What was measured before training and after each epoch; of what was not learnt here there may be none."""
     records = store.read_metrics(folder)
-    check_records(folder, records)
+    if records or learnt:
+        check_records(folder, records)
     return records
 
 
@@ -172,6 +194,8 @@ def _trusted(named: str, given: str | type[Method] | None) -> tuple[str, type[Me
         if name != named and not named.endswith(":" + cls.__qualname__):
             raise RunError(f"this run was made by the method '{named}', not by '{name}'")
         return named, cls
+    if named in FROZEN:
+        return named, FROZEN[named]
     if named not in REGISTERED:
         raise RunError(
             f"this run was made by '{named}', a method that is not selfsup's own; if you trust it, "

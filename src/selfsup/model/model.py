@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 import numpy as np
 import torch
@@ -26,10 +26,11 @@ from selfsup.model.encode import MOST, codes_of, encode_batches, finite
 from selfsup.model.latent import between, draw, one, sweep
 from selfsup.model.room import LARGE
 from selfsup.model.search import SearchFace
-from selfsup.model.words import WordFace, codes_of_texts
+from selfsup.model.words import TextOptions, WordFace, codes_of_texts
 from selfsup.report import card, page
 from selfsup.store.weights import write_weights
 from selfsup.system import memory
+from selfsup.words.texts import TextFacts
 from selfsup.words.vectors import WordVectors
 
 log = logging.getLogger("selfsup")
@@ -60,6 +61,8 @@ class Model(ClassFace, ColourFace, SearchFace, WordFace):
         ``mean`` (D,) and ``covariance`` (D, D) of the training part's codes (a very wide code: ``std`` (D,)).
     pictures : dict
         Arrays of a few samples that the report shows.
+    texts : TextFacts or None
+        Of the sentences of the training text, where vectors of words come out: what codes of texts are made with.
     folder : Path or None
         The run folder, where there is one.
     """
@@ -76,12 +79,14 @@ class Model(ClassFace, ColourFace, SearchFace, WordFace):
         word_vectors: WordVectors | None = None,
         latent: Mapping[str, np.ndarray] | None = None,
         pictures: Mapping[str, np.ndarray] | None = None,
+        texts: TextFacts | None = None,
         folder: Path | None = None,
     ) -> None:
         self._method, self.form, self.config, self.options = method, form, config, dict(options or {})
         self.start, self.history = (records[0] if records else {}), records[1:]
         self.evaluation, self.word_vectors = evaluation, word_vectors
         self.latent, self.pictures, self.folder = dict(latent or {}), dict(pictures or {}), folder
+        self.texts = texts
 
     @property
     def method(self) -> Method:
@@ -107,7 +112,13 @@ class Model(ClassFace, ColourFace, SearchFace, WordFace):
         return tensors[0].device if tensors else torch.device("cpu")
 
     def encode(
-        self, data: Any, layer: str | None = None, *, patches: bool = False, on_bad: Literal["stop", "skip"] = "stop"
+        self,
+        data: Any,
+        layer: str | None = None,
+        *,
+        patches: bool = False,
+        on_bad: Literal["stop", "skip"] = "stop",
+        **texts: Unpack[TextOptions],
     ) -> np.ndarray:
         """Codes of the data.
 
@@ -115,13 +126,16 @@ class Model(ClassFace, ColourFace, SearchFace, WordFace):
         ----------
         data
             Anything `fit` takes, of the kind and form the model learnt from. Of text: a list of texts, or a file of them, one a
-            line; a text has the mean of its words' vectors where these come out, else of the codes of the method's view of it.
+            line; a text has a mean of its words' vectors where these come out, else of the codes of the method's view of it.
         layer
             A block of the network instead of the code.
         patches
             A code for each place of the map that the code is made from, or patch of a vision transformer.
         on_bad
             stop: files that cannot be read are an error. skip: leave them out.
+        **texts
+            How a text's code is made of its words' vectors; see `selfsup.model.words.TextOptions`: ``weights`` ("sif", "tfidf",
+            "mean"), ``remove`` (first components), ``components`` ("learnt", "given"), ``unit``.
 
         Returns
         -------
@@ -141,7 +155,11 @@ class Model(ClassFace, ColourFace, SearchFace, WordFace):
             samples = self.method.view(self.open(data, on_bad=on_bad, progress=False))
             return patches_of(self.method, samples, self.device, layer)
         if self.word_vectors is not None and layer is None:
-            return self.encode_texts(data)
+            return self.encode_texts(data, **texts)
+        for name in texts:
+            raise OptionError(
+                f"option '{name}' is for codes of texts that are made of word vectors, which these are not"
+            )
         if isinstance(self.form, TextForm) and layer is None:
             return codes_of_texts(self.method, self.form, data, self.device)
         samples = self.method.view(self.open(data, on_bad=on_bad, progress=False))
@@ -324,8 +342,10 @@ class Model(ClassFace, ColourFace, SearchFace, WordFace):
         if self.word_vectors is not None:
             self.word_vectors.write(folder)
             words = self.method.words()  # type: ignore[operator]
+        if self.texts is not None:
+            self.texts.write(folder)
         write_weights(folder / store.WEIGHTS, self.method, besides=words)
-        store.write_lines(folder / store.METRICS, [self.start, *self.history])
+        store.write_lines(folder / store.METRICS, self._records())
         for name, arrays in ((store.PICTURES, self.pictures), (store.LATENT, self.latent)):
             if arrays:
                 store.write_arrays(folder / name, arrays)
@@ -335,6 +355,10 @@ class Model(ClassFace, ColourFace, SearchFace, WordFace):
         with _forgiven():
             self._write_pages(folder)
             store.seal(folder, only=[store.CARD, store.REPORT])
+
+    def _records(self) -> list[dict[str, Any]]:
+        """From before training, and after each epoch; none of what was not learnt here."""
+        return [self.start, *self.history] if self.start else []
 
     def write_evidence(self, folder: Path) -> None:
         """Write the evaluation into a finished run, and what is told of it: the card and the report."""
@@ -351,7 +375,7 @@ class Model(ClassFace, ColourFace, SearchFace, WordFace):
 
     def _write_pages(self, folder: Path) -> None:
         evidence = self.evaluation.to_dict() if self.evaluation is not None else None
-        store.write_text(folder / store.CARD, card(self.config, evidence, [self.start, *self.history]))
+        store.write_text(folder / store.CARD, card(self.config, evidence, self._records()))
         store.write_text(folder / store.REPORT, page(folder))
 
     def _run(self, data: Any, function: Callable[[Tensor], dict[str, Tensor]]) -> dict[str, np.ndarray]:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from selfsup.data.facts import Facts
 from selfsup.errors import OptionError, RunError, unknown
-from selfsup.lazy import onnx, onnxruntime
+from selfsup.lazy import install, onnx, onnxruntime
 from selfsup.model.model import Model
 from selfsup.system.files import check_free, write_bytes
 
@@ -108,7 +108,7 @@ def _need(*names: str) -> None:
         try:
             importlib.import_module(name)
         except ImportError as error:
-            raise RunError(f"export needs the package {name}: pip install 'selfsup[export]' ({error})") from error
+            raise RunError(f"export needs the package {name}: {install('export')} ({error})") from error
 
 
 def _check_opset(opset: int | None) -> None:

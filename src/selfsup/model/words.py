@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import logging
 import os
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import numpy as np
 import torch
 
 from selfsup.data.open import open_data
 from selfsup.data.text.form import TextForm
-from selfsup.errors import DataError, OptionError
+from selfsup.errors import DataError, OptionError, unknown
 from selfsup.method import Method
 from selfsup.model.encode import codes_of
+from selfsup.system import memory
+from selfsup.words import texts as by_words
+from selfsup.words.asking import Asking
 from selfsup.words.formats.io import lines_of
-from selfsup.words.ngrams import NgramVectors
-from selfsup.words.search import Nearest
+from selfsup.words.texts import Bags, TextFacts, Weights
 from selfsup.words.vectors import WordVectors
 
-TEXTS = 4_096  # encoded at once
+FACTS = {  # of word vectors, that are those of a model
+    "words": "The n words that have a vector, the most frequent first.",
+    "vectors": "Vectors (n, D) of the words, as they are stored.",
+    "scale": "What each vector is multiplied by, (n,) float32, where they are stored as int8.",
+    "counts": "How often each word occurred, (n,) int64.",
+    "ngrams": "Vectors of character n-grams, where words were learnt with theirs.",
+    "dim": "Length D of a vector.",
+    "index": "Row of each word.",
+    "unit": "Vectors (n, D) of length 1.",
+}
+ALSO = ("rows", "vectors_of", "frequent", "__getitem__", "__contains__", "__len__")  # verbs of `WordVectors` itself
 log = logging.getLogger("selfsup")
 
 
@@ -28,12 +42,69 @@ class NoWords(OptionError, AttributeError):
     """A model was asked for words that has none; `hasattr` says so too."""
 
 
-class WordFace:
-    """Words of a model: everything here is that of its `selfsup.WordVectors`."""
+class TextOptions(TypedDict, total=False):
+    """How a text's code is made of the vectors of its words.
+
+    Attributes
+    ----------
+    weights
+        Of the words: "sif", a / (a + p) with a of 0.001 and p the word's share of the training text (Arora et al. 2017);
+        "tfidf", by the sentences of that text that hold it (of vectors from elsewhere, by the texts given); "mean", all alike.
+        By default tfidf; of vectors from elsewhere sif where they come with counts, else mean.
+    remove
+        First components that are taken away: by default 5, at most a twentieth of the width; none of vectors from elsewhere, nor
+        where there are less than 20 directions.
+    components
+        Whose these are. learnt: of the text that was learnt from, so that a code depends on its own text alone. given: of the
+        texts given.
+    unit
+        Whether words have length 1 (the default). Of a method in which a word's length is its weight (spans) the defaults are
+        that lengths are kept, weights are "mean" and nothing is taken away.
+    """
+
+    weights: Weights | None
+    remove: int | None
+    components: Literal["learnt", "given"]
+    unit: bool | None
+
+
+def _forwarded() -> type:
+    """A class with every public fact and verb of `WordVectors`, which asks those of the model."""
+
+    def fact(name: str, words: str) -> property:
+        return property(lambda self: getattr(self._vectors, name), doc=words)
+
+    def verb(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def ask(self: Any, *args: Any, **how: Any) -> Any:
+            return getattr(self._vectors, function.__name__)(*args, **how)
+
+        return ask
+
+    verbs = {name for name, _ in inspect.getmembers(Asking, inspect.isfunction) if not name.startswith("_")}
+    made: dict[str, Any] = {name: verb(getattr(WordVectors, name)) for name in sorted({*verbs, *ALSO})}
+    return type("Verbs", (), made | {name: fact(name, words) for name, words in FACTS.items()})
+
+
+if TYPE_CHECKING:
+
+    class Verbs(Asking):
+        """What `_forwarded` makes."""
+
+        def rows(self, numbers: Any) -> np.ndarray: ...  # noqa: D102
+        def __contains__(self, word: object) -> bool: ...
+        def __len__(self) -> int: ...
+else:
+    Verbs = _forwarded()
+
+
+class WordFace(Verbs):
+    """Words of a model: everything of its `selfsup.WordVectors`, and the codes of texts that are made of them."""
 
     form: Any
     config: dict[str, Any]
     word_vectors: WordVectors | None
+    texts: TextFacts | None
 
     @property
     def _vectors(self) -> WordVectors:
@@ -43,93 +114,102 @@ class WordFace:
             )
         return self.word_vectors
 
-    @property
-    def words(self) -> list[str]:
-        """The n words that have a vector, the most frequent first."""
-        return self._vectors.words
-
-    @property
-    def vectors(self) -> np.ndarray:
-        """Vectors (n, D) float32 of the words."""
-        return self._vectors.vectors
-
-    @property
-    def counts(self) -> np.ndarray | None:
-        """How often each word occurred, (n,) int64."""
-        return self._vectors.counts
-
-    @property
-    def ngrams(self) -> NgramVectors | None:
-        """Vectors of character n-grams, where words were learnt with theirs."""
-        return self._vectors.ngrams
-
-    @property
-    def dim(self) -> int:
-        """Length D of a vector."""
-        return self._vectors.dim
-
-    @property
-    def index(self) -> dict[str, int]:
-        """Row of each word."""
-        return self._vectors.index
-
-    @property
-    def unit(self) -> np.ndarray:
-        """Vectors (n, D) of length 1."""
-        return self._vectors.unit
-
-    def __getitem__(self, word: str) -> np.ndarray:
-        """Vector (D,) of a word."""
-        return self._vectors[word]
-
-    def __contains__(self, word: object) -> bool:
-        return word in self._vectors
-
-    def __len__(self) -> int:
-        return len(self._vectors)
-
     def __bool__(self) -> bool:
         return True
 
-    def vectors_of(self, words: Iterable[str]) -> np.ndarray:
-        """Vectors (m, D) of m words, a copy."""
-        return self._vectors.vectors_of(words)
+    def encode_texts(
+        self,
+        data: Any,
+        weights: Weights | None = None,
+        remove: int | None = None,
+        *,
+        unit: bool | None = None,
+        components: Literal["learnt", "given"] = "learnt",
+    ) -> np.ndarray:
+        """Codes of texts by the vectors of their words; see `Model.encode`, which has the same options.
 
-    def similarity(self, a: str, b: str) -> float:
-        """Cosine of two words."""
-        return self._vectors.similarity(a, b)
-
-    def most_similar(self, *query: Any, **how: Any) -> list[tuple[str, float]]:
-        """Words nearest to a word, a vector, or several: see `selfsup.WordVectors.most_similar`."""
-        return self._vectors.most_similar(*query, **how)
-
-    def nearest(self, vectors: np.ndarray, k: int = 10) -> Nearest:
-        """Nearest words to many vectors (m, D) at once."""
-        return self._vectors.nearest(vectors, k)
-
-    def frequent(self, n: int | None) -> np.ndarray:
-        """Rows of the n most frequent words, the most frequent first; None: all."""
-        return self._vectors.frequent(n)
-
-    def encode_texts(self, data: Any) -> np.ndarray:
-        """The mean (n, D) of the vectors of each text's words; zeros for a text without a known word, which is logged."""
+        Returns
+        -------
+        ndarray
+            (n, D) float32; zeros for a text without a known word, which is counted in a warning.
+        """
         vectors, texts = self._vectors, texts_of(data)
-        ids = self.form.encode(texts)  # (N,) with -1 between texts
-        number, known = np.cumsum(ids < 0), ids >= 0
-        sizes = np.bincount(number[known], minlength=len(texts))  # words of each text
-        found, words = np.zeros((len(texts), vectors.dim), np.float32), ids[known]
-        ends = np.cumsum(sizes)
-        for first in range(0, len(texts), TEXTS):
-            some = np.flatnonzero(sizes[first : first + TEXTS]) + first
-            if len(some):
-                start, end = ends[some[0]] - sizes[some[0]], ends[some[-1]]
-                sums = np.add.reduceat(vectors.vectors[words[start:end]], ends[some] - sizes[some] - start)
-                found[some] = sums / sizes[some, None]
-        if empty := int((sizes == 0).sum()):
+        if unit is None:
+            unit = self.config.get("weighed") is not True
+            weights = weights if unit else weights or "mean"
+        memory.check(12 * len(texts) * vectors.dim, f"codes of {len(texts):,} texts", "encode fewer of them at once")
+        chosen, bags = self._usual(weights), Bags.of(self.form.encode(texts))
+        asked = self._removed(remove, components, chosen, bags)
+        codes = by_words.text_vectors(vectors, bags, self._weights(chosen, bags), unit=unit)
+        empty = int((bags.sizes == 0).sum())
+        if empty:
             log.warning(
                 "%s of %s texts hold no word of the vocabulary: their codes are 0", f"{empty:,}", f"{len(texts):,}"
             )
-        return found
+        if asked == 0:
+            return codes
+        if components == "given":
+            if len(texts) - empty <= asked:
+                raise DataError(
+                    f"option 'remove': {asked} components of the given texts need more than {asked} texts with a known word; "
+                    f"got {len(texts) - empty}"
+                )
+            return by_words.without(codes, by_words.components(codes, asked))
+        return by_words.without(codes, self._learnt(chosen, asked))
+
+    def covered(self, data: Any) -> np.ndarray:
+        """Share of the words of each text that have a vector, (n,) float32; 0 for a text without words."""
+        _ = self._vectors
+        texts = texts_of(data)
+        known = Bags.of(self.form.encode(texts)).sizes
+        every = np.array([len(self.form.cut(text)) for text in texts])
+        share: np.ndarray = np.divide(known, every, out=np.zeros(len(texts)), where=every > 0)
+        return share.astype(np.float32)
+
+    def _usual(self, weights: Weights | None) -> Weights:
+        """The weights that were asked for, or the best that can be had."""
+        if weights is not None:
+            return weights
+        if self.texts is not None:
+            return "tfidf"
+        return "sif" if by_words.has_counts(self._vectors) else "mean"
+
+    def _weights(self, name: Weights, bags: Bags) -> np.ndarray | None:
+        """Weights of the words, (V,); document frequencies are those of the training text, or else of the given ones."""
+        if name == "tfidf" and self.texts is None:
+            log.info("document frequencies are those of the %s texts given: none are known of the training", len(bags))
+            return by_words.weights_of(name, self._vectors, len(bags), bags.frequencies(len(self._vectors)))
+        facts = (0, None) if self.texts is None else (self.texts.sentences, self.texts.frequencies)
+        return by_words.weights_of(name, self._vectors, *facts)
+
+    def _removed(self, remove: int | None, components: str, weights: Weights, bags: Bags) -> int:
+        """How many components to take away: by default few of the directions that there are, which a small text has few of."""
+        dim, learnt = self._vectors.dim, self._axes(weights)
+        if components not in ("learnt", "given"):
+            raise OptionError(unknown("components", components, ("learnt", "given")))
+        if remove is None:
+            there = len(learnt) if components == "learnt" else int((bags.sizes > 0).sum())
+            return by_words.usual_removed(dim if there >= by_words.MOST else 0)
+        if not 0 <= remove < dim:
+            raise OptionError(f"option 'remove' must be from 0 to {dim - 1}, below the width of the code; got {remove}")
+        return remove
+
+    def _axes(self, weights: Weights) -> np.ndarray:
+        """The components of the text that was learnt from, (k, D): none of vectors from elsewhere."""
+        none = np.zeros((0, self._vectors.dim), np.float32)
+        return none if self.texts is None else self.texts.components.get(weights, none)
+
+    def _learnt(self, weights: Weights, most: int) -> np.ndarray:
+        """The first components of the text that was learnt from, (most, D)."""
+        axes = self._axes(weights)
+        if not len(axes):
+            raise OptionError(
+                "option 'remove': these vectors come without the components of the text they were learnt from; "
+                "components='given' takes those of the texts given, remove=0 none"
+            )
+        if most > len(axes):
+            raise OptionError(f"option 'remove': this run has {len(axes)} components, got {most}")
+        return axes[:most]
 
 
 def codes_of_texts(method: Method, form: TextForm, data: Any, device: torch.device) -> np.ndarray:

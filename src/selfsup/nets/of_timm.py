@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from selfsup.errors import MissingError, OptionError
-from selfsup.lazy import timm
+from selfsup.lazy import install, timm
 from selfsup.nets.backbone import Backbone, pooled
 from selfsup.system.imports import TIMM
 
@@ -40,7 +40,7 @@ def listed(name: str) -> str:
         why = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise MissingError(
             f"timm is installed and cannot be imported beside torch {torch.__version__}: {why}; it needs the torchvision of the "
-            "same build as torch: install both from one place (pip install torch torchvision), then pip install 'selfsup[timm]'"
+            f"same build as torch: install both from one place (pip install torch torchvision), then {install('timm')}"
         ) from error
     if name.partition(".")[0] not in every:
         near = difflib.get_close_matches(name.partition(".")[0], every, n=1, cutoff=0.5)

@@ -14,9 +14,12 @@ from typing import Any
 from markupsafe import Markup
 
 from selfsup import store
+from selfsup.measures.evaluation import Evaluation
 from selfsup.report import say
 from selfsup.report.run import Run
-from selfsup.report.sections import claimed, find
+from selfsup.report.sections import REGISTERED, claimed, find
+
+OF_EVALUATION = ("verdict", "efficiency", "transfer", "tables")  # sections that need no run
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -57,7 +60,19 @@ def page(folder: Path, sections: Iterable[str | Any] = ()) -> str:
         If the folder or one of these files is missing, or a file is damaged.
     """
     shown = find(sections)
-    run = Run.read(Path(folder), claimed(shown))
+    return _page(Run.read(Path(folder), claimed(shown)), shown)
+
+
+def write_evaluation(evaluation: Evaluation, title: str, file: Path) -> Path:
+    """Write a page of an evaluation that belongs to no run folder: its verdict, what was measured and its notes."""
+    shown = [section for name, section in zip(REGISTERED, find(), strict=True) if name in OF_EVALUATION]
+    run = Run({"method": title}, [], evaluation.to_dict(), claimed=claimed(shown))
+    store.write_text(file, _page(run, shown))
+    return file
+
+
+def _page(run: Run, shown: Iterable[Any]) -> str:
+    """The sections that have something for a run, as one page."""
     found = [section.html(run) for section in shown if hasattr(section, "html")]
     made = say.html(
         PAGE,

@@ -106,11 +106,11 @@ def sentence(verdict: Mapping[str, Any]) -> str:
 def tone(words: str) -> str:
     """Return which of the four tones a kind of verdict has; only the plain word "learning" is green."""
     low = words.lower()
-    if "no better" in low or "pca" in low or "shortcut" in low:
+    if "no better" in low or "pca" in low or "shortcut" in low or "no help" in low:
         return "warn"
     if "not learning" in low or "collaps" in low or "fail" in low or "diverge" in low:
         return "bad"
-    return "good" if low.startswith("learn") else "plain"
+    return "good" if low.startswith(("learn", "helps")) else "plain"
 
 
 def summary(config: Mapping[str, Any]) -> str:

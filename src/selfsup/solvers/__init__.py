@@ -15,6 +15,7 @@ REGISTERED = {
     "exact": "selfsup.solvers.exact:Exact",
     "hogwild": "selfsup.solvers.hogwild:Hogwild",
     "batched": "selfsup.solvers.batched:Batched",
+    "primed": "selfsup.solvers.primed:Primed",
 }
 
 

@@ -42,7 +42,8 @@ from selfsup.solvers.words import (
 from selfsup.system.cores import cores
 
 CHUNK = 10_000  # ids that a thread takes at a time
-EVERY = 200_000  # kept words from one exchange of threads' copies to the next (`kernels/copies.py`)
+EVERY = 200_000  # kept words from one exchange of threads' copies to the next, at most (`kernels/copies.py`)
+PART = 32  # ids that all threads have gone through, for each word that one of them learns from before it exchanges
 TICK = 0.25  # seconds between reports
 
 
@@ -144,7 +145,7 @@ def _free(job: _Job, number: int) -> None:
     spare = job.state.words + number % SPARE
     batch = make_batch(job.slots - 1)
     first = job.state.words + SPARE + 2 * number * job.hot
-    own = Own(job.hot, first, first + job.hot, EVERY)
+    own = Own(job.hot, first, first + job.hot, EVERY, PART * job.plan.threads)
     work(job.ids, *job.flat(), job.tables, batch, spare, job.shared, job.last, job.course, own, job.bags)
 
 

@@ -12,6 +12,7 @@ from selfsup.errors import TrainingError
 from selfsup.method import Method
 from selfsup.solvers.muon import Muon
 from selfsup.solvers.plan import Plan
+from selfsup.solvers.sparse_adam import SparseAdam
 
 
 def make_optimizer(method: Method, plan: Plan) -> torch.optim.Optimizer:
@@ -44,6 +45,8 @@ def make_optimizer(method: Method, plan: Plan) -> torch.optim.Optimizer:
     ]
     if plan.optimizer == "muon":
         return Muon([group | {"matrices": group["params"][0].ndim > 1} for group in made], lr=plan.lr)
+    if plan.optimizer == "sparse-adam":
+        return SparseAdam(made, lr=plan.lr, betas=plan.betas)
     if plan.optimizer == "adamw":
         return torch.optim.AdamW(made, lr=plan.lr, betas=plan.betas, fused=True)
     return torch.optim.SGD(made, lr=plan.lr, momentum=0.9, nesterov=True, fused=True)

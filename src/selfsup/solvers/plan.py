@@ -27,7 +27,7 @@ class Plan:
     batch_size: int
     lr: float
     weight_decay: float
-    optimizer: Literal["adamw", "sgd", "muon"]
+    optimizer: Literal["adamw", "sgd", "muon", "sparse-adam"]
     warmup: float  # share of the steps
     clip: float | None  # largest norm of the gradient
     betas: tuple[float, float]  # of adamw

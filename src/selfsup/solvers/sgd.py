@@ -28,6 +28,7 @@ from selfsup.solvers.optimizer import Rates, make_optimizer
 from selfsup.solvers.pace import seconds_a_step
 from selfsup.solvers.plan import DEFAULTS, MAX_EPOCHS, Plan
 from selfsup.solvers.precision import STEPS, Step, resolved, timed
+from selfsup.solvers.sparse_adam import densify
 from selfsup.solvers.task import Pause, Solver, State, Task
 from selfsup.solvers.words import of_descent, of_windows
 from selfsup.store.checkpoint import pack, unpack
@@ -74,7 +75,7 @@ class Sgd(Solver):
         batch_size: Annotated[int, Range(2)] | None = None,
         lr: Annotated[float, Positive] | None = None,
         weight_decay: Annotated[float, Range(0)] | None = None,
-        optimizer: Literal["adamw", "sgd", "muon"] | None = None,
+        optimizer: Literal["adamw", "sgd", "muon", "sparse-adam"] | None = None,
         warmup: Annotated[float, Share] | None = None,
         clip: Annotated[float, Positive] | None = None,
         betas: tuple[Annotated[float, Share], Annotated[float, Share]] | None = None,
@@ -141,7 +142,7 @@ class Sgd(Solver):
 
     def copies(self, plan: Mapping[str, Any]) -> float:
         """Weights, gradients, and the optimiser's averages: two of adamw, the momentum of sgd."""
-        return 4.0 if plan["optimizer"] == "adamw" else 3.0
+        return 4.0 if "adam" in plan["optimizer"] else 3.0
 
     def run(self, task: Task) -> Iterator[Pause]:
         """Train, with a pause after every step, and a record at the end of every epoch.
@@ -313,6 +314,8 @@ class _Run:
         ):
             self._check_finite(loss, terms, x)
         loss.backward()
+        if plan.clip is not None or plan.optimizer != "sparse-adam":
+            densify(self.module.parameters())
         if plan.clip is not None:
             nn.utils.clip_grad_norm_(self.module.parameters(), plan.clip)
         self.optimizer.step()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import asdict, fields
 from typing import Any
@@ -17,6 +16,7 @@ from selfsup.solvers.declared import declared, problem_of, words_of
 from selfsup.solvers.task import Pause, Solver, State, Task
 from selfsup.solvers.words import EPOCHS, Report, WordPlan, WordState, of_windows
 from selfsup.system import memory
+from selfsup.system.compiling import clock
 
 VERBS = ("hide", "predict", "target", "loss")  # what a kernel has its own of
 
@@ -94,18 +94,18 @@ class Sliced(Solver):
         total, self.epoch = plan.epochs * ids, state.done / ids
         yield Pause(self.epoch)
         while state.done < total and not task.enough():
-            began, before, stop = time.perf_counter(), state.done, threading.Event()
+            began, before, stop = clock(), state.done, threading.Event()
 
             def tick(done: int, all_of: int, kept: int) -> None:
                 self.epoch = done / ids
-                self._rate = share * (done - before) / max(time.perf_counter() - began, 1e-9)  # noqa: B023
+                self._rate = share * (done - before) / max(clock() - began, 1e-9)  # noqa: B023
                 if task.wanted():
                     stop.set()  # noqa: B023
 
             state = self._state = self.slice(task, plan, state, tick, stop)
             _share(task, state)
             memory.let_go(data.ids)  # a text of gigabytes would stay in memory page by page
-            seconds = time.perf_counter() - began
+            seconds = clock() - began
             self._rate = share * (state.done - before) / max(seconds, 1e-9)
             self.epoch = float(plan.epochs) if state.done == total else state.done / ids
             yield Pause(self.epoch, {"seconds": seconds, "samples_per_second": self._rate})

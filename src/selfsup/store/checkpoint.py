@@ -19,6 +19,11 @@ from selfsup.store.weights import named_tensors, set_tensors
 from selfsup.system.files import write_bytes
 
 STATE = "state.safetensors"
+HASHED = {  # of which a fingerprint is kept
+    "data": "the data are others, or are read another way",
+    "warm_start": "the warm start is another",
+    "start": "the start is another",
+}
 
 
 class Checkpoint:
@@ -68,13 +73,23 @@ class Checkpoint:
         if not (self.folder / STATE).is_file():
             return None
         tensors, identity, facts = _read(self.folder / STATE)
-        differing = [key for key in self.identity if identity.get(key) != self.identity[key]]
-        if differing:
-            told = "; ".join(f"{key} was {identity.get(key)!r}, now {self.identity[key]!r}" for key in differing)
+        if told := _differing(identity, self.identity):
             raise RunError(
                 f"cannot resume {self.folder.parent}: {told}. Repeat the first call, or set option 'overwrite'"
             )
         return tensors, facts
+
+
+def _differing(was: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """What differs between two trainings, value by value, each once; the options first, as these were given."""
+    pairs: dict[str, tuple[Any, Any]] = {}
+    options = ({}, {}) if None in (was.get("options"), now.get("options")) else (was["options"], now["options"])
+    for old, new in (options, (was, now)):
+        for key in new:
+            if key != "options" and old.get(key) != new[key]:
+                pairs.setdefault(key, (old.get(key), new[key]))
+    told = [f"{key} was {old!r}, now {new!r}" for key, (old, new) in pairs.items() if key not in HASHED]
+    return "; ".join([*told, *(said for key, said in HASHED.items() if key in pairs)])
 
 
 def check_state(folder: Path) -> None:

@@ -151,6 +151,7 @@ def _complete(folder: Path, out: Path, held: Lock, *, overwrite: bool) -> None:
     kept = f"the run is whole in {folder}"
     try:
         sweep(folder)
+        _remove(folder / RESUME)  # what is whole needs no state to go on from
         if os.path.lexists(out):
             if not overwrite:
                 raise RunError(f"{out} was made by another while this run was trained; {kept}: rename one of them")

@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import IO
 
 from selfsup.errors import RunError
+from selfsup.lazy import zstandard
 from selfsup.system import lock
 
+SENTENCE, SHOWN = 4, 80  # spaces of what is no path, but a text perhaps; characters of it that a message shows
 MOST = 200  # bytes of a name that the name of its temporary file begins with
 TEMPORARY = re.compile(r"\..*\.[0-9a-f]{8}\.tmp", re.DOTALL)
 
@@ -103,11 +105,11 @@ def write_bytes(path: Path, content: bytes) -> None:
         with whole(path) as file:
             file.write(content)
     except OSError as error:
-        raise RunError(_cannot(path, error)) from error
+        raise RunError(cannot(path, error)) from error
 
 
 def write_blocks(path: Path, blocks: Iterable[bytes | memoryview]) -> None:
-    """Write a big file whole or not at all, block by block; a name that ends in .gz packs it.
+    """Write a big file whole or not at all, block by block; a name that ends in .gz or .zst packs it.
 
     Raises
     ------
@@ -119,10 +121,14 @@ def write_blocks(path: Path, blocks: Iterable[bytes | memoryview]) -> None:
             if path.suffix == ".gz":
                 with gzip.GzipFile(fileobj=file, filename="", mode="wb", compresslevel=1, mtime=0) as packed:
                     packed.writelines(blocks)
+            elif path.suffix == ".zst":
+                with zstandard.ZstdCompressor(threads=-1).stream_writer(file, closefd=False) as packed:
+                    for block in blocks:
+                        packed.write(block)
             else:
                 file.writelines(blocks)
     except OSError as error:
-        raise RunError(_cannot(path, error)) from error
+        raise RunError(cannot(path, error)) from error
 
 
 def check_place(path: Path) -> None:
@@ -141,7 +147,7 @@ def check_place(path: Path) -> None:
             with suppress(FileNotFoundError):
                 os.lstat(folder / name)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise RunError(_cannot(path, error)) from error
+        raise RunError(cannot(path, error)) from error
     if not folder.is_dir():
         raise RunError(f"cannot write {path}: {folder} is not a folder; choose another place")
     if not os.access(folder, os.W_OK | os.X_OK):
@@ -165,6 +171,10 @@ def check_free(path: Path, *, overwrite: bool) -> None:
 
 def missing(path: Path, kinds: str, also: Sequence[str] = ()) -> str:
     """Say that there are no data at a path, and what may have been meant: a name beside it, a word of `also`, or `kinds`."""
+    named = str(path)
+    if named.count(" ") >= SENTENCE:
+        shown = named if len(named) <= SHOWN else f"{named[:SHOWN]}..."
+        return f"there is no data at '{shown}': a string is a path; put a text in a list, else give {kinds}"
     told = f"there is no data at '{path}'"
     if os.path.islink(path):
         return f"{told}: it is a link to '{os.readlink(path)}', which leads nowhere; mend the link"
@@ -181,7 +191,8 @@ def missing(path: Path, kinds: str, also: Sequence[str] = ()) -> str:
     return f"{told}; did you mean '{place.parent / near[0] if near[0] in names else near[0]}'? Otherwise give {kinds}"
 
 
-def _cannot(path: Path, error: OSError | ValueError) -> str:
+def cannot(path: Path, error: OSError | ValueError) -> str:
+    """Say that a file cannot be written, and what to do."""
     full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     advice = "free some space, or choose another place" if full else "choose another place"
     return f"cannot write {path}: {getattr(error, 'strerror', None) or error}; {advice}"

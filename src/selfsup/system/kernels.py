@@ -25,6 +25,7 @@ from numba.core.compiler_lock import global_compiler_lock
 
 from selfsup.errors import OptionError
 from selfsup.system import cache
+from selfsup.system.compiling import compiling
 from selfsup.system.signals import heard
 
 DIGEST = 32  # bytes of SHA-256 at the end of a file
@@ -51,6 +52,7 @@ def compiled(files: Iterable[str | Path] = (), **options: Any) -> Callable[[Call
         made = numba.njit(**options)(function)
         made._cache = _Kept(function, _stamp((function.__code__.co_filename, __file__, *made_of)))
         made.compile = partial(_heard, made.compile)
+        made._compiler.compile = compiling()(made._compiler.compile)  # which is for what the cache has not
         return made
 
     return compile_

@@ -99,7 +99,7 @@ class First:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._data, name)
-        if name not in ("rows", "windows", "sequences", "pairs"):
+        if name not in ("rows", "windows", "sequences", "passages", "pairs"):
             return found
         return lambda *how: _FirstSamples(found(*how), self._most)
 

@@ -127,12 +127,12 @@ def _cut(case: Case, name: str) -> None:
     """Take the states of a whole run at a few pauses, and go on from each."""
     with tempfile.TemporaryDirectory() as folder:
         states: list[Checkpoint] = []
-        method, epochs = case.make(), 3
+        method, epochs, asked = case.make(), 3, 3
         while not states and epochs < 1 << 20:  # some solvers pause by the clock
-            method, began = case.make(), time.perf_counter()
-            solver, task = solving(case, name, method, epochs)
+            method, began, asked = case.make(), time.perf_counter(), epochs
+            solver, task = solving(case, name, method, asked)
             for number, pause in enumerate(solver.run(task)):
-                if number in (1, 3, 5) and pause.epoch < epochs:  # the first is before any step
+                if number in (1, 3, 5) and pause.epoch < task.plan["epochs"]:  # the first is before any step
                     file = Checkpoint(Path(folder) / str(number), {})
                     file.save(*solver.state())
                     states.append(file)
@@ -141,7 +141,7 @@ def _cut(case: Case, name: str) -> None:
         for file in states:
             other, saved = case.make(seed=99), file.load()  # its own weights do not matter
             torch.manual_seed(4321)
-            solver, again = solving(case, name, other, task.plan["epochs"])
+            solver, again = solving(case, name, other, asked)
             for _ in solver.run(replace(again, saved=State(*saved) if saved else None)):
                 pass
             theirs = named_tensors(other)

@@ -10,7 +10,7 @@ import numpy as np
 
 from selfsup.data.dataset import Dataset
 from selfsup.data.form import Form
-from selfsup.data.text.corpus import Corpus
+from selfsup.data.text.numbered import Corpus
 from selfsup.data.text.vocabulary import Vocabulary
 
 ROWS = 40  # samples that are looked at

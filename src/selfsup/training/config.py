@@ -94,6 +94,7 @@ def configuration(
         "hides": method.hides,
         "decodes": method.decodes(),
         "words": words,
+        "weighed": method.weighed,
         "notes": notes,
         "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
         "hardware": _hardware(decided),

@@ -26,7 +26,7 @@ from selfsup.solvers.plan import MAX_EPOCHS, Plan
 from selfsup.solvers.task import Solver, Task
 from selfsup.store.weights import named_tensors, set_tensors
 from selfsup.system.progress import Progress, roughly
-from selfsup.training.evidence import MAX_LABELS, MAX_TEST, Measures, Subject, gather as of_codes
+from selfsup.training.evidence import MAX_LABELS, MAX_TEST, Measures, Subject, Units, gather as of_codes
 
 PROBED = 10_000  # labels that a probe is trained on, at most
 CHEAP = 120.0  # seconds of a training that is done again from scratch, unasked
@@ -169,6 +169,16 @@ class Ways:
                 for draw, rows in enumerate(task.draws):
                     yield Attempt(efficiency.FROZEN, task.per_class, len(rows), self._probed(features, rows, draw))
 
+    def raw(self, tasks: Sequence[compare.Task]) -> Iterator[Attempt]:
+        """A linear probe on the samples themselves."""
+        units = Units(self.learnt, self.device)
+        train, test = (encode_batches(units.raw, part.rows(), self.device)["raw"] for part in (self.learnt, self.test))
+        with threadpool_limits(1):
+            for task in tasks:
+                for draw, rows in enumerate(task.draws):
+                    classes = self._probed({"raw": Features(train, test)}, rows, draw)
+                    yield Attempt(efficiency.RAW, task.per_class, len(rows), classes)
+
     def _probed(self, features: Mapping[str, Features], rows: np.ndarray, draw: int) -> np.ndarray:
         labels = self.learnt.labels
         if len(rows) > PROBED:
@@ -198,7 +208,7 @@ class Ways:
             plan = {**self.plan, "epochs": self.epochs(len(rows)), "seed": seed}
             try:
                 for pause in self.solver.run(Task(method, part, plan, self.device)):
-                    self.progress.show(f"{way}, {task.per_class} a class: epoch {pause.epoch:.3g}/{plan['epochs']}")
+                    self.progress.show(f"{way}, {len(rows):,} labels: epoch {pause.epoch:.3g}/{plan['epochs']}")
             except TrainingError as error:
                 notes.append(f"{way} with {len(rows):,} labels failed and is left out: {error}")
                 continue

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
 
+from selfsup import store
 from selfsup.data.facts import Facts
-from selfsup.data.open import KINDS, reading_options
+from selfsup.data.text.form import TextForm
 from selfsup.errors import DataError, OptionError
 from selfsup.measures.evaluation import Evaluation
 from selfsup.measures.run import Evidence, Measure, run
+from selfsup.measures.words.files import listed
 from selfsup.method import Method
 from selfsup.model.encode import build
+from selfsup.model.load import load
 from selfsup.model.model import Model
+from selfsup.model.pretrained import model_of
 from selfsup.options import Range, checked
 from selfsup.training import efficiency, evidence
 from selfsup.training.measure import ONCE, measure, probe_of
+from selfsup.training.texts import of_texts
 from selfsup.words.vectors import WordVectors
 
 FEWEST = 2  # rows that can be told from one another
@@ -27,13 +34,14 @@ MEASURED = 512  # rows, drawn from the test part, on which loss and gap are meas
 
 
 def evaluate(
-    model: Model | WordVectors,
+    model: Model | WordVectors | str | os.PathLike[str],
     labelled: Any = None,
     *,
     labels: Any = None,
     label_column: str | None = None,
-    analogies: str | None = None,
-    similarity: str | None = None,
+    column: str | None = None,
+    analogies: str | tuple[str, ...] | None = None,
+    similarity: str | tuple[str, ...] | None = None,
     measures: tuple[str | Callable[..., Any], ...] | None = None,
     seed: Annotated[int, Range(0, 2**32 - 1)] = 0,
     max_labels: Annotated[int, Range(2)] = evidence.MAX_LABELS,
@@ -49,19 +57,21 @@ def evaluate(
     Parameters
     ----------
     model
-        A trained model, or word vectors.
+        A trained model or word vectors, or the path of a run or of a file of word vectors.
     labelled
         Data of the kind the model learnt from, with labels or without. What is measured is measured on the test part: a split of
         their own, or the rows held out in training, where these are the same data; otherwise a fifth of the rows where there
-        are labels, and all of them where there are none.
+        are labels, and all of them where there are none. Texts need labels (`selfsup.data.text.labelled.open_labelled`).
     labels
         Labels (n,) of an array.
     label_column
         Name of the column that holds the labels.
+    column
+        Name of the column that holds texts.
     analogies
-        For word vectors: a file of questions, four words a line, in sections that begin with ':'.
+        For word vectors: a file of questions, four words a line, in sections that begin with ':'. Or several.
     similarity
-        For word vectors: a file of two words and people's judgement a line.
+        For word vectors: a file of two words and people's judgement a line. Or several.
     measures
         Which measures: names, paths FILE.py:function, or functions; by default all that have what they need.
     seed
@@ -88,13 +98,21 @@ def evaluate(
         If there is nothing to measure by, or the model has no word vectors.
     """
     given = {name: value for name, value in locals().items() if name not in ("model", "labelled", "measures")}
+    for name in ("analogies", "similarity"):
+        given[name] = None if given[name] is None else tuple(listed(given[name]))
     settings = checked(evaluate, given)
-    files = {name: settings.pop(name) for name in ("analogies", "similarity")}
-    asked = {name: path for name, path in files.items() if path is not None}
+    asked = {name: files for name in ("analogies", "similarity") if (files := settings.pop(name)) is not None}
+    if isinstance(model, str | os.PathLike):
+        model = opened(model)
     if labelled is None:
         return of_words(model, asked, measures)
-    if asked or not isinstance(model, Model) or "labels" not in reading_options(KINDS[model.form.kind]):
-        raise OptionError("labelled data are for codes of samples; word vectors take analogies= and similarity= alone")
+    if any(asked.values()):
+        raise OptionError("labelled data are for codes; word vectors take analogies= and similarity= without them")
+    model = model_of(model) if isinstance(model, WordVectors) else model
+    if isinstance(model.form, TextForm):
+        return of_texts(model, labelled, measures=measures, **{k: v for k, v in settings.items() if k != "progress"})
+    if settings.pop("column") is not None:
+        raise OptionError(f"option 'column' is for texts; this model learnt from {model.form.kind}s")
     del settings["seed"], settings["max_labels"]
     data = model.open(labelled, **settings)
     _check(data)
@@ -107,6 +125,16 @@ def evaluate(
     return efficiency.judge(
         subject, notes, warm=warm, labels=labels, measures=measures, seed=seed, max_labels=max_labels
     )
+
+
+def opened(path: str | os.PathLike[str]) -> Model | WordVectors:
+    """The model of a run folder; of what holds word vectors alone, these."""
+    return load(Path(path)) if is_run(path) else WordVectors.load(path)
+
+
+def is_run(path: str | os.PathLike[str]) -> bool:
+    """Whether it is the folder of a run: one of word vectors alone has no records of a training."""
+    return all(os.path.isfile(Path(path) / name) for name in (store.CONFIG, store.METRICS))
 
 
 def _check(data: Any) -> None:
@@ -134,17 +162,18 @@ def _measured(methods: tuple[Method, ...], test: Any, device: torch.device, seed
 
 
 def of_words(
-    model: Model | WordVectors, files: dict[str, str], measures: tuple[str | Measure, ...] | None = None
+    model: Model | WordVectors, files: Mapping[str, tuple[str, ...]], measures: tuple[str | Measure, ...] | None = None
 ) -> Evaluation:
     """Word vectors by files of questions, and by a user's own measures; beside what was known of a run."""
     vectors = model.word_vectors if isinstance(model, Model) else model
     if vectors is None:
         raise OptionError("this model has no word vectors; give labelled data to compare its codes by")
-    if not files and measures is None:
+    if not any(files.values()) and measures is None:
         raise OptionError("nothing to measure word vectors by: give analogies= or similarity=, files of questions")
     known = model.evaluation if isinstance(model, Model) else None
     found = known or Evaluation()
-    for table in run(Evidence(words=vectors, options=files), measures if measures is not None else tuple(files)):
+    wanted = tuple(name for name, several in files.items() if several) if measures is None else measures
+    for table in run(Evidence(words=vectors, options=files), wanted):
         found = found.with_table(table)
     return found
 

@@ -204,4 +204,5 @@ def of_words(
     problem = getattr(method, "problem", lambda: None)()
     window = WINDOW if problem is None else problem.window
     found = evidence_of_words.evidence(vectors, learnt.ids, window, *ends, own=own, held_out=held_out, where=where)
+    notes = [*notes, *evidence_of_words.left_out(int(learnt.vocabulary.counts.sum()), learnt.raw_words)]
     return replace(found, notes=[*notes, *found.notes])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +17,9 @@ from selfsup import store
 from selfsup.data.facts import Facts
 from selfsup.data.open import KINDS, reading_options
 from selfsup.errors import DataError, OptionError, unknown
+from selfsup.measures.run import Attempt
+from selfsup.measures.samples import compare
+from selfsup.measures.samples.efficiency import MAJORITY, SCRATCH, TUNED
 from selfsup.method import Method
 from selfsup.methods import REGISTERED, find
 from selfsup.model.encode import check_kind, jsonable
@@ -139,6 +142,43 @@ def finetune(
     if out is not None and not resume:
         store.check_free(out, overwrite=overwrite)
     return run_job(_job(_trained(run), labelled, settings, options), out, settings)
+
+
+def in_every_way(
+    run: Model,
+    labelled: Any,
+    plan: Callable[[np.ndarray], tuple[list[compare.Task], list[str]]],
+    options: Mapping[str, Any],
+) -> tuple[list[Attempt], np.ndarray, list[str]]:
+    """A net used for a task in every way, on draws of labelled rows: what is guessed of the test rows, their classes, and notes.
+
+    Parameters
+    ----------
+    run, labelled
+        As in `finetune`.
+    plan
+        Of the classes (n,) of the rows that may be learnt from: the draws, the last of them all rows, and notes.
+    options
+        Of `finetune`.
+    """
+    own = {name: option.default for name, option in options_of(finetune).items() if name not in ("run", "labelled")}
+    settings = (
+        own | checked(finetune, {name: value for name, value in options.items() if name in own}) | {"curve": False}
+    )
+    job = _job(_trained(run), labelled, settings, {name: value for name, value in options.items() if name not in own})
+    tuned = run_job(replace(job, judged=False), None, settings)
+    ways, notes = job.ways(tuned), list(tuned.config["notes"])
+    tasks, more = plan(ways.learnt.labels)
+    found = [*ways.frozen(tasks), *ways.raw(tasks)]
+    classes, true, _ = efficiency.guessed(tuned.method, ways.test, ways.device)
+    for task in tasks:
+        for way in (TUNED, SCRATCH)[task is tasks[-1] :]:
+            found += ways.trained(way, task, notes)
+    found.append(Attempt(TUNED, "all", len(ways.learnt), classes))
+    frequent = np.bincount(ways.learnt.labels).argmax()
+    found.append(Attempt(MAJORITY, "all", len(ways.learnt), np.full_like(true, frequent)))
+    ways.progress.close()
+    return found, true, [*notes, *more]
 
 
 def _trained(run: Any) -> Model:
@@ -302,23 +342,26 @@ class Tuning(Job):
             model.config["seconds"] = time.perf_counter() - began
         return model
 
-    def _judge(self, model: Model) -> None:
-        seed, method = self.settings.seed, model.method
+    def ways(self, model: Model) -> efficiency.Ways:
+        """The other ways to what it has come to."""
+        seed = self.settings.seed
         learnt, heldout = self.data.split(self.settings.holdout, seed)
         own = self.data.test is not None and self.data.test.labels is not None
         test = (self.data.test.whole() if own else heldout).some(MAX_TEST, np.random.default_rng(seed))
         assert isinstance(self.earlier, Pretrained)
-        training, notes = model.config["training"], list(model.config["notes"])
-        ways = efficiency.Ways(
-            self.earlier.base, self._again, Facts.from_dict(model.form, model.config["facts"]), self.solver, training,
-            learnt, test, model.device, seed, Progress(self.settings.progress),
+        return efficiency.Ways(
+            self.earlier.base, self._again, Facts.from_dict(model.form, model.config["facts"]), self.solver,
+            model.config["training"], learnt, test, model.device, seed, Progress(self.settings.progress),
         )  # fmt: skip
+
+    def _judge(self, model: Model) -> None:
+        seed, method, notes, ways = self.settings.seed, model.method, list(model.config["notes"]), self.ways(model)
         others = ways.compared(self.curve, model.history, notes)
         ways.progress.close()
         last = model.history[-1] if model.history else model.start
-        subject = Subject(method, None, model.device, learnt, test, model.start, last)
-        model.evaluation = efficiency.gather(subject, notes, len(learnt), others, seed=seed)
-        model.pictures = pictures(method, test, {}, model.device, seed)
+        subject = Subject(method, None, model.device, ways.learnt, ways.test, model.start, last)
+        model.evaluation = efficiency.gather(subject, notes, len(ways.learnt), others, seed=seed)
+        model.pictures = pictures(method, ways.test, {}, model.device, seed)
 
     def _again(self, scratch: bool) -> Method:
         """A classifier of the same options, not built; one from scratch learns no slower than is usual."""

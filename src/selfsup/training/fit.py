@@ -145,9 +145,9 @@ def _with_labels(labels: Any, options: Mapping[str, Any]) -> dict[str, Any]:
 def _job(data: Any, method: str | type[Method] | None, settings: Mapping[str, Any], options: dict[str, Any]) -> Job:
     """Sort the options by whose they are, read the data, choose what was not named, and make the job."""
     named = None if method is None else find(method)
-    reader = reader_of(data, None if named is None else named[1].kinds)
+    reader = reader_of(data, None if named is None else named[1].kinds, options)
     known = reading_options(reader)
-    reading = {name: value for name, value in options.items() if name in known}
+    reading = _imported(known, {name: value for name, value in options.items() if name in known}, of_files=True)
     rest = {name: value for name, value in options.items() if name not in known}
     if named is not None:  # what is wrong with the options is said before the data are read
         rest |= own_start(settings, named[1])
@@ -248,11 +248,14 @@ def _check_names(given: Mapping[str, Any], reader: str) -> None:
             raise OptionError(_of_other_data(name, reader) or unknown("option", name, every))
 
 
-def _imported(known: Mapping[str, Option], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Options of which some are paths of a function or module of the user's own: imported, as the caller asks for them."""
+def _imported(known: Mapping[str, Option], given: Mapping[str, Any], *, of_files: bool = False) -> dict[str, Any]:
+    """Options of which some are paths of a function or module of the user's own: imported, as the caller asks for them.
+
+    With `of_files` only FILE.py:NAME is such a path: what else has a colon may be a regular expression.
+    """
     found = dict(given)
     for name, value in given.items():
-        if _is_import(value) and known[name].is_object:
+        if _is_import(value) and known[name].is_object and (".py:" in value or not of_files):
             found[name] = imports.find(value, name)
     return found
 

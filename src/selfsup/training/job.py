@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import logging
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from selfsup.solvers.task import Solver, Task
 from selfsup.store.checkpoint import Checkpoint
 from selfsup.store.weights import named_tensors, set_tensors
 from selfsup.system import memory
+from selfsup.system.compiling import clock, spent, told
 from selfsup.system.progress import Progress
 from selfsup.training import efficiency, evidence
 from selfsup.training.begin import Begin
@@ -33,6 +33,7 @@ from selfsup.training.loop import Loop, Record
 from selfsup.training.measure import DRAWS, ONCE, measure, probe_of
 from selfsup.training.pictures import pictures
 from selfsup.training.warm import Earlier
+from selfsup.words.texts import TextFacts
 
 log = logging.getLogger("selfsup")
 SINCE = (("held-out loss", "heldout"), ("gap", "gap"))  # what is said of the way from a warm start
@@ -72,7 +73,11 @@ class Job:
 
     def run(self, folder: Path | None) -> Model:
         """Train, then gather evidence; nothing is written but the state and the metrics of the run."""
-        began, clock, seed = now(), time.perf_counter(), self.settings.seed
+        with told(Progress(self.settings.progress)):
+            return self._run(folder)
+
+    def _run(self, folder: Path | None) -> Model:
+        began, started, waited, seed = now(), clock(), spent(), self.settings.seed
         self._check()
         device = self.solver.device(self.settings.device)
         closed = self.solver.closed and self.settings.holdout is None
@@ -92,6 +97,7 @@ class Job:
         )
         latent = statistics(method, method.view(learnt), device) if method.decodes() else {}
         vectors, evaluation, shown = evidence.vectors_of(method, form), None, {}
+        texts = None if vectors is None else TextFacts.learn(vectors, learnt.ids, unit=not method.weighed)
         if self.settings.evaluate:
             Progress(self.settings.progress).close("trained; measuring what the codes are worth")
             if vectors is not None:
@@ -108,11 +114,13 @@ class Job:
         decided = Decided(self.name, self._named(), self.reading, self.solver.name, plan, seed, self.why, warm, device)
         config = configuration(
             decided, method, self.data, form, (learnt, heldout), about, start, notes,
-            began=began, seconds=time.perf_counter() - clock,
+            began=began, seconds=clock() - started,
         )  # fmt: skip
+        if (compiled := spent() - waited) > 1:
+            log.info("compiling took %.0f s, once; they are not counted", compiled)
         return Model(
             method, form, config, records,
-            options=self.options, evaluation=evaluation, word_vectors=vectors, latent=latent, pictures=shown,
+            options=self.options, evaluation=evaluation, word_vectors=vectors, latent=latent, pictures=shown, texts=texts,
         )  # fmt: skip
 
     def _parts(self, learnt: Any, heldout: Any, notes: list[str]) -> tuple[Any, Any]:
@@ -238,7 +246,8 @@ class Job:
             self.earlier.begin(method)
             return None
         words, fill = self.data.form.words, self.earlier.fill
-        return lambda input, output: fill(words, input, output)
+        lower = bool(self.data.form.reading["lower"])
+        return lambda input, output: fill(words, input, output, lower=lower)
 
     def _usual_lr(self, learnt: Any, device: torch.device) -> float | None:
         usual: float | None = type(self.solver)().plan(self.method, learnt, 1, 0, device).get("lr")

@@ -19,6 +19,7 @@ from selfsup.method import Method
 from selfsup.solvers.task import Pause, Solver, State, Task
 from selfsup.store.checkpoint import Checkpoint
 from selfsup.store.weights import named_tensors, set_tensors
+from selfsup.system.compiling import clock, told
 from selfsup.system.progress import Progress, duration, roughly
 from selfsup.system.signals import stop_flag
 from selfsup.training.measure import DRAWS, measure
@@ -90,13 +91,14 @@ class Loop:
         )
         # a closed form has no state to save: it is broken off where it stands
         with contextlib.nullcontext(self._stop) if self.solver.closed else stop_flag() as self._stop:
-            self._began = self._told = time.perf_counter()
+            self._began = self._told = clock()
             self._from: float | None = None
             try:
                 if task.saved is None:
                     self._look_ahead(task)
-                for pause in self.solver.run(task):
-                    self._pause(task, pause)
+                with told(self.progress):
+                    for pause in self.solver.run(task):
+                        self._pause(task, pause)
             except torch.OutOfMemoryError as error:
                 size = task.plan.get("batch_size")
                 lower = f"lower option 'batch_size' (now {size:,}), or " if size else ""
@@ -132,8 +134,8 @@ class Loop:
         self.progress.close(said)
 
     def _spent(self) -> float:
-        """Seconds of this training, those before it was interrupted included."""
-        return self._before + time.perf_counter() - self._began
+        """Seconds of this training, those before it was interrupted included, but not those of compiling kernels."""
+        return self._before + clock() - self._began
 
     def _pause(self, task: Task, pause: Pause) -> None:
         """What is done where the state is whole."""
@@ -170,7 +172,7 @@ class Loop:
         log.info(
             "epoch %g: loss %.5g, held-out %.5g, gap %.4g", *(record[k] for k in ("epoch", "loss", "heldout", "gap"))
         )
-        self._told = time.perf_counter()
+        self._told = clock()
         if self.patience is not None:
             self._look_back(task.method, self.patience)
 
@@ -201,7 +203,7 @@ class Loop:
 
     def _wanted(self) -> bool:
         """Whether it is time for a pause with a record."""
-        since = time.perf_counter() - self._told
+        since = clock() - self._told
         return self._stop.is_set() or since > min(self.every, self.first * 2 ** (len(self.records) - 1))
 
     def _save(self, plan: dict[str, Any]) -> None:
@@ -229,7 +231,7 @@ class Loop:
         done = pause.epoch - (self._from or 0.0)
         parts = [f"epoch {pause.epoch:.3g}/{epochs:g}"]
         if done > 0:
-            parts.append(f"{duration((epochs - pause.epoch) * (time.perf_counter() - self._began) / done)} left")
+            parts.append(f"{duration((epochs - pause.epoch) * (clock() - self._began) / done)} left")
         last = self.records[-1]
         return "  ".join([*parts, self.solver.line(), f"held-out loss {last['heldout']:.4g}", f"gap {last['gap']:.3g}"])
 

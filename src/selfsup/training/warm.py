@@ -21,6 +21,7 @@ from selfsup.store.weights import read_weights
 from selfsup.system import hashing
 from selfsup.words.before import Before
 
+NAMED = 5  # words in a warning
 log = logging.getLogger("selfsup")
 
 
@@ -85,21 +86,35 @@ class Earlier:
             with store.sealed(Path(self.path), (store.WEIGHTS,)):
                 read_weights(Path(self.path), store.WEIGHTS, method)
 
-    def fill(self, words: list[str], input: np.ndarray, output: np.ndarray | None) -> None:
-        """Put the vectors of known words into the two tables (V or more, D)."""
+    def fill(self, words: list[str], input: np.ndarray, output: np.ndarray | None, *, lower: bool) -> None:
+        """Put the vectors of known words into the two tables (V or more, D); `lower` says whether the text is in lower case."""
         assert self.words is not None
-        known = self.words.fill(words, input, output if self._targets else None)
-        log.info("%d of %d words begin with the vectors of %s", known, len(words), self.path)
+        known, other = self.words.fill(words, input, output if self._targets else None, lower=lower)
+        log.info("%d of %d words begin with the vectors of %s", known + len(other), len(words), self.path)
+        if other:
+            shown = ", ".join(f"'{new}' of '{old}'" for new, old in list(other.items())[:NAMED])
+            more = f" and {len(other) - NAMED:,} more" if len(other) > NAMED else ""
+            log.warning(
+                "the text is in lower case, so words begin with the vectors of capitalised ones of %s: %s%s. The capitalised "
+                "ones stay beside them as they were; lower=False keeps the text's capitals", self.path, shown, more,
+            )  # fmt: skip
 
     def joined(self, method: Method, form: Any, fresh: Method, seed: int) -> tuple[Method, Any]:
-        """The method and the form with the earlier words that the new text lacks, as they were, after the new ones."""
+        """The method and the form with the earlier words that the new text lacks, as they were, after the new ones.
+
+        Of a method that has learnt more than its tables they are left out: what it would need to know of them was not learnt.
+        """
         assert self.words is not None
-        input, output = (table.detach().cpu().numpy() for table in method.tables())  # type: ignore[operator]
+        tables = method.tables()  # type: ignore[operator]
+        if {id(parameter) for parameter in method.parameters()} - {id(table) for table in tables}:
+            log.info("words of %s that the new text lacks are left out", self.path)
+            return method, form
+        input, output = (table.detach().cpu().numpy() for table in tables)
         words, vectors, counts, targets = self.words.joined(
             form.words, input, form.counts, output if self._targets else None
         )
         form = form.extended(words, counts)
-        device = method.tables()[0].device  # type: ignore[operator]
+        device = tables[0].device
         method = build(fresh, Facts(form), seed).to(device)
         tables = method.tables()  # type: ignore[operator]
         with torch.no_grad():

@@ -39,7 +39,7 @@ class Before(NamedTuple):
         RunError
             If the folder or file is damaged.
         """
-        vectors = WordVectors.load(path)
+        vectors = WordVectors.load(path).astype("float32")
         if vectors.dim != dim:
             raise OptionError(
                 f"option 'warm_start': the vectors of {path} have {vectors.dim} dimensions, and dim is {dim}; "
@@ -49,8 +49,10 @@ class Before(NamedTuple):
             raise DataError(f"{path} has vectors that are not finite; nothing can be learnt from there on")
         return cls(vectors, targets if targets is not None and targets.shape == vectors.vectors.shape else None)
 
-    def fill(self, words: Sequence[str], input: np.ndarray, output: np.ndarray | None) -> int:
-        """Put the vectors of known words in the place of new ones (V, D), and say how many words are known.
+    def fill(
+        self, words: Sequence[str], input: np.ndarray, output: np.ndarray | None, *, lower: bool = False
+    ) -> tuple[int, dict[str, str]]:
+        """Put the vectors of known words into the place of new ones (V, D).
 
         Parameters
         ----------
@@ -58,12 +60,23 @@ class Before(NamedTuple):
             V words.
         input, output
             (V or more, D) tables of the words' vectors, changed in place; without `output` the targets stay as they are.
+        lower
+            Whether the words are in lower case: those that are known with capitals only begin with the vectors of these.
+
+        Returns
+        -------
+        How many words are known as they are, and for each that is known with capitals, the first such word.
         """
         rows, known = self._pairs(words)
-        input[rows] = self.vectors.vectors[known]
+        exact, other = len(rows), self._capitals(words) if lower else {}
+        if other:
+            index, place = self.vectors.index, {word: row for row, word in enumerate(words)}
+            rows = np.concatenate([rows, [place[word] for word in other]])
+            known = np.concatenate([known, [index[word] for word in other.values()]])
+        input[rows] = self.vectors.rows(known)
         if output is not None and self.targets is not None:
             output[rows] = self.targets[known]
-        return len(rows)
+        return exact, other
 
     def joined(
         self, words: Sequence[str], vectors: np.ndarray, counts: np.ndarray, targets: np.ndarray | None
@@ -75,10 +88,20 @@ class Before(NamedTuple):
         total = np.concatenate([counts, earlier[absent]])
         total[rows] += earlier[known]
         if targets is not None:
-            old = np.zeros_like(self.vectors.vectors) if self.targets is None else self.targets
+            old = np.zeros(self.vectors.vectors.shape, np.float32) if self.targets is None else self.targets
             targets = np.concatenate([targets, old[absent]])
         every = [*words, *(self.vectors.words[row] for row in absent.tolist())]
-        return every, np.concatenate([vectors, self.vectors.vectors[absent]]), total, targets
+        return every, np.concatenate([vectors, self.vectors.rows(absent)]), total, targets
+
+    def _capitals(self, words: Sequence[str]) -> dict[str, str]:
+        """Of each word that the earlier ones hold with capitals only, the first of these."""
+        index = self.vectors.index
+        wanted = {word for word in words if word not in index}
+        found: dict[str, str] = {}
+        for word in self.vectors.words:
+            if (low := word.lower()) != word and low in wanted:
+                found.setdefault(low, word)
+        return found
 
     def _pairs(self, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Rows of known words among `words`, and among the earlier ones."""

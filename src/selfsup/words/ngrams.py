@@ -6,6 +6,7 @@ to; and as metadata the lengths of n-grams and the number of buckets. Buckets th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,7 @@ class NgramVectors:
         Raises
         ------
         DataError
-            If it has none.
+            If it has none, or the mean is not finite.
         """
         wanted = self.subwords.hashed([word])[1]
         places = np.searchsorted(self.buckets, wanted).clip(max=len(self.buckets) - 1)
@@ -51,7 +52,10 @@ class NgramVectors:
                 f"unknown word {word!r}, and none of its n-grams of {shortest} to {longest} characters was met in training; "
                 "ask for a word that shares some with the words of the text"
             )
-        mean: np.ndarray = self.vectors[places].mean(0, dtype=np.float32)
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean: np.ndarray = self.vectors[places].mean(0, dtype=np.float32)
+        if not np.isfinite(mean).all():
+            raise DataError(f"the vector of {word!r}, the mean of its n-grams', is not finite; fetch the file again")
         return mean
 
     @classmethod
@@ -60,11 +64,37 @@ class NgramVectors:
         buckets = np.unique(rows[rows >= words]) - words
         return cls(subwords, buckets.astype(np.int32), np.ascontiguousarray(table[words + buckets], np.float32))
 
+    def about(self) -> dict[str, str]:
+        """Which n-grams they are, as metadata of a file."""
+        return {name: str(value) for name, value in self.subwords._asdict().items()}
+
+    @classmethod
+    def of(cls, buckets: np.ndarray, vectors: np.ndarray, about: Mapping[str, str], dim: int) -> NgramVectors:
+        """N-grams of a file's arrays and metadata, looked at strictly.
+
+        Raises
+        ------
+        DataError
+            If they do not belong together, or not to word vectors of `dim` dimensions.
+        """
+        try:
+            subwords = Subwords(*(int(about[name]) for name in Subwords._fields))
+        except (KeyError, ValueError) as error:
+            wanted = ", ".join(Subwords._fields)
+            raise DataError(f"its metadata must have the numbers {wanted}; got {dict(about)}") from error
+        if not (1 <= subwords.shortest <= subwords.longest <= LONGEST and 1 <= subwords.buckets <= MOST):
+            raise DataError(f"there are no n-grams as {dict(about)} says")
+        if vectors.shape != (len(buckets), dim):
+            there = f"{len(buckets)} buckets and vectors {vectors.shape}"
+            raise DataError(f"it has {there}, beside word vectors of {dim} dimensions")
+        if buckets[0] < 0 or buckets[-1] >= subwords.buckets or (np.diff(buckets) <= 0).any():
+            raise DataError(f"its buckets must rise within 0 to {subwords.buckets - 1}")
+        return cls(subwords, buckets, vectors)
+
     def write(self, folder: Path) -> None:
         """Write the file into a folder that exists."""
-        about = {name: str(value) for name, value in self.subwords._asdict().items()}
         arrays = {"vectors": np.asarray(self.vectors, "<f4"), "buckets": np.asarray(self.buckets, "<i4")}
-        write_arrays(folder / NGRAMS, arrays, about)
+        write_arrays(folder / NGRAMS, arrays, self.about())
 
     @classmethod
     def read(cls, folder: Path, dim: int) -> NgramVectors | None:
@@ -79,17 +109,7 @@ class NgramVectors:
         if not path.is_file():
             return None
         arrays, about = mapped(path, {"vectors": ("F32", 2), "buckets": ("I32", 1)})
-        vectors, buckets = arrays["vectors"], np.array(arrays["buckets"])
         try:
-            subwords = Subwords(*(int(about[name]) for name in Subwords._fields))
-        except (KeyError, ValueError) as error:
-            wanted = ", ".join(Subwords._fields)
-            raise RunError(f"{path} is damaged: its metadata must have the numbers {wanted}; got {about}") from error
-        if not (1 <= subwords.shortest <= subwords.longest <= LONGEST and 1 <= subwords.buckets <= MOST):
-            raise RunError(f"{path} is damaged: there are no n-grams as {about} says")
-        if vectors.shape != (len(buckets), dim):
-            there = f"{len(buckets)} buckets and vectors {vectors.shape}"
-            raise RunError(f"{path} is damaged: it has {there}, beside word vectors of {dim} dimensions")
-        if buckets[0] < 0 or buckets[-1] >= subwords.buckets or (np.diff(buckets) <= 0).any():
-            raise RunError(f"{path} is damaged: its buckets must rise within 0 to {subwords.buckets - 1}")
-        return cls(subwords, buckets, vectors)
+            return cls.of(np.array(arrays["buckets"]), arrays["vectors"], about, dim)
+        except DataError as error:
+            raise RunError(f"{path} is damaged: {error}") from error

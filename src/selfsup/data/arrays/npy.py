@@ -6,32 +6,19 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
-
+from selfsup.data.arrays.archive import Member, members as members_of, unpacked
 from selfsup.data.arrays.arrays import from_array
-from selfsup.data.arrays.header import MOST, Header, header, load
+from selfsup.data.arrays.header import load
 from selfsup.data.dataset import Dataset
 from selfsup.data.request import Request
 from selfsup.errors import DataError, unknown
-from selfsup.system import memory
-from selfsup.system.reading import DAMAGED, check_unpacked, foreign
+from selfsup.system.reading import DAMAGED, foreign
 
 DATA = ("x", "X", "images", "data", "arr_0", "x_train", "X_train", "train_images")
 LABELS = ("y", "labels", "label", "targets", "y_train", "train_labels")
 TEST_DATA = ("x_test", "X_test", "test_images")
 TEST_LABELS = ("y_test", "test_labels")
-PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # what NumPy writes
-MOST_MEMBERS = 1000
-FLOOR = 512 << 20  # bytes that any array may unpack to
-
-
-class Member(NamedTuple):
-    """An array in a ``.npz`` file: where it is, and what it says it is."""
-
-    info: zipfile.ZipInfo
-    header: Header
 
 
 def from_npy(path: Path, request: Request) -> Dataset:
@@ -50,7 +37,7 @@ def from_npz(path: Path, request: Request) -> Dataset:
         If it is unclear which array holds the data (the names are listed), or the file is damaged.
     """
     with foreign(str(path), DAMAGED), zipfile.ZipFile(path) as archive:
-        members = _members(path, archive)
+        members = members_of(path, archive)
         data = _data_name(path, members)
         labels = request.label_column or next((name for name in LABELS if name in members and name != data), None)
         if labels is not None and labels not in members:
@@ -59,7 +46,7 @@ def from_npz(path: Path, request: Request) -> Dataset:
         test_labels = next((name for name in TEST_LABELS if name in members), None)
         own = None if request.labels is not None else labels
         needed = {data, own, test, test_labels if test is not None else None} - {None}
-        held = {name: _unpacked(path, archive, members[name]) for name in members if name in needed}
+        held = {name: unpacked(path, archive, members[name]) for name in members if name in needed}
     given = request.labels if own is None else held[own]
     return from_array(
         held[data],
@@ -67,35 +54,6 @@ def from_npz(path: Path, request: Request) -> Dataset:
         path.name,
         None if test is None else (held[test], None if test_labels is None else held[test_labels]),
     )
-
-
-def _members(path: Path, archive: zipfile.ZipFile) -> dict[str, Member]:
-    """The arrays of an archive by name; their headers are all that is unpacked."""
-    members: dict[str, Member] = {}
-    if len(archive.infolist()) > MOST_MEMBERS:
-        raise DataError(
-            f"{path} holds {len(archive.infolist()):,} files; an archive of arrays has at most {MOST_MEMBERS:,}"
-        )
-    for info in archive.infolist():
-        if info.filename.endswith(".npy"):
-            name = info.filename.removesuffix(".npy")
-            what = f"the array '{name}' in {path}"
-            if info.compress_type not in PACKED:
-                raise DataError(
-                    f"{what} is packed in a way that NumPy does not write; save it by numpy.savez_compressed"
-                )
-            with foreign(what, DAMAGED), archive.open(info) as file:
-                members[name] = Member(info, header(file.read(MOST), info.file_size, what))
-    return members
-
-
-def _unpacked(path: Path, archive: zipfile.ZipFile, member: Member) -> np.ndarray:
-    info, size = member.info, member.header.nbytes
-    what = f"the array '{info.filename.removesuffix('.npy')}' in {path}"
-    check_unpacked(what, size, info.compress_size, FLOOR)
-    memory.check(size, what, "save it as .npy, which is read as far as it is needed, or use fewer rows")
-    with foreign(what, DAMAGED), archive.open(info) as file:
-        return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
 
 
 def _data_name(path: Path, arrays: Mapping[str, Member]) -> str:

@@ -158,8 +158,8 @@ def field(name: str, column: Column, found: Held, what: str) -> Field:
     if len(words) > MOST or (len(words) == there and there > IDENTIFIER):
         raise DataError(
             f"{what} has {len(words):,} different values in {there:,} rows, such as '{_shown(words[0])}': it seems to be "
-            f"an identifier or free text, which tells nothing about other rows; drop it, or merge its values to "
-            f"{MOST:,} at most"
+            "an identifier or free text, which tells nothing about other rows; drop it, or merge its values to "
+            f"{MOST:,} at most; to learn words from a text, name the method: skipgram"
         )
     if not column.declared:
         _doubt(found, what)

@@ -14,9 +14,9 @@ from typing import IO, Any, NamedTuple, TextIO
 
 import numpy as np
 
+from selfsup.data.text.seen import ADVICE, Seen
 from selfsup.errors import DataError, OptionError
-from selfsup.lazy import zstandard
-from selfsup.system.reading import Ceiling, Gzip
+from selfsup.system.reading import Gzip, Zstandard
 
 SIZE = 4 << 20  # bytes of a block; it stays in the processor's cache while it is cut and numbered
 MOST = 256 << 20  # bytes without any white space that are still believed to be text
@@ -53,56 +53,33 @@ def of_bytes(content: bytes | bytearray, where: Callable[[int], str], **about: A
     return Block(np.frombuffer(held, np.uint8), where, **about)
 
 
-class Left:
-    """How many lines, texts or rows may still be read, of all the files of a source together.
-
-    Parameters
-    ----------
-    limit
-        None is no limit.
-    """
-
-    def __init__(self, limit: int | None = None) -> None:
-        self.limit = limit
-
-    @property
-    def none(self) -> bool:
-        """Whether enough has been read."""
-        return self.limit == 0
-
-    def take(self, rows: int) -> int:
-        """How many of so many rows may be read, which then have been."""
-        if self.limit is None:
-            return rows
-        taken = min(rows, self.limit)
-        self.limit -= taken
-        return taken
-
-    def lines(self, block: Block) -> Block:
-        """The part of a block of lines that may be read, which then has been."""
-        if self.limit is None:
-            return block
-        ends = np.flatnonzero(block.data == ord("\n"))
-        last = self.limit
-        if self.take(len(ends) + block.ends) == last and len(ends) >= last:
-            return block._replace(data=block.data[: ends[last - 1]], ends=True)
-        return block
-
-
-def of_file(path: Path, encoding: str, size: int = SIZE, left: Left | None = None) -> Iterator[Block]:
-    """Blocks of a text file, plain, ``.gz`` or ``.zst``; of so many lines as are left.
+def of_file(path: Path, encoding: str, size: int = SIZE, seen: Seen | None = None) -> Iterator[Block]:
+    """Blocks of a text file, plain, ``.gz`` or ``.zst``; of so many lines as may be read.
 
     Raises
     ------
     DataError
         If it cannot be read, is cut short, is not text in that encoding, or changes meanwhile.
     """
-    left = left or Left()
+    seen = seen or Seen()
     with whole_file(path), path.open("rb") as file, _unpacked(file, path) as text:
-        for block in _cut(text, file, path, encoding, size):
-            yield left.lines(block)
-            if left.none:
+        for block in _cut(_reader(text, path, encoding, seen.handler), file, path, size):
+            yield lines(block, seen)
+            if seen.enough:
                 break
+
+
+def lines(block: Block, seen: Seen) -> Block:
+    """The part of a block of lines that may be read, which then has been; bytes that are no text are mended."""
+    if seen.limit is not None:
+        ends, last = np.flatnonzero(block.data == ord("\n")), seen.limit
+        if seen.take(len(ends) + block.ends) == last and len(ends) >= last:
+            block = block._replace(data=block.data[: ends[last - 1]], ends=True)
+    if seen.errors == "stop":
+        return block
+    given = block.data.tobytes()
+    content = seen.text(given)
+    return block if content is given else block._replace(data=of_bytes(content, block.where).data)
 
 
 @contextmanager
@@ -123,11 +100,11 @@ def whole_file(path: Path) -> Iterator[int]:
 
 
 @contextmanager
-def opened(path: Path, encoding: str) -> Iterator[tuple[TextIO, Callable[[], int]]]:
-    """A file as text, unpacked, and a function that says how many of its bytes have been read."""
+def opened(path: Path, encoding: str, errors: str = "strict") -> Iterator[tuple[TextIO, Callable[[], int]]]:
+    """A file as text, unpacked, and a function that says how many of its bytes have been read; `errors` as in `codecs`."""
     name = "utf-8-sig" if check_encoding(encoding) == "utf-8" else encoding
     with path.open("rb") as file, _unpacked(file, path) as raw:
-        yield io.TextIOWrapper(raw, name, newline=""), file.tell
+        yield io.TextIOWrapper(raw, name, errors, newline=""), file.tell
 
 
 def stamp(path: Path) -> list[int]:
@@ -139,9 +116,8 @@ def stamp(path: Path) -> list[int]:
     return [about.st_size, about.st_mtime_ns]
 
 
-def _cut(text: IO[bytes], file: IO[bytes], path: Path, encoding: str, size: int) -> Iterator[Block]:
+def _cut(read: Callable[[int], bytes], file: IO[bytes], path: Path, size: int) -> Iterator[Block]:
     """Blocks that end after a line, or where there is none, after white space."""
-    read = _reader(text, path, encoding)
     rest, offset, first = b"", 0, True
     while True:
         held = bytearray(rest)
@@ -175,11 +151,11 @@ def _place(path: Path, offset: int) -> Callable[[int], str]:
     return lambda byte: f"{path}, byte {offset + byte:,}"
 
 
-def _reader(text: IO[bytes], path: Path, encoding: str) -> Callable[[int], bytes]:
+def _reader(text: IO[bytes], path: Path, encoding: str, errors: str) -> Callable[[int], bytes]:
     """A function that gives the next bytes as UTF-8."""
     if check_encoding(encoding) in ("utf-8", "ascii"):
         return text.read
-    decoder, taken = codecs.getincrementaldecoder(encoding)(), 0
+    decoder, taken = codecs.getincrementaldecoder(encoding)(errors), 0
 
     def read(size: int) -> bytes:
         nonlocal taken
@@ -190,7 +166,7 @@ def _reader(text: IO[bytes], path: Path, encoding: str) -> Callable[[int], bytes
             except UnicodeError as error:
                 byte = taken + int(getattr(error, "start", 0))
                 raise DataError(
-                    f"{path}, near byte {byte:,}: not {encoding} ({error}); give another encoding"
+                    f"{path}, near byte {byte:,}: not {encoding} ({error}); give another encoding, {ADVICE}"
                 ) from error
             taken += len(new)
             if decoded or not new:
@@ -214,41 +190,5 @@ def _unpacked(file: IO[bytes], path: Path) -> IO[bytes]:
     if path.suffix.lower() == ".gz":
         return Gzip(path, file)  # type: ignore[return-value]
     if path.suffix.lower() == ".zst":
-        return io.BufferedReader(_Zstandard(path, file), 1 << 20)
+        return io.BufferedReader(Zstandard(path, file), 1 << 20)
     return os.fdopen(os.dup(file.fileno()), "rb")
-
-
-class _Zstandard(io.RawIOBase):
-    """Frames of Zstandard one after the other; unlike the package's own reader it notices an end that comes too early."""
-
-    def __init__(self, path: Path, file: IO[bytes]) -> None:
-        self._ceiling = Ceiling(path, file)
-        self._new = zstandard.ZstdDecompressor(max_window_size=1 << 31).decompressobj
-        self._wrong = zstandard.ZstdError
-        self._file, self._frame, self._ready, self._packed = file, None, b"", b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, into: Any) -> int:
-        while not self._ready and self._more():
-            pass
-        size = min(len(into), len(self._ready))
-        into[:size], self._ready = self._ready[:size], self._ready[size:]
-        return size
-
-    def _more(self) -> bool:
-        """Unpack a little more; False at the end."""
-        packed = self._packed or self._file.read(16 << 10)
-        if not packed:
-            if self._frame is not None:
-                raise EOFError
-            return False
-        frame: Any = self._frame if self._frame is not None else self._new()
-        try:
-            self._ready = self._ceiling.add(frame.decompress(packed))
-        except self._wrong as error:
-            raise zlib.error(str(error)) from error
-        self._packed = frame.unused_data if frame.eof else b""
-        self._frame = None if frame.eof else frame
-        return True

@@ -2,13 +2,43 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
+from selfsup.data.text.vocabulary import SHOWN
 from selfsup.errors import DataError
 
 PART = 1 << 20  # ids that are looked at together
+LOOKED_AT = 2000  # words of a text, the first that it has
+# Han, kana, Thai, Lao, Burmese and Khmer letters: their scripts put no space between words
+_SPACELESS = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff]{5}")
+
+
+SPACES = (
+    "its script puts no spaces between words, so whole clauses are taken for words; tokens='.' makes every character a word, "
+    "tokens='unigram:8000' learns frequent pieces, or give lists of words that another program has cut"
+)
+
+
+def spaceless(table: Any, tokens: Any) -> str:
+    """What to do where the words of a text are whole clauses of a script without spaces; "" where they are not.
+
+    Parameters
+    ----------
+    table
+        A `count.Table` of words.
+    tokens
+        How the text was cut.
+    """
+    if tokens not in ("words", "space"):
+        return ""
+    words = table.texts(np.arange(min(len(table), LOOKED_AT)))
+    if 3 * sum(_SPACELESS.search(word) is not None for word in words) <= len(words):
+        return ""
+    return SPACES
 
 
 def check_learnable(ids: np.ndarray, words: Sequence[str], source: str) -> None:
@@ -25,9 +55,8 @@ def check_learnable(ids: np.ndarray, words: Sequence[str], source: str) -> None:
     """
     advice = "give more text, or take in rarer words: a lower min_count, a higher max_vocab"
     if len(words) < 2:
-        raise DataError(
-            f"{source} has a vocabulary of one word, '{words[0]}': there is nothing to tell it from; {advice}"
-        )
+        shown = words[0] if len(words[0]) <= SHOWN else f"{words[0][:SHOWN]}..."
+        raise DataError(f"{source} has a vocabulary of one word, '{shown}': there is nothing to tell it from; {advice}")
     if not _any_beside(ids):
         raise DataError(
             f"{source} has no sentence with two words of the vocabulary beside each other, so no word has neighbours; a "

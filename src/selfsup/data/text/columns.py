@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -10,17 +11,19 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from selfsup.data.text.blocks import Block, Left, of_bytes, opened, stamp, whole_file
+from selfsup.data.text.blocks import Block, of_bytes, opened, stamp, whole_file
 from selfsup.data.text.kind import PACKED, bare
+from selfsup.data.text.seen import ADVICE, MARKED, Seen, is_missing
 from selfsup.errors import DataError, unknown
 from selfsup.lazy import pandas as pd, pyarrow as pa
 from selfsup.system.reading import foreign
 
+QUOTED = r'^"((?:[^"]|"")*)"$'
 ROWS = 2048  # of a batch; a batch is cut further where its texts are long
 
 
-def of_parquet(path: Path, column: str | None, size: int, left: Left) -> Iterator[Block]:
-    """Blocks of the texts, or lists of tokens, of one column, of so many rows as are left.
+def of_parquet(path: Path, column: str | None, size: int, seen: Seen) -> Iterator[Block]:
+    """Blocks of the texts, or lists of tokens, of one column, of so many rows as may be read.
 
     Raises
     ------
@@ -34,18 +37,17 @@ def of_parquet(path: Path, column: str | None, size: int, left: Left) -> Iterato
         row = 0
         for batch in file.iter_batches(ROWS, columns=[name]):
             done = before[0] * (row + len(batch)) // whole
-            values = batch.column(0)
-            values.validate(full=True)
-            yield from _blocks(values.slice(0, left.take(len(batch))), f"{path}, column '{name}'", row, size, done)
+            values = _whole(batch.column(0), seen).slice(0, seen.take(len(batch)))
+            yield from _blocks(values, f"{path}, column '{name}'", row, size, done, seen)
             row += len(batch)
-            if left.none:
+            if seen.enough:
                 break
     if stamp(path) != before:
         raise DataError(f"{path} has changed while it was read; wait until it is written, then start again")
 
 
-def of_table(path: Path, column: str | None, encoding: str, size: int, left: Left) -> Iterator[Block]:
-    """Blocks of the texts, or lists of tokens, of one column of a csv, tsv, jsonl or json file, of so many rows as are left.
+def of_table(path: Path, column: str | None, encoding: str, size: int, seen: Seen) -> Iterator[Block]:
+    """Blocks of the texts, or lists of tokens, of one column of a csv, tsv, jsonl or json file, of so many rows as may be read.
 
     Raises
     ------
@@ -53,19 +55,20 @@ def of_table(path: Path, column: str | None, encoding: str, size: int, left: Lef
         If the file cannot be read as a table, changes meanwhile, or has no such column of text.
     """
     row = 0
-    with whole_file(path), opened(path, encoding) as (text, done):
+    with whole_file(path), opened(path, encoding, seen.handler) as (text, done):
         is_json = bare(path).suffix.lower() in (".json", ".jsonl")
-        with _as_table(path):
+        with _as_table(path, encoding):
             for values in _from_json(text, path, column) if is_json else _from_csv(text, path, column, encoding):
-                taken = pa.array(values.to_list()[: left.take(len(values))], from_pandas=True)
-                yield from _blocks(taken, f"{path}, column '{values.name}'", row, size, done())
+                taken = [None if is_missing(one) else one for one in values.to_list()[: seen.take(len(values))]]
+                named = f"{path}, column '{values.name}'"
+                yield from _blocks(pa.array(seen.values(taken)), named, row, size, done(), seen)
                 row += len(values)
-                if left.none:
+                if seen.enough:
                     break
 
 
 @contextmanager
-def _as_table(path: Path) -> Iterator[None]:
+def _as_table(path: Path, encoding: str) -> Iterator[None]:
     """While a file is read by pandas; what is packed badly or not there is for `whole_file` to say."""
     try:
         with foreign(f"{path} as a table"):
@@ -73,20 +76,40 @@ def _as_table(path: Path) -> Iterator[None]:
     except DataError as error:
         if isinstance(error.__cause__, OSError | EOFError | zlib.error):
             raise error.__cause__ from None
+        if isinstance(error.__cause__, UnicodeError):
+            why = error.__cause__
+            raise DataError(f"{path} is not {encoding} ({why}); give another encoding, {ADVICE}") from why
         raise
 
 
+def _whole(values: Any, seen: Seen) -> Any:
+    """A column of a file whose strings have been looked at."""
+    try:
+        values.validate(full=True)
+        return values
+    except pa.ArrowInvalid:
+        if seen.errors == "stop" or not pa.types.is_string(values.type):
+            raise
+        found = [None if one is None else one.decode("utf-8", MARKED) for one in values.cast(pa.binary()).to_pylist()]
+        return pa.array(seen.values(found), pa.string())
+
+
 def _from_csv(text: TextIO, path: Path, column: str | None, encoding: str) -> Iterator[Any]:
-    """The column of text of a csv file, in pandas series of some rows."""
-    with opened(path, encoding) as (again, _):
+    """The column of text of a csv or tsv file, in pandas series of some rows."""
+    with opened(path, encoding, MARKED) as (again, _):
         line = again.readline()
-    with opened(path, encoding) as (again, _):
         marks = [mark for mark in "\t;" if mark in line and "," not in line]
-        told = {"sep": marks[0] if marks else ",", "skipinitialspace": True}
+        mark = "\t" if bare(path).suffix.lower() == ".tsv" else marks[0] if marks else ","
+        # tables with tabs are often published without quoting: where all lines have as many fields, a quotation mark is one
+        unquoted = mark == "\t" and {one.count(mark) for one in again if one.strip()} == {line.count(mark)}
+    told: dict[str, Any] = {"sep": mark, "skipinitialspace": True}
+    told |= {"quoting": csv.QUOTE_NONE} if unquoted else {}
+    with opened(path, encoding, MARKED) as (again, _):
         name = of_frame(pd.read_csv(again, nrows=ROWS, **told), column, str(path)).name
     told |= {"dtype": str, "keep_default_na": False, "na_values": [""]}  # a text may be "NA" or "1984"
     for chunk in pd.read_csv(text, usecols=[name], chunksize=ROWS, **told):
-        yield chunk[name]
+        values = chunk[name]
+        yield values.str.replace(QUOTED, r"\1", regex=True).str.replace('""', '"') if unquoted else values
 
 
 def _from_json(text: TextIO, path: Path, column: str | None) -> Iterator[Any]:
@@ -101,7 +124,7 @@ def _from_json(text: TextIO, path: Path, column: str | None) -> Iterator[Any]:
 
 def of_hub(
     given: Any, column: str | None, limit: int | None
-) -> tuple[str, Callable[[int], Iterator[Block]], list[Any] | None]:
+) -> tuple[str, Callable[[int, Seen], Iterator[Block]], list[Any] | None]:
     """A Hugging Face data set (of a dictionary of splits: "train" or the first): its name, its blocks and its key."""
     if hasattr(given, "keys"):
         given = given["train" if "train" in given else next(iter(given))]
@@ -109,17 +132,17 @@ def of_hub(
     is_table = hasattr(given, "with_format") and hasattr(given, "data")
     name = f"Hugging Face data set ({getattr(getattr(given, 'info', None), 'dataset_name', None) or 'in memory'})"
 
-    def tables(size: int) -> Iterator[Block]:
-        row, left = 0, Left(limit)
+    def tables(size: int, seen: Seen) -> Iterator[Block]:
+        row = 0
         batches = given.with_format("arrow").iter(ROWS) if is_table else given.iter(ROWS)
         for batch in batches:
             table = batch if isinstance(batch, pa.Table) else pa.table(dict(batch))
             chosen = _choose(table.schema, column, name)
-            values = table.column(chosen).slice(0, left.take(len(table))).combine_chunks()
+            values = table.column(chosen).slice(0, seen.take(len(table))).combine_chunks()
             for part in values.chunks if isinstance(values, pa.ChunkedArray) else [values]:
-                yield from _blocks(part, f"{name}, column '{chosen}'", row, size, 0)
+                yield from _blocks(part, f"{name}, column '{chosen}'", row, size, 0, seen)
                 row += len(part)
-            if left.none:
+            if seen.enough:
                 break
 
     if print_ is None or not is_table:
@@ -128,17 +151,17 @@ def of_hub(
 
 
 def of_frame(frame: Any, column: str | None, name: str = "the data frame") -> Any:
-    """The column of a pandas or polars frame that holds text or lists of tokens, without the rows where it is missing."""
+    """The column of a pandas or polars frame that holds text or lists of tokens; values may be missing."""
     if column is None:
-        every = {one: present(frame[one]) for one in frame.columns}
-        return every[_only([one for one, values in every.items() if _holds_text(values)], list(every), name)]
+        texts = [one for one in frame.columns if _holds_text(present(frame[one]))]
+        return frame[_only(texts, list(frame.columns), name)]
     if column not in list(frame.columns):
         raise DataError(f"{name}: {unknown('column', column, [str(one) for one in frame.columns])}")
     values = present(frame[column])
     if len(values) and not _holds_text(values):
         kind = type(next(iter(values))).__name__
         raise DataError(f"{name}: column '{column}' holds values of type {kind}, neither text nor lists of tokens")
-    return values
+    return frame[column]
 
 
 def present(values: Any) -> Any:
@@ -163,7 +186,7 @@ def _choose(schema: Any, column: str | None, name: str) -> str:
         return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
     if column is None:
-        return _only([field.name for field in schema if is_text(field.type)], list(schema.names), name)
+        return str(_only([field.name for field in schema if is_text(field.type)], list(schema.names), name))
     if column not in schema.names:
         raise DataError(f"{name}: {unknown('column', column, schema.names)}")
     if not is_text(schema.field(column).type):
@@ -173,17 +196,18 @@ def _choose(schema: Any, column: str | None, name: str) -> str:
     return column
 
 
-def _only(found: list[Any], every: list[Any], name: str) -> str:
+def _only(found: list[Any], every: list[Any], name: str) -> Any:
     if len(found) == 1:
-        return str(found[0])
+        return found[0]
     among = found or every
     told = ", ".join(str(one) for one in among)
     raise DataError(f"{name} has {len(found) or 'no'} columns of text ({told}); " + (
         "choose one by column=" if found else "give one that has"))  # fmt: skip
 
 
-def _blocks(values: Any, name: str, row: int, size: int, done: int) -> Iterator[Block]:
+def _blocks(values: Any, name: str, row: int, size: int, done: int, seen: Seen) -> Iterator[Block]:
     """Join the rows (strings, or lists of strings) of an Arrow array by borders, in pieces of about `size` bytes."""
+    seen.missing += values.null_count
     values = values.drop_null()
     is_list = pa.types.is_list(values.type) or pa.types.is_large_list(values.type)
     if is_list:

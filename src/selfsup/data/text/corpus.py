@@ -4,214 +4,35 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import Annotated, Any, ClassVar, Literal, NoReturn
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
 
-from selfsup.data.text import count, kept as stored, numbering, scan, sources, tokens as cutting
+from selfsup.data.text import count, kept as stored, numbering, pieces, scan, sources, tokens as cutting
 from selfsup.data.text.blocks import SIZE
-from selfsup.data.text.checks import check_learnable
-from selfsup.data.text.cooccurrence import Cooccurrence, cooccurrence, held_out
+from selfsup.data.text.checks import spaceless
 from selfsup.data.text.form import READING, TextForm
+from selfsup.data.text.joining import Phrases
+from selfsup.data.text.numbered import Corpus
+from selfsup.data.text.phrases import Score
+from selfsup.data.text.pieces import Pieces
+from selfsup.data.text.seen import Errors
 from selfsup.data.text.sources import Source
 from selfsup.data.text.vocabulary import Vocabulary
-from selfsup.data.text.windows import PROBE, Pairs, Sequences, Windows
 from selfsup.errors import DataError, OptionError
 from selfsup.options import Range, checked
 from selfsup.system import hashing, memory
+from selfsup.system.compiling import told
 from selfsup.system.cores import cores
 from selfsup.system.progress import Progress
 
-HELD_SHARE, HELD_WORDS = 0.01, 20_000  # by default the end of the text is held out: so much of it, at most so many ids
-LEAST_HELD = PROBE // 10  # words; what is measured on fewer says nothing
 NAMED = 5  # words in a warning
 DECIDING = ("lower", "tokens", "min_count", "max_vocab", "keep", "phrases", "phrase_threshold", "phrase_score")
+MET = ("raw_words", "sentences", "skipped", "lines", "blank", "missing", "bad")  # what a corpus says of the whole text
 log = logging.getLogger("selfsup")
-
-
-@dataclass(frozen=True, eq=False)
-class Corpus:
-    """A text in numbers, or a part of one (`selfsup.method.Data`).
-
-    Attributes
-    ----------
-    ids
-        (N,) int32: words by their place in the vocabulary, and -1 between sentences (of a whole text never two in a row, nor at
-        an end). Words without a vector are left out, so their neighbours move together, as in word2vec. Memory-mapped from
-        the cache; what is written to it stays in memory.
-    vocabulary
-        The words that have a vector, and their counts in the whole text.
-    raw_words
-        Words of the whole text, before any was left out or joined.
-    sentences
-        Sentences of the whole text with at least one word of the vocabulary.
-    fingerprint
-        Of the text and of every option that changes the ids.
-    source
-        Where it came from, in words for people.
-    skipped
-        Words of more than 1,000 characters: they are no words, and have been left out.
-    reading
-        The options that cut the text into words: see `TextForm`.
-    all_ids
-        Ids of the whole text, where this is a part.
-    held
-        Share of the text that is held out, where this is what is learnt from, or held out.
-    beside
-        What is learnt from, where this is held out.
-    """
-
-    ids: np.ndarray
-    vocabulary: Vocabulary
-    raw_words: int
-    sentences: int
-    fingerprint: str
-    source: str
-    skipped: int = 0
-    reading: Mapping[str, Any] = field(default_factory=lambda: dict(READING))
-    all_ids: int | None = None
-    held: float = 0.0
-    beside: Corpus | None = None
-    _facts: dict[Any, Any] = field(init=False, repr=False, default_factory=dict)
-    labels: ClassVar[None] = None  # text has none, nor a test part
-    classes: ClassVar[tuple[str, ...]] = ()
-    test: ClassVar[None] = None
-
-    def __len__(self) -> int:
-        return self._words
-
-    @cached_property
-    def _words(self) -> int:
-        """Words of the vocabulary that are here."""
-        return int((self.ids >= 0).sum())
-
-    @cached_property
-    def form(self) -> TextForm:
-        """The vocabulary, and how the text was cut."""
-        return TextForm((len(self.vocabulary),), self.reading, self.vocabulary)
-
-    @property
-    def raw_share(self) -> float:
-        """Words of the text for each id: more than 1 where words were left out."""
-        return self.raw_words / max(len(self.ids) if self.all_ids is None else self.all_ids, 1)
-
-    def describe(self) -> str:
-        """Say in one line what is in it."""
-        kept = int(self.vocabulary.counts.sum())
-        long = f", {self.skipped:,} longer than 1,000 characters skipped" if self.skipped else ""
-        return (f"{self.raw_words:,} words in {self.sentences:,} sentences, {kept:,} of them among the {len(self.vocabulary):,} "
-                f"of the vocabulary{long} ({self.source})")  # fmt: skip
-
-    def split(self, share: float | None, seed: int = 0) -> tuple[Corpus, Corpus]:
-        """Text to learn from, and its end, which is held out.
-
-        Parameters
-        ----------
-        share
-            That is held out; None is a hundredth, at most 20,000 ids, and nothing where that is too little to measure on.
-        seed
-            Has no part in it: nothing is drawn.
-
-        Raises
-        ------
-        DataError
-            If no word that is to be learnt from has another one beside it.
-        """
-        ids = self.ids
-        held = min(int(len(ids) * HELD_SHARE), HELD_WORDS) if share is None else int(len(ids) * share)
-        if share is None and int((ids[len(ids) - held :] >= 0).sum()) < LEAST_HELD:
-            held = 0
-        learnt, heldout = self.cut(held)
-        check_learnable(learnt.ids, self.vocabulary.words, self.source)
-        return learnt, heldout
-
-    def cut(self, count: int, seed: int = 0) -> tuple[Corpus, Corpus]:
-        """All but the last so many ids, and those."""
-        at, share = len(self.ids) - count, count / max(len(self.ids), 1)
-        learnt, heldout = self._part(self.ids[:at]), self._part(self.ids[at:])
-        return (
-            (learnt, heldout)
-            if count == 0
-            else (replace(learnt, held=share), replace(heldout, held=share, beside=learnt))
-        )
-
-    def some(self, most: int, rng: np.random.Generator) -> Corpus:
-        """A piece of at most so many ids, from a place that is drawn."""
-        if len(self.ids) <= most:
-            return self
-        start = int(rng.integers(len(self.ids) - most + 1))
-        return self._part(self.ids[start : start + most])
-
-    def _part(self, ids: np.ndarray) -> Corpus:
-        return replace(
-            self, ids=ids, all_ids=len(self.ids) if self.all_ids is None else self.all_ids, held=0.0, beside=None
-        )
-
-    def learnt(self, words: int) -> int:
-        """Words that so many here stand for: those."""
-        return words
-
-    @property
-    def source_rows(self) -> int:
-        """Words of the source, those without a vector included."""
-        return self.raw_words
-
-    def unreadable(self) -> list[Any]:
-        """What could not be read: nothing, as text that cannot be read is an error."""
-        return []
-
-    def whole(self) -> Corpus:
-        """All of it."""
-        return self
-
-    def windows(self, width: int) -> Windows:
-        """Windows (B, 2 width + 1) around every word."""
-        return Windows(self.ids, width)
-
-    def sequences(self, length: int) -> Sequences:
-        """Sentences (B, length), filled with -1; longer ones are cut into pieces."""
-        return Sequences(self.ids, length)
-
-    def pairs(self, width: int) -> Pairs:
-        """Pairs of words (B, 3): row, column, count; both (i, j) and (j, i).
-
-        Counts grow with the text: what is held out are pairs of the text that is learnt from, which are then not learnt.
-        """
-        counted = (self.beside or self).fact("cooccurrence", width=width)
-        if not self.held:
-            return Pairs(counted)
-        out = held_out(counted, self.held)
-        return Pairs(Cooccurrence(*(part[out if self.beside else ~out] for part in counted)))
-
-    def rows(self) -> NoReturn:
-        """Of samples only.
-
-        Raises
-        ------
-        DataError
-            Always.
-        """
-        raise DataError(
-            f"rows are a view of images and tables; these data are text ({self.source}), whose views are windows(w), "
-            "sequences(n) and pairs(w)"
-        )
-
-    def fact(self, name: str, **how: Any) -> Any:
-        """Something measured when it is asked for, once.
-
-        "counts": (V,) int64 of the whole text. "cooccurrence" (``width``): the `Cooccurrence` of this part. Else None.
-        """
-        if name == "counts":
-            return self.vocabulary.counts
-        if name != "cooccurrence":
-            return None
-        key = (name, how["width"])
-        if key not in self._facts:
-            self._facts[key] = cooccurrence(self.ids, len(self.vocabulary), how["width"], cores())
-        return self._facts[key]
 
 
 def open_text(
@@ -221,12 +42,13 @@ def open_text(
     lower: bool = True,
     tokens: str | Callable[[str], Iterable[str]] = "words",
     encoding: str = "utf-8",
+    errors: Errors = "stop",
     min_count: Annotated[int, Range(1)] = 5,
     max_vocab: Annotated[int, Range(2)] | None = None,
     keep: tuple[str, ...] = (),
     phrases: Annotated[int, Range(0, 4)] = 0,
     phrase_threshold: float | None = None,
-    phrase_score: Literal["npmi", "original"] = "npmi",
+    phrase_score: Score = "npmi",
     stream: bool = False,
     like: TextForm | None = None,
     known: Sequence[str] = (),
@@ -247,10 +69,15 @@ def open_text(
     lower
         Lower-case the text.
     tokens
-        What a word is: words (letters, digits, underscores, apostrophes within), space (what stands between white space), a
-        regular expression, or in Python a function from a line to its words.
+        What a word is: words (letters, digits, underscores, apostrophes within; an emoji), space (what stands between white
+        space), a regular expression (such as . for each character), or a function of a line, also as FILE.py:NAME. Parts of
+        words: wordpiece:30000 (also bpe: and unigram:) learns so many pieces from this text, FILE.json is a tokenizer of
+        Hugging Face's that is there already.
     encoding
         Of text files.
+    errors
+        Bytes that are no text in that encoding: stop is an error, replace puts U+FFFD in their place, skip leaves their line
+        (of a table: row) out; how many there are is said.
     min_count
         Words that occur less often are left out.
     max_vocab
@@ -258,7 +85,7 @@ def open_text(
     keep
         Words that are always in, however rare; those that do not occur at all are left out.
     phrases
-        Passes that join words which belong together: 1 gives pairs, 2 up to four words.
+        Passes that join words which belong together: 1 gives pairs, 2 up to four words. A run keeps which they are.
     phrase_threshold
         Score above which two words are joined; 0.5 of npmi and 100 of original where it is not given.
     phrase_score
@@ -288,8 +115,8 @@ def open_text(
     if isinstance(source, Corpus):
         return _again(source, like, limit)
     how = _settled(checked(open_text, given))
-    found = sources.find(source, column, encoding, limit)
-    key: list[Any] | None = None if callable(how["tokens"]) else [[name, how[name]] for name in DECIDING]
+    found = sources.find(source, column, encoding, limit, errors)
+    key: list[Any] | None = None if callable(how["tokens"]) else [[name, _plain(how[name])] for name in DECIDING]
     if key is not None and like is not None:
         key = [["like", *like.words], key[0], key[1], key[5]]
     fingerprint = None if key is None or found.key is None else hashing.of_values(stored.FORMAT, found.key, key)
@@ -297,7 +124,8 @@ def open_text(
         return _rested(_corpus(*entry, fingerprint, found.name, how))
     shown = Progress(progress)
     try:
-        return _rested(_built(found, how, key, fingerprint, cache=cache, progress=shown))
+        with told(shown):
+            return _rested(_built(found, how, key, fingerprint, cache=cache, progress=shown))
     finally:
         shown.close()
 
@@ -314,6 +142,12 @@ def _settled(how: dict[str, Any]) -> dict[str, Any]:
     if how["like"] is not None:
         how |= how["like"].reading
         how["like"].rule()  # says what to do where the model's function is not there
+    elif isinstance(how["tokens"], str) and how["tokens"].endswith(".json"):
+        how |= {"tokens": Pieces.of_file(Path(how["tokens"]).expanduser()), "lower": False}  # it says itself
+    if how["phrases"] and (isinstance(how["tokens"], Pieces) or pieces.wanted(how["tokens"])):
+        raise OptionError(
+            "option 'phrases' joins words, and word pieces (option 'tokens') are none; leave one of them out"
+        )
     asked, known = ([cutting.final(word, how["lower"]) for word in how[name]] for name in ("keep", "known"))
     if not all(map(cutting.is_word, asked)):
         raise OptionError("option 'keep' has an empty word or a NUL character in a word")
@@ -340,13 +174,36 @@ def _again(corpus: Corpus, like: TextForm | None, limit: int | None) -> Corpus:
     )  # fmt: skip
 
 
+def _plain(value: Any) -> Any:
+    """What tells the value of an option from another, for the cache."""
+    return value.key if isinstance(value, Pieces | Phrases) else value
+
+
 def _corpus(ids: np.ndarray, about: dict[str, Any], fingerprint: str, name: str, how: Mapping[str, Any]) -> Corpus:
-    counts, raw = np.array(about["counts"], np.int64), int(about["raw_words"])
-    vocabulary = Vocabulary(list(about["words"]), counts, raw)
+    counts = np.array(about["counts"], np.int64)
+    met: dict[str, Any] = {key: int(about[key]) for key in MET}
+    vocabulary = Vocabulary(list(about["words"]), counts, met["raw_words"])
+    reading = {key: how[key] for key in READING}
     if how["like"] is None:
         vocabulary = _present(vocabulary, how["asked"], name)
-    reading = {key: how[key] for key in READING}
-    return Corpus(ids, vocabulary, raw, int(about["sentences"]), fingerprint, name, int(about["skipped"]), reading)
+        if about["pieces"] is not None:
+            reading["tokens"] = Pieces(about["pieces"], str(how["tokens"]))
+        if about["phrases"] is not None:
+            found = Phrases.read(about["phrases"].encode(), name)
+            reading["phrases"] = Phrases(found.passes, how["tokens"], how["lower"])
+    _tell(met, name, how["errors"])
+    return Corpus(ids, vocabulary, fingerprint=fingerprint, source=name, reading=reading, **met)
+
+
+def _tell(met: Mapping[str, int], name: str, errors: Errors) -> None:
+    """Say what had to be left out."""
+    for key, what in (
+        ("missing", "missing value{} (None, NaN), left out"),
+        ("bad", "place{} with bytes that are no text, each U+FFFD now" if errors == "replace" else
+         "line{} or row{} with bytes that are no text, left out"),
+    ):  # fmt: skip
+        if met[key]:
+            log.warning("%s: %s %s", name, f"{met[key]:,}", what.replace("{}", "s" * (met[key] > 1)))
 
 
 def _present(vocabulary: Vocabulary, asked: Sequence[str], name: str) -> Vocabulary:
@@ -368,7 +225,9 @@ def _built(
     """Read, number and keep; a source without a key has no place in the cache, its fingerprint is that of its content."""
     digest = None if fingerprint else hashlib.blake2b()
     like: TextForm | None = how["like"]
-    rule = cutting.rule(how["tokens"], how["lower"])
+    learnt = _learnt(source, how, progress) if pieces.wanted(how["tokens"]) else None
+    cut = learnt or how["tokens"]
+    rule = cut.rule(how["lower"]) if isinstance(cut, Pieces) else cutting.rule(cut, how["lower"])
     if like is not None and how["phrases"]:
         rule = rule._replace(cut=like.cut, join=like.join)
     folder, is_kept = stored.spool()
@@ -377,10 +236,11 @@ def _built(
     try:
         if made.raw == made.skipped:  # which are too long to be words
             raise DataError(f"{source.name} holds no words; look at the text, or at the option 'tokens'")
+        advice = "" if like is not None else spaceless(made.table, how["tokens"])
         if like is not None:
             done = numbering.number_like(made, like.vocabulary, source.name)
         else:
-            done = numbering.number(made, how, source.name, folder, progress)
+            done = numbering.number(made, how, source.name, folder, progress, advice)
         ids = stored.ids_of(done.parts, fingerprint if is_kept else None, int(done.counts.sum()), folder)
     except OSError as error:
         raise stored.full(error) from error
@@ -388,13 +248,85 @@ def _built(
         for file in made.files:
             file.close()
         memory.give_back()
-    about = {"words": done.words, "counts": done.counts.tolist(), "raw_words": made.raw, "skipped": made.skipped,
-             "sentences": int(done.state[2])}  # fmt: skip
+    if advice:
+        log.warning("%s: %s", source.name, advice)
+    about = {
+        "words": done.words, "counts": done.counts.tolist(), "raw_words": made.raw, "skipped": made.skipped,
+        "sentences": int(done.state[2]), "lines": made.lines, "blank": max(made.lines - done.lines, 0),
+        "missing": made.seen.missing, "bad": made.seen.bad, "pieces": None if learnt is None else learnt.content,
+        "phrases": Phrases(done.passes).content().decode() if done.passes else None,
+    }  # fmt: skip
     if is_kept:
         stored.write_about(str(fingerprint), ids, about)
     if digest is not None:
-        told = key or [hashing.checksum(ids), *about["words"]]
-        fingerprint = hashing.of_values(stored.FORMAT, digest.hexdigest(), told)
+        found = key or [hashing.checksum(ids), *about["words"]]
+        fingerprint = hashing.of_values(stored.FORMAT, digest.hexdigest(), found)
     if made.skipped:
         log.warning("%s: %s words of more than 1,000 characters were skipped", source.name, f"{made.skipped:,}")
     return _corpus(ids, about, str(fingerprint), source.name, how)
+
+
+def _learnt(source: Source, how: Mapping[str, Any], progress: Progress) -> Pieces:
+    """The word pieces of a text, which is read for them before it is cut into them."""
+    if source.once:
+        raise OptionError(f"option 'tokens': '{how['tokens']}' reads the text twice, and {source.name} can be read once; "
+                          "give a list")  # fmt: skip
+
+    def lines() -> Iterator[str]:
+        for block in source.read(SIZE)[1]:
+            if block.joined:
+                raise OptionError(
+                    f"option 'tokens': '{how['tokens']}' cuts texts, and {source.name} holds lists of tokens, cut already"
+                )
+            progress.show(f"reading {source.name}: {how['tokens']} is learnt from {block.done / 1e6:,.0f} MB")
+            yield from scan.decoded(block).split("\n")
+
+    return Pieces.learn(how["tokens"], how["lower"], lines(), source.name)
+
+
+def phrases(
+    data: Any,
+    *,
+    passes: Annotated[int, Range(1, 4)] = 1,
+    min_count: Annotated[int, Range(1)] = 5,
+    threshold: float | None = None,
+    score: Score = "npmi",
+    progress: bool = True,
+    **reading: Any,
+) -> Phrases:
+    """Words that belong together in a text, such as "new york", to be kept and joined in any text.
+
+    Parameters
+    ----------
+    data
+        Text of any kind: see `open_text`.
+    passes
+        1 gives pairs, 2 up to four words.
+    min_count
+        Words and pairs that occur less often are no phrases.
+    threshold
+        Score above which two words are joined; 0.5 of npmi and 100 of original where it is not given.
+    score
+        npmi: from -1 to 1 (Bouma 2009). original: that of word2vec (Mikolov et al. 2013b, section 4).
+    progress
+        Show progress on standard error.
+    **reading
+        How the text is read: `column`, `lower`, `tokens`, `encoding`, `limit` and others of `open_text`.
+
+    Returns
+    -------
+    Phrases
+        ``join(texts)`` gives lists of tokens, ``save`` and ``load`` keep them as JSON.
+
+    Raises
+    ------
+    DataError, OptionError
+        As `open_text`.
+    """
+    how = checked(phrases, {"passes": passes, "min_count": min_count, "threshold": threshold, "score": score})
+    found = open_text(
+        data, phrases=how["passes"], min_count=how["min_count"], phrase_threshold=how["threshold"],
+        phrase_score=how["score"], progress=progress, **reading,
+    ).reading["phrases"]  # fmt: skip
+    assert isinstance(found, Phrases)
+    return found

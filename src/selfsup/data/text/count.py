@@ -297,31 +297,6 @@ def _word(data: np.ndarray, start: int, end: int, fold: np.ndarray) -> tuple[int
 
 
 @_compiled
-def expand(ids: np.ndarray, starts: np.ndarray, flat: np.ndarray, out: np.ndarray) -> int:
-    """Put in the place of every wide run k the numbers ``flat[starts[k] : starts[k + 1]]``; returns how many there are."""
-    made = 0
-    for one in ids:
-        if one > FIRST_WIDE:
-            out[made] = one
-            made += 1
-        else:
-            run = FIRST_WIDE - one
-            for k in range(starts[run], starts[run + 1]):
-                out[made] = flat[k]
-                made += 1
-    return made
-
-
-@_compiled
-def expanded(ids: np.ndarray, starts: np.ndarray) -> int:
-    """How many numbers `expand` writes."""
-    size = 0
-    for one in ids:
-        size += 1 if one > FIRST_WIDE else starts[FIRST_WIDE - one + 1] - starts[FIRST_WIDE - one]
-    return size
-
-
-@_compiled
 def tally(ids: np.ndarray, counts: np.ndarray, firsts: np.ndarray, base: int) -> tuple[int, int]:
     """Count every entry, note where it came first; returns the number of words, and of those that were skipped."""
     words = skipped = 0
@@ -366,34 +341,3 @@ def union(tables: list[Table]) -> tuple[Table, list[np.ndarray]]:
             first.grow()
         numbers.append(mapped)
     return first, numbers
-
-
-@_compiled
-def renumber(ids: np.ndarray, numbers: np.ndarray, others: bool, most: int, state: np.ndarray, out: np.ndarray) -> int:
-    """Write ids with their new numbers; negative ones (SKIPPED) are left out, or where `others`, kept as SKIPPED.
-
-    A border comes before the first word of a sentence, so there are never two in a row, nor one at an end; a sentence of
-    more than `most` words is cut. `state` (words since the border, whether a border is due, sentences) goes from call to call.
-    """
-    since, due, sentences = state[0], state[1], state[2]
-    made = 0
-    for one in ids:
-        if one == BORDER:
-            since, due = 0, 1
-            continue
-        if since == most:
-            since, due = 0, 1
-        since += 1
-        new = numbers[one] if one >= 0 else SKIPPED
-        if new < 0 and not others:
-            continue
-        if due:
-            if sentences:
-                out[made] = BORDER
-                made += 1
-            due = 0
-            sentences += 1
-        out[made] = new if new >= 0 else SKIPPED
-        made += 1
-    state[0], state[1], state[2] = since, due, sentences
-    return made

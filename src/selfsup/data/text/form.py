@@ -12,11 +12,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from selfsup import store
 from selfsup.data.form import check_keys
-from selfsup.data.text import tokens
+from selfsup.data.text import joining, pieces, tokens
+from selfsup.data.text.joining import Phrases
+from selfsup.data.text.pieces import Pieces
 from selfsup.data.text.vocabulary import VOCABULARY, Vocabulary, read_vocabulary, vocabulary_blocks
 from selfsup.errors import DataError, OptionError, RunError
-from selfsup.system.files import write_blocks
+from selfsup.system.files import write_blocks, write_bytes
 
 MOST_PHRASES = 4  # passes that join words, of which each doubles the length of the longest phrase
 READING: Mapping[str, Any] = {"tokens": "words", "lower": True, "phrases": 0}  # what cutting new text takes
@@ -32,7 +35,8 @@ class TextForm:
         (V,): words of the vocabulary.
     reading
         How text was cut: the options `tokens`, `lower` and `phrases` of `open_text`. A function in `tokens` that a run folder
-        names is the mapping ``{"function": "module:name"}`` until it is given again (`with_tokens`).
+        names is the mapping ``{"function": "module:name"}`` until it is given again (`with_tokens`); word pieces are `Pieces`;
+        phrases are the `Phrases` that were joined, or 0.
     source
         The vocabulary, or the run folder that holds it: it is read when it is first asked for.
     """
@@ -106,15 +110,23 @@ class TextForm:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; the words themselves lie in ``vocabulary.jsonl``."""
-        cut = self.reading["tokens"]
-        if callable(cut):
+        cut, joins = self.reading["tokens"], self.reading["phrases"]
+        if isinstance(cut, Pieces):
+            cut = {"pieces": pieces.FILE}
+        elif callable(cut):
             name = getattr(cut, "__qualname__", type(cut).__qualname__)
             cut = {"function": f"{getattr(cut, '__module__', None) or 'builtins'}:{name}"}
-        return {"kind": self.kind, "shape": list(self.shape), **self.reading, "tokens": cut}
+        passes = len(joins.passes) if isinstance(joins, Phrases) else joins
+        return {"kind": self.kind, "shape": list(self.shape), **self.reading, "tokens": cut, "phrases": passes}
 
     def write(self, folder: Path) -> None:
-        """Write the words and their counts, which `to_dict` leaves out, into a run folder."""
+        """Write what `to_dict` leaves out into a run folder: words and their counts, word pieces, phrases."""
         write_blocks(folder / VOCABULARY, vocabulary_blocks(self.words, self.counts))
+        cut, joins = self.reading["tokens"], self.reading["phrases"]
+        if isinstance(cut, Pieces):
+            write_bytes(folder / pieces.FILE, cut.content.encode())
+        if isinstance(joins, Phrases):
+            write_bytes(folder / joining.FILE, joins.content())
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any], folder: Path | None) -> TextForm:
@@ -128,7 +140,12 @@ class TextForm:
         check_keys(plain, ("kind", "shape", *READING), _fits)
         if folder is None:
             raise DataError("the form of text needs the run folder that holds its vocabulary")
-        return cls(tuple(plain["shape"]), {name: plain[name] for name in READING}, folder)
+        reading = {name: plain[name] for name in READING}
+        if reading["tokens"] == {"pieces": pieces.FILE}:
+            reading["tokens"] = pieces.in_folder(folder, store.read_bytes)
+        if reading["phrases"] and (folder / joining.FILE).is_file():
+            reading["phrases"] = _phrases(folder, reading["phrases"])
+        return cls(tuple(plain["shape"]), reading, folder)
 
     def extended(self, words: Sequence[str], counts: np.ndarray) -> TextForm:
         """The same way of cutting, with other words and their counts (V,)."""
@@ -150,20 +167,17 @@ class TextForm:
         OptionError
             If it is a function that has not been given again.
         """
-        cut = self.reading["tokens"]
+        cut, lower = self.reading["tokens"], self.reading["lower"]
         if isinstance(cut, Mapping):
             name = cut["function"].rpartition(":")[2]
             raise OptionError(
                 f"option 'tokens': this text was cut by the function {cut['function']}, which is not kept in a run; give it "
                 f'again: load(run, given={{"tokens": {name}}})'
             )
-        return tokens.rule(cut, self.reading["lower"])
+        return cut.rule(lower) if isinstance(cut, Pieces) else tokens.rule(cut, lower)
 
     def cut(self, text: str) -> list[str]:
-        """The words of a text, by the rule that the vocabulary was made by, known or not.
-
-        Phrases are joined where the vocabulary holds them, the longest first, from left to right.
-        """
+        """The words of a text, by the rule that the vocabulary was made by, known or not; phrases are joined as they were."""
         rule = self.rule()
         found: list[str] = []
         for line in text.split("\n"):
@@ -171,11 +185,18 @@ class TextForm:
         return found
 
     def join(self, words: Sequence[str]) -> list[str]:
-        """The words of a sentence as the vocabulary has them, and neighbours joined whose phrase is a word of it."""
+        """The words of a sentence as the vocabulary has them, its phrases joined.
+
+        A run that does not say which words it joined was written by an earlier version: neighbours are joined whose phrase is a
+        word of the vocabulary.
+        """
         words = [tokens.final(word, self.reading["lower"]) for word in words]
-        if not self.reading["phrases"]:
+        passes = self.reading["phrases"]
+        if not passes:
             return words
-        known, most, made, at = self.index, 2 ** self.reading["phrases"], [], 0
+        if isinstance(passes, Phrases):
+            return passes.joined(words)
+        known, most, made, at = self.index, 2**passes, [], 0
         while at < len(words):
             for length in range(min(most, len(words) - at), 0, -1):
                 phrase = "_".join(words[at : at + length])
@@ -223,6 +244,17 @@ class _Runs(dict[str, tuple[int, ...]]):
         return found
 
 
+def _phrases(folder: Path, passes: int) -> Phrases:
+    """Those that a run folder holds."""
+    try:
+        found = Phrases.read(store.read_bytes(folder, joining.FILE), str(folder / joining.FILE))
+    except DataError as error:
+        raise RunError(f"{folder / joining.FILE} is damaged: {error}") from error
+    if len(found.passes) != passes:
+        raise RunError(f"{folder / joining.FILE} is damaged: it has {len(found.passes)} passes, its form {passes}")
+    return found
+
+
 def _fits(name: str, value: Any) -> bool:
     """Whether a value of the JSON form is of the type that the key has."""
     if name == "kind":
@@ -234,7 +266,8 @@ def _fits(name: str, value: Any) -> bool:
     if name == "phrases":
         return _is_whole(value, 0) and value <= MOST_PHRASES
     if isinstance(value, Mapping):
-        return list(value) == ["function"] and isinstance(value["function"], str)
+        own = list(value) == ["function"] and isinstance(value["function"], str)
+        return own or dict(value) == {"pieces": pieces.FILE}
     return isinstance(value, str) and bool(value)
 
 

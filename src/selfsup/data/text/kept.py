@@ -15,7 +15,7 @@ from selfsup.errors import DataError
 from selfsup.system import cache
 from selfsup.system.files import whole
 
-FORMAT = 2  # raise it when reading changes: every entry is then made anew
+FORMAT = 3  # raise it when reading changes: every entry is then made anew
 IN_MEMORY = (
     16 << 20
 )  # bytes of ids; where there are more, they lie in a file, which the system keeps in memory as far as it can

@@ -9,9 +9,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from selfsup.data.text.seen import is_missing
+
 PACKED = (".gz", ".zst")
 TEXTS = (".txt", ".text")
-LOOKED_AT = 100  # files of a folder, or of a glob
+TABLES = (".parquet", ".csv", ".tsv", ".jsonl", ".json")
+LOOKED_AT = 100  # files of a folder, or of a glob; items of a list
+LONGEST, NAME = 1000, 255  # characters of a path, and of one name in it
 
 
 def reads(source: Any) -> bool:
@@ -29,7 +33,7 @@ def reads(source: Any) -> bool:
         return False
     if isinstance(source, Iterator) or getattr(source, "shape", None) == ():  # which could not be read again, or at all
         return False
-    first: Any = next(iter(source), None)
+    first: Any = next((one for one in islice(source, LOOKED_AT) if not is_missing(one)), None)
     if isinstance(first, os.PathLike):
         return _path_reads(os.fspath(first))
     if isinstance(first, str):
@@ -48,8 +52,20 @@ def bare(path: Path) -> Path:
     return path.with_suffix("") if path.suffix.lower() in PACKED else path
 
 
+def may_read(source: Any) -> bool:
+    """Whether a source that does not look like text may have a column of it: a table, in a file or in memory."""
+    if isinstance(source, str | os.PathLike):
+        return bare(Path(source)).suffix.lower() in TABLES
+    return hasattr(source, "columns") or type(source).__module__.split(".")[0] == "datasets"
+
+
+def is_no_path(words: str) -> bool:
+    """Whether a string is a text itself, which is no name of a file."""
+    return "\n" in words or len(words) > LONGEST or max(map(len, Path(words).parts), default=0) > NAME
+
+
 def _path_reads(words: str) -> bool:
-    if words == "docstrings" or is_text_name(words):
+    if words == "docstrings" or is_no_path(words) or is_text_name(words):
         return True
     path = Path(words).expanduser()
     try:

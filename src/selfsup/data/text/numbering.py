@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from selfsup.data.text import count, kept as stored, phrases
+from selfsup.data.text import count, ids as ids_, kept as stored, phrases
+from selfsup.data.text.joining import Pairs
 from selfsup.data.text.scan import Encoded, enter
 from selfsup.data.text.vocabulary import Vocabulary, check_any, choose
 from selfsup.errors import DataError
@@ -22,16 +23,32 @@ STRING = 200  # bytes that a word of the vocabulary takes, as a string and in th
 
 
 class Numbered(NamedTuple):
-    """Ids, part after part (read once), with their vocabulary; ``state[2]`` counts the sentences while they are read."""
+    """Ids, part after part (read once), with their vocabulary, and the pairs that were joined.
+
+    While they are read, ``state`` (see `ids.renumber`) counts the sentences.
+    """
 
     parts: Iterator[np.ndarray]
     words: list[str]
     counts: np.ndarray
     state: np.ndarray
+    passes: tuple[Pairs, ...] = ()
+
+    @property
+    def lines(self) -> int:
+        """Lines that hold a word of the vocabulary."""
+        return max(int(self.state[2] - self.state[4]), 0)
 
 
-def number(made: Encoded, how: Mapping[str, Any], name: str, folder: Path, progress: Progress) -> Numbered:
+def number(
+    made: Encoded, how: Mapping[str, Any], name: str, folder: Path, progress: Progress, advice: str = ""
+) -> Numbered:
     """Choose the vocabulary, by the options of `open_text`, and give every word its number in it.
+
+    Parameters
+    ----------
+    advice
+        What to do where no word is frequent enough, if the words are not what they should be.
 
     Raises
     ------
@@ -42,15 +59,15 @@ def number(made: Encoded, how: Mapping[str, Any], name: str, folder: Path, progr
     size = len(made.table)
     counts, firsts = made.table.arrays.counts[:size], made.table.arrays.firsts[:size]
     chosen = choose(counts, firsts, how["min_count"], None if how["phrases"] else how["max_vocab"], always)
-    check_any(counts, chosen, how["min_count"], made.table.texts(np.array([counts.argmax()]))[0], name)
+    check_any(counts, chosen, how["min_count"], made.table.texts(np.array([counts.argmax()]))[0], name, advice)
     memory.check(STRING * len(chosen), f"{len(chosen):,} words of the vocabulary", "raise min_count, or set max_vocab")
     words = made.table.texts(chosen)
-    state = np.array([0, 1, 0])
+    state = ids_.fresh()
     numbers = _numbers(size, chosen)
     if not how["phrases"]:
         return Numbered(made.renumbered(numbers, False, LONGEST_SENTENCE, state), words, counts[chosen], state)
     stream = stored.scratch(made.renumbered(numbers, True, LONGEST_SENTENCE, state), folder)
-    return _with_phrases(stream, words, numbers[always].tolist(), how, progress)
+    return _with_phrases(stream, words, numbers[always].tolist(), how, int(state[4]), progress)
 
 
 def number_like(made: Encoded, vocabulary: Vocabulary, name: str) -> Numbered:
@@ -61,7 +78,7 @@ def number_like(made: Encoded, vocabulary: Vocabulary, name: str) -> Numbered:
     DataError
         If the text has none of its words.
     """
-    size, state = len(made.table), np.array([0, 1, 0])
+    size, state = len(made.table), ids_.fresh()
     words = made.table.texts(np.arange(size))
     numbers = np.array([vocabulary.index.get(word, count.SKIPPED) for word in words], np.int32)
     known = numbers >= 0
@@ -74,23 +91,27 @@ def number_like(made: Encoded, vocabulary: Vocabulary, name: str) -> Numbered:
 
 
 def renumbered(ids: np.ndarray, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Ids (N,) with the numbers (V,) of another vocabulary, and the state of `count.renumber` in the end."""
-    state, out = np.array([0, 1, 0]), np.empty(2 * len(ids) + 1, np.int32)
-    made = count.renumber(ids, numbers, False, NO_LIMIT, state, out)
+    """Ids (N,) with the numbers (V,) of another vocabulary, and the state of `ids_.renumber` in the end."""
+    state, out = ids_.fresh(), np.empty(2 * len(ids) + 1, np.int32)
+    made = ids_.renumber(ids, numbers, False, NO_LIMIT, state, out)
     return out[:made].copy(), state
 
 
 def _with_phrases(
-    stream: np.ndarray, words: list[str], always: list[int], how: Mapping[str, Any], progress: Progress
+    stream: np.ndarray, words: list[str], always: list[int], how: Mapping[str, Any], pieces: int, progress: Progress
 ) -> Numbered:
     least, score, threshold = how["min_count"], how["phrase_score"], how["phrase_threshold"]
+    passes: list[Pairs] = []
     for _ in range(how["phrases"]):
         counts, _ = _counted(stream, len(words))
-        stream = stream[: phrases.join(stream, words, counts, least, score, threshold, progress)]
+        length, pairs = phrases.join(stream, words, counts, least, score, threshold, progress)
+        stream = stream[:length]
+        passes.append(pairs)
     counts, firsts = _counted(stream, len(words))
     chosen = choose(counts, firsts, least, how["max_vocab"], np.array(always, np.int64))
-    state, numbers = np.array([0, 1, 0]), _numbers(len(words), chosen)
-    return Numbered(_renumbered(stream, numbers, state), [words[one] for one in chosen.tolist()], counts[chosen], state)
+    state, numbers = ids_.fresh(pieces), _numbers(len(words), chosen)
+    named = [words[one] for one in chosen.tolist()]
+    return Numbered(_renumbered(stream, numbers, state), named, counts[chosen], state, tuple(passes))
 
 
 def _counted(stream: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -109,4 +130,4 @@ def _renumbered(stream: np.ndarray, numbers: np.ndarray, state: np.ndarray) -> I
     for start in range(0, len(stream), PART):
         part = stream[start : start + PART]
         out = np.empty(2 * len(part) + 1, np.int32)
-        yield out[: count.renumber(part, numbers, False, NO_LIMIT, state, out)]
+        yield out[: ids_.renumber(part, numbers, False, NO_LIMIT, state, out)]

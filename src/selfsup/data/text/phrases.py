@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from selfsup.data.text.joining import Pairs
 from selfsup.system import memory
 from selfsup.system.kernels import compiled
 from selfsup.system.progress import Progress
@@ -34,8 +35,8 @@ def join(
     score: Score,
     threshold: float,
     progress: Progress,
-) -> int:
-    """Join pairs of words whose score is above the threshold by "_", in place, from left to right; returns the new length.
+) -> tuple[int, Pairs]:
+    """Join pairs of words whose score is above the threshold by "_", in place, from left to right.
 
     Parameters
     ----------
@@ -45,19 +46,25 @@ def join(
         Of the ids; joined ones are appended.
     counts
         (len(words),) int64.
+
+    Returns
+    -------
+    The new length, and the pairs with their scores.
     """
     size = int((stream != -1).sum())
     first, second, both = pairs(stream, min_count, progress)
     scores = scored(counts[first], counts[second], both, size, min_count, score)
     chosen = scores > threshold
     if not chosen.any():
-        return len(stream)
+        return len(stream), {}
     first, second = first[chosen], second[chosen]
+    named = ((words[one], words[two]) for one, two in zip(first.tolist(), second.tolist(), strict=True))
+    found = dict(zip(named, scores[chosen].tolist(), strict=True))
     new = _named(first.tolist(), second.tolist(), words)
     keys, values = _lookup(first, second, new)
     begins = np.zeros(int(stream.max()) + 1, np.bool_)
     begins[first] = True
-    return int(_rewrite(stream, begins, keys, values))
+    return int(_rewrite(stream, begins, keys, values)), found
 
 
 def scored(

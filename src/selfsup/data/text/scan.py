@@ -15,10 +15,11 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from selfsup.data.text import count, tokens
+from selfsup.data.text import count, ids as ids_, tokens
 from selfsup.data.text.blocks import Block, of_bytes
+from selfsup.data.text.seen import ADVICE, Seen
 from selfsup.data.text.sources import Source
-from selfsup.data.text.tokens import Rule
+from selfsup.data.text.tokens import OwnError, Rule
 from selfsup.errors import DataError
 from selfsup.system.progress import Progress
 from selfsup.system.signals import aside, heard
@@ -50,6 +51,10 @@ class Encoded(NamedTuple):
         Of the workers; closing them deletes them.
     raw, skipped
         Words that were read, and those among them that were too long to be one.
+    lines
+        That were read, the empty ones too.
+    seen
+        What else was met.
     """
 
     table: count.Table
@@ -58,16 +63,18 @@ class Encoded(NamedTuple):
     files: list[IO[bytes]]
     raw: int
     skipped: int
+    lines: int
+    seen: Seen
 
     def renumbered(self, numbers: np.ndarray, others: bool, most: int, state: np.ndarray) -> Iterator[np.ndarray]:
-        """Ids with new numbers, piece by piece, in order (see `count.renumber`)."""
+        """Ids with new numbers, piece by piece, in order (see `ids.renumber`)."""
         mapped = [numbers[own] for own in self.numbers]
         for worker, start, size in self.pieces:
             file = self.files[worker]
             file.seek(start)
             ids = np.fromfile(file, np.int32, size)
             out = np.empty(2 * size + 1, np.int32)
-            made = count.renumber(ids, mapped[worker], others, most, state, out)
+            made = ids_.renumber(ids, mapped[worker], others, most, state, out)
             yield out[:made]
 
 
@@ -81,7 +88,7 @@ class _Worker:
         self.starts, self.flat = np.zeros(1, np.int64), np.empty(0, np.int32)  # flat[starts[k] : starts[k + 1]]
         self.file: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
         self.out = np.empty(0, np.int32)
-        self.written = self.raw = self.skipped = 0
+        self.written = self.raw = self.skipped = self.lines = 0
 
     def encode(self, block: Block, number: int) -> Piece:
         """Cut, number and count one block; write its ids."""
@@ -98,6 +105,7 @@ class _Worker:
         arrays = self.table.arrays
         raw, skipped = count.tally(ids, arrays.counts, arrays.firsts, number << PLACES)
         self.raw, self.skipped = self.raw + raw, self.skipped + skipped
+        self.lines += int((ids == count.BORDER).sum())
         piece = Piece(self.number, self.written, len(ids))
         self.file.write(ids.data)
         self.written += ids.nbytes
@@ -133,8 +141,8 @@ class _Worker:
             flat[fits] = enter(self.table, [word for word in every if len(word) <= count.LONGEST])
             ends = self.starts[-1] + np.cumsum([len(row) for row in words])
             self.starts, self.flat = np.concatenate([self.starts, ends]), np.concatenate([self.flat, flat])
-        out = np.empty(count.expanded(ids, self.starts), np.int32)
-        count.expand(ids, self.starts, self.flat, out)
+        out = np.empty(ids_.expanded(ids, self.starts), np.int32)
+        ids_.expand(ids, self.starts, self.flat, out)
         return out
 
 
@@ -156,19 +164,30 @@ def _decoded(run: bytes, block: Block, first: int) -> str:
     except UnicodeDecodeError as error:
         name = "utf-16" if run[:2] in (b"\xff\xfe", b"\xfe\xff") else "latin-1"
         raise DataError(f"{block.where(first + error.start)}: not UTF-8 (byte 0x{run[error.start]:02x}); name the encoding, "
-                        f"e.g. encoding='{name}', or leave the file out") from error  # fmt: skip
+                        f"e.g. encoding='{name}', {ADVICE}") from error  # fmt: skip
+
+
+def decoded(block: Block) -> str:
+    """The text of a block; raises `DataError` where it is not UTF-8."""
+    return _decoded(block.data.tobytes(), block, 0)
 
 
 def _cut(block: Block, rule: Rule) -> Block:
     """A block cut by a rule of Python's, its tokens joined again."""
-    text = _decoded(block.data.tobytes(), block, 0)
+    text = decoded(block)
     if block.joined and rule.join is not None:
         given = [line.split(tokens.BETWEEN_WORDS) for line in text.split(tokens.BETWEEN_SENTENCES)]
         return block._replace(data=of_bytes(tokens.join([rule.join(words) for words in given]), block.where).data)
     assert rule.cut is not None
     if "\x00" in text:
         raise DataError(f"{block.where(len(text[: text.index(chr(0))].encode()))}: a NUL byte; leave the file out")
-    sentences = [rule.cut(line) for line in text.split("\n")]
+    sentences = []
+    for line in text.split("\n"):
+        try:
+            sentences.append(rule.cut(line))
+        except OwnError as error:
+            before = sum(len(one) + 1 for one in text.split("\n")[: len(sentences)])
+            raise DataError(f"{block.where(len(text[:before].encode()))}: {error}") from error.__cause__
     return of_bytes(tokens.join(sentences), block.where, joined=True, ends=block.ends, done=block.done)
 
 
@@ -198,8 +217,9 @@ def encode(
     for thread in running:
         thread.start()
     number = 0
+    seen, blocks = source.read(size)
     try:
-        for number, block in enumerate(source.blocks(size)):
+        for number, block in enumerate(blocks):
             if digest is not None:
                 digest.update(block.data.data)
                 digest.update(b"\xff" if block.ends else b"")
@@ -218,8 +238,8 @@ def encode(
         raise min(failed, key=lambda one: one[0])[1]  # the first in the text, whatever thread met it
     table, numbers = count.union([one.table for one in workers])
     ordered = [pieces[number] for number in sorted(pieces)]
-    raw, skipped = sum(one.raw for one in workers), sum(one.skipped for one in workers)
-    return Encoded(table, numbers, ordered, [one.file for one in workers], raw, skipped)
+    raw, skipped, lines = (sum(getattr(one, name) for one in workers) for name in ("raw", "skipped", "lines"))
+    return Encoded(table, numbers, ordered, [one.file for one in workers], raw, skipped, lines, seen)
 
 
 def _end(running: list[threading.Thread], work: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -14,8 +14,16 @@ from selfsup.errors import DataError, OptionError
 
 SPACE, WORD, WIDE, APOSTROPHE, LINE, NUL = 0, 1, 2, 4, 8, 16  # kinds of bytes; WIDE is part of a character beyond ASCII
 INSIDE = WORD | WIDE
+SHOWN = 80  # characters of a line, in a message
 BETWEEN_WORDS, BETWEEN_SENTENCES = "\x00", "\x01"  # of tokens that were given as lists, while they are bytes
+LOOK = "\ufe0f"  # the character before is to be shown as a picture: with it and without it is the same word
+_SIGN = "[\u2600-\u27bf\u2b50\U0001f300-\U0001f3fa\U0001f400-\U0001faff]\ufe0f?[\U0001f3fb-\U0001f3ff]?"
+EMOJI = f"[\U0001f1e6-\U0001f1ff]{{2}}|{_SIGN}(?:\u200d{_SIGN})*"
 Tokens = str | Callable[[str], Iterable[str]]
+
+
+class OwnError(DataError):
+    """A function in tokens= has raised something."""
 
 
 class Rule(NamedTuple):
@@ -60,6 +68,13 @@ def joined(lower: bool) -> Rule:
     kinds[128:] = WIDE
     kinds[ord(BETWEEN_WORDS)], kinds[ord(BETWEEN_SENTENCES)] = SPACE, LINE
     return Rule(_fold(kinds, lower), lambda run: [_final(run, lower)])
+
+
+def all_wide(lower: bool) -> np.ndarray:
+    """The fold by which every run between white space is brought to words by Python."""
+    kinds = _space_kinds()
+    kinds[kinds == WORD] = WIDE
+    return _fold(kinds, lower)
 
 
 @cache
@@ -113,7 +128,7 @@ def _nfc(text: str) -> str:
 
 def _words(run: str, lower: bool) -> list[str]:
     found = pattern().findall(_nfc(run))
-    return [_final(one, lower).replace("\u2019", "'") for one in found]
+    return [_final(one, lower).replace("\u2019", "'").replace(LOOK, "") for one in found]
 
 
 @cache
@@ -121,7 +136,7 @@ def pattern() -> re.Pattern[str]:
     r"""The pattern of "words": letters, digits, underscores and the marks that belong to them; apostrophes within.
 
     It is ``\w+(?:['’]\w+)*``, where ``\w`` also takes combining marks and joiners, without which Hindi, Thai or Persian
-    words would fall to pieces.
+    words would fall to pieces. An emoji is a word too: one sign with its colour of skin, some joined to one, or a flag.
     """
     marks, start = [], -1
     for code in range(0x300, 0x20000):
@@ -132,7 +147,7 @@ def pattern() -> re.Pattern[str]:
             marks.append(f"{chr(start)}-{chr(code - 1)}")
             start = -1
     one = rf"\w[\w{''.join(marks)}\U000E0100-\U000E01EF]*"
-    return re.compile(rf"{one}(?:['\u2019]{one})*")
+    return re.compile(rf"{one}(?:['\u2019]{one})*|{EMOJI}")
 
 
 def _word_kinds() -> np.ndarray:
@@ -164,8 +179,7 @@ def _fold(kinds: np.ndarray, lower: bool) -> np.ndarray:
 
 def _own(tokens: Tokens) -> Callable[[str], Sequence[str]]:
     if callable(tokens):
-        function = tokens
-        return lambda line: _listed(function(line))
+        return partial(_called, tokens)
     if not isinstance(tokens, str) or not tokens:
         raise OptionError(
             f'option \'tokens\' must be "words", "space", a regular expression or a function; got {tokens!r}'
@@ -174,9 +188,23 @@ def _own(tokens: Tokens) -> Callable[[str], Sequence[str]]:
         compiled = re.compile(tokens)
     except re.error as error:
         raise OptionError(f"option 'tokens' is no regular expression: {error}; got {tokens!r}") from error
-    if compiled.groups == 0:
-        return lambda line: compiled.findall(_nfc(line))
-    return lambda line: [found.group() for found in compiled.finditer(_nfc(line))]
+    if compiled.fullmatch(" ") or compiled.groups:  # such as ".": every character is a word, but not white space
+        return lambda line: [one.group() for one in compiled.finditer(_nfc(line)) if not one.group().isspace()]
+    return lambda line: compiled.findall(_nfc(line))
+
+
+def _called(function: Callable[[str], Iterable[str]], line: str) -> Sequence[str]:
+    """The words of a line by a function of the user's, whatever it raises told with the line."""
+    try:
+        return _listed(function(line))
+    except DataError:
+        raise
+    except Exception as error:
+        name = getattr(function, "__qualname__", type(function).__qualname__)
+        shown = line if len(line) <= SHOWN else f"{line[:SHOWN]}..."
+        raise OwnError(
+            f"the function {name} in tokens= raised {type(error).__name__}: {error}; the line is {shown!r}"
+        ) from error
 
 
 def _listed(given: Iterable[str]) -> Sequence[str]:

@@ -18,6 +18,7 @@ from selfsup import store
 from selfsup.errors import DataError, OptionError, RunError
 
 VOCABULARY = "vocabulary.jsonl"
+SHOWN = 40  # characters of a word, in a message
 LINES = 1 << 16  # written at once
 
 
@@ -72,12 +73,15 @@ def choose(
     return order[free | wanted[order]]
 
 
-def check_any(counts: np.ndarray, chosen: np.ndarray, min_count: int, commonest: str, name: str) -> None:
+def check_any(
+    counts: np.ndarray, chosen: np.ndarray, min_count: int, commonest: str, name: str, advice: str = ""
+) -> None:
     """Raise `DataError` if no word of the text has a vector; it says what is the largest count."""
     if not counts[chosen].any():
         most = int(counts.max())
-        raise DataError(f"no word of {name} occurs min_count={min_count} times: the most frequent, '{commonest}', occurs "
-                        f"{most} times; give more text, or min_count={max(most // 2, 1)}")  # fmt: skip
+        shown = commonest if len(commonest) <= SHOWN else f"{commonest[:SHOWN]}..."
+        raise DataError(f"no word of {name} occurs min_count={min_count} times: the most frequent, '{shown}', occurs "
+                        f"{most} times; {advice or f'give more text, or min_count={max(most // 2, 1)}'}")  # fmt: skip
 
 
 def read_vocabulary(folder: Path) -> tuple[list[str], np.ndarray | None]:

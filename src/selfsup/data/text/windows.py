@@ -103,6 +103,47 @@ class Sequences(_View):
         return Sequences(self.ids, self.length, device)
 
 
+class Passages(_View):
+    """Pieces (B, n) int64 of the text, one after another and of about one length: word numbers, and -1 between sentences.
+
+    Parameters
+    ----------
+    across
+        Whether they run on over the ends of sentences. Otherwise each lies within one, and one of a single word is none; None:
+        they do where sentences are shorter than a piece, on average.
+    """
+
+    def __init__(
+        self, ids: np.ndarray, length: int, across: bool | None = None, device: torch.device | None = None
+    ) -> None:
+        self.ids, self.length = ids, length
+        borders = np.flatnonzero(ids < 0)
+        self.across = len(ids) < length * (len(borders) + 1) if across is None else across
+        begins, ends = np.zeros(1, np.int64), np.array([len(ids)])
+        if not self.across:
+            begins, ends = np.append(0, borders + 1), np.append(borders, len(ids))
+            begins, ends = (part[ends - begins > 1] for part in (begins, ends))
+        pieces = -(-(ends - begins) // length)
+        within = np.arange(pieces.sum()) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+        whole = np.repeat(ends - begins, pieces), np.repeat(pieces, pieces), np.repeat(begins, pieces)
+        self.begins, self.ends = (whole[2] + (within + k) * whole[0] // whole[1] for k in (0, 1))
+        self.most = probed(length)
+        self.moved(device)
+
+    def __len__(self) -> int:
+        return len(self.begins)
+
+    def look_up(self, rows: np.ndarray | slice) -> np.ndarray:
+        """Pieces of the rows (B,), filled with -1."""
+        at = self.begins[rows][:, None] + np.arange(self.length)
+        inside = at < self.ends[rows][:, None]
+        return np.where(inside, self.ids[at.clip(max=len(self.ids) - 1)], -1).astype(np.int64)
+
+    def to(self, device: torch.device) -> Passages:
+        """The same pieces, on the device."""
+        return Passages(self.ids, self.length, self.across, device)
+
+
 class Pairs(_View):
     """Pairs of words (B, 3) float32: row, column, and how often they stand near each other, nearer ones counting more."""
 

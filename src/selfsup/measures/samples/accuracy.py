@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -14,8 +14,8 @@ NAME = 26  # of the first column, in characters
 CELL = 13
 
 
-def pivot(table: Table) -> list[str]:
-    """Lines of a table; more columns than fit go into a second table below."""
+def pivot(table: Table, head: Callable[[Any], str] | None = None) -> list[str]:
+    """Lines of a table, with a head for each number of labels; more columns than fit go into a second table below."""
     rows = table.rows
     counts = list(dict.fromkeys(row["labels_per_class"] for row in rows))
     encoders = list(dict.fromkeys((row["encoder"], row["layer"]) for row in rows))
@@ -29,7 +29,9 @@ def pivot(table: Table) -> list[str]:
     title, lines = look_of(table.name).title, []
     for first in range(0, len(counts), fit):
         across = counts[first : first + fit]
-        lines.append(f"{title + ', %':<{NAME}}" + "".join(f"{heading(count):>{CELL}}" for count in across).rstrip())
+        lines.append(
+            f"{title + ', %':<{NAME}}" + "".join(f"{(head or heading)(count):>{CELL}}" for count in across).rstrip()
+        )
         for encoder in encoders:
             line = f"{name_of(*encoder, widths[encoder]):<{NAME}}"
             for count in across:

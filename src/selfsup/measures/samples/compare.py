@@ -106,9 +106,9 @@ def check(encoders: Mapping[tuple[str, str], Features], y_train: np.ndarray, y_t
         )
     for (name, layer), features in encoders.items():
         for part, x, y in (("train", features.train, y_train), ("test", features.test, y_test)):
-            if x.ndim != 2 or len(x) != len(y) or x.shape[1] == 0:
+            if x.ndim != 2 or x.shape[0] != len(y) or x.shape[1] == 0:
                 raise DataError(f"{name} {layer}: {part} codes must be ({len(y)}, D), one row a label; got {x.shape}")
-            if not np.isfinite(x).all():
+            if not np.isfinite(x if isinstance(x, np.ndarray) else x.data).all():
                 raise DataError(f"{name} {layer}: {part} codes hold NaN or infinity; training may have diverged")
 
 

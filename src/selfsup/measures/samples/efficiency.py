@@ -16,6 +16,7 @@ from selfsup.measures.wording import percent, with_counts
 
 NAME = "label_efficiency"
 TUNED, FROZEN, SCRATCH, MAJORITY = "fine-tuned", "frozen + probe", "from scratch", "most frequent class"
+RAW = "raw input"
 COLUMNS = ("way", "labels_per_class", "labels", "accuracy", "spread", "draws", "error", "tested")
 SURE = 2.0  # standard errors of the test rows by which an accuracy must exceed that of the most frequent class
 

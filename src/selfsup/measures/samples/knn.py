@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
 
-from selfsup.measures.run import Evidence, Features
+from selfsup.lazy import sklearn
+from selfsup.measures.run import Evidence, Features, Rows
 from selfsup.measures.samples.compare import Guess, Guesser, compare
 from selfsup.measures.table import Table
 
@@ -34,6 +37,15 @@ def unit_rows(x: np.ndarray) -> Tensor:
     return torch.nn.functional.normalize(rows, dim=1, eps=torch.finfo(torch.float32).tiny)
 
 
+def _cosines(train: Rows, test: Rows) -> Callable[[slice], Tensor]:
+    """A function that gives the cosines (rows, n) of some test rows with all that are known."""
+    if isinstance(train, np.ndarray):
+        known, asked = unit_rows(train), unit_rows(test)
+        return lambda rows: asked[rows] @ known.T
+    sparse, others = (sklearn.preprocessing.normalize(part) for part in (train, test))
+    return lambda rows: torch.from_numpy((others[rows] @ sparse.T).toarray().astype(np.float32, copy=False))
+
+
 def nearest(similar: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """The k largest of each row of (m, n), and where they are: of equals, the first, as ``topk`` does not promise."""
     values, places = similar.topk(k, dim=1)
@@ -45,7 +57,7 @@ def nearest(similar: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
 
 def knn_predict(
-    train: np.ndarray, labels: np.ndarray, test: np.ndarray, k: int = NEIGHBOURS, temperature: float = TEMPERATURE
+    train: Rows, labels: np.ndarray, test: Rows, k: int = NEIGHBOURS, temperature: float = TEMPERATURE
 ) -> np.ndarray:
     """Classes voted for by the k most similar labelled rows, each vote weighing exp(cosine / temperature).
 
@@ -63,17 +75,16 @@ def knn_predict(
     numpy.ndarray
         (m,) int64.
     """
-    k = min(k, len(train))
-    known, asked = unit_rows(train), unit_rows(test)
+    k = min(k, len(labels))
+    cosines, asked = _cosines(train, test), test.shape[0]
     classes = torch.from_numpy(np.ascontiguousarray(labels, dtype=np.int64))
     votes_shape = int(classes.max()) + 1
     found = []
-    size = max(1, CHUNK // len(train))
-    for first in range(0, len(asked), size):
-        rows = asked[first : first + size]
-        similar, places = nearest(rows @ known.T, k)
+    size = max(1, CHUNK // len(labels))
+    for first in range(0, asked, size):
+        similar, places = nearest(cosines(slice(first, first + size)), k)
         # less the largest, so that no weight overflows; a factor common to all votes of a row changes no winner
         weights = ((similar - similar[:, :1]).double() / temperature).exp()
-        votes = torch.zeros(len(rows), votes_shape, dtype=torch.float64).scatter_add_(1, classes[places], weights)
+        votes = torch.zeros(len(similar), votes_shape, dtype=torch.float64).scatter_add_(1, classes[places], weights)
         found.append(votes.argmax(1))
     return torch.cat(found).numpy()

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from selfsup.lazy import sklearn
-from selfsup.measures.run import Evidence, Features
+from selfsup.measures.run import Evidence, Features, Rows
 from selfsup.measures.samples.compare import Guess, Guesser, compare
 from selfsup.measures.table import Table
 
@@ -34,7 +34,7 @@ def judge(features: Features, used: np.ndarray) -> Guesser:
     return lambda rows, labels, seed: probe(train[rows], labels, test, seed)
 
 
-def scale_features(train: np.ndarray, *parts: np.ndarray) -> list[np.ndarray]:
+def scale_features(train: Rows, *parts: Rows) -> list[Rows]:
     """Centre by the mean of the training rows and divide by one number: the same rule for every encoder.
 
     One number for all dimensions, because dividing each by its own deviation would blow up those that an encoder keeps
@@ -43,7 +43,7 @@ def scale_features(train: np.ndarray, *parts: np.ndarray) -> list[np.ndarray]:
     Parameters
     ----------
     train
-        (n, D): all training rows, whether they have a label or not.
+        (n, D): all training rows, whether they have a label or not. Sparse rows are divided and not centred.
     parts
         (m, D) each: what is to be scaled by the statistics of ``train``.
 
@@ -52,6 +52,10 @@ def scale_features(train: np.ndarray, *parts: np.ndarray) -> list[np.ndarray]:
     list of numpy.ndarray
         float32, of the shapes of ``parts``; ``train`` itself would have the mean squared row norm `SQUARED_NORM`.
     """
+    if not isinstance(train, np.ndarray):  # sparse: what is centred is no longer so, and the intercept sees to the mean
+        squares = float(np.square(train.data, dtype=np.float64).sum()) / train.shape[0]
+        size = np.float32(np.sqrt(SQUARED_NORM / squares) if squares > 0 else 0)
+        return [(part * size).tocsr() for part in parts]
     mean = train.mean(0, dtype=np.float64)
     # E|x - mean|^2 dimension by dimension, in chunks: no second copy of the training rows
     squares = sum(float(np.square(train[i : i + 4096] - mean).sum()) for i in range(0, len(train), 4096)) / len(train)
@@ -70,7 +74,7 @@ def split(labels: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray] | None
     return np.setdiff1d(np.arange(len(labels)), chosen), chosen
 
 
-def probe(train: np.ndarray, labels: np.ndarray, test: np.ndarray, seed: int = 0) -> Guess:
+def probe(train: Rows, labels: np.ndarray, test: Rows, seed: int = 0) -> Guess:
     """Logistic regression on scaled codes; C is chosen on a split of the labels and the fit repeated on all of them.
 
     Parameters
@@ -86,10 +90,11 @@ def probe(train: np.ndarray, labels: np.ndarray, test: np.ndarray, seed: int = 0
     return Guess(model.predict(test).astype(np.int64), validation)
 
 
-def fitted(train: np.ndarray, labels: np.ndarray, seed: int) -> tuple[Any, float | None]:
+def fitted(train: Rows, labels: np.ndarray, seed: int) -> tuple[Any, float | None]:
     """The regression, and its accuracy on the labels that chose C; None where there were too few."""
     classes = len(np.unique(labels))
-    iterations = int(np.clip(WORK / (len(train) * train.shape[1] * classes), 10, ITERATIONS))
+    values = train.size if isinstance(train, np.ndarray) else train.nnz
+    iterations = int(np.clip(WORK / max(values * classes, 1), 10, ITERATIONS))
     model = sklearn.linear_model.LogisticRegression(max_iter=iterations, warm_start=True, solver="lbfgs")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", sklearn.exceptions.ConvergenceWarning)
@@ -136,7 +141,7 @@ def weights(codes: np.ndarray, labels: np.ndarray, classes: int, seed: int = 0) 
     return Weights(mean, size, weight, bias)
 
 
-def choose(model: Any, train: np.ndarray, labels: np.ndarray, fit: np.ndarray, held: np.ndarray) -> tuple[float, float]:
+def choose(model: Any, train: Rows, labels: np.ndarray, fit: np.ndarray, held: np.ndarray) -> tuple[float, float]:
     """The C with the best accuracy on the held-out rows, and that accuracy; of equals, the one with the least log-loss.
 
     With a few labels a class many values of C are equally accurate on the few held-out rows; the log-loss tells them

@@ -6,10 +6,11 @@ The cosines of the few hundred different words asked with all words are one prod
 
 from __future__ import annotations
 
+import math
 import os
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
@@ -18,6 +19,7 @@ import numpy as np
 from selfsup.errors import DataError, OptionError, unknown
 from selfsup.measures.run import Evidence
 from selfsup.measures.table import Look, Table
+from selfsup.measures.words.files import listed, named_apart
 from selfsup.words.formats.io import lines_of
 from selfsup.words.search import unit_rows
 
@@ -42,6 +44,21 @@ class Section(NamedTuple):
         """Share of the covered questions answered rightly; None where none is covered."""
         return self.correct / self.covered if self.covered else None
 
+    @property
+    def error(self) -> float | None:
+        """Standard error of the accuracy (see `error_of_share`)."""
+        return None if self.accuracy is None else error_of_share(self.accuracy, self.covered)
+
+
+def error_of_share(share: float, n: float) -> float | None:
+    """Half the width of Wilson's interval of one standard error: the binomial one where n is large, and not 0 for 3 of 3.
+
+    It takes the questions as drawn one by one. Those of a section share their words, so that the truth is somewhat wider.
+    """
+    if not n:
+        return None
+    return math.sqrt(share * (1 - share) / n + 1 / (4 * n * n)) / (1 + 1 / n)
+
 
 def scored(table: Table) -> list[str]:
     """The scores on a terminal, a block for each file."""
@@ -52,17 +69,19 @@ def scored(table: Table) -> list[str]:
             among = "all words" if row["restrict"] is None else f"the {row['restrict']:,} most frequent words"
             lines += [
                 f"Analogies, {name}, among {among} ({file})",
-                f"{'':<30}{'right, %':>10}{'covered':>10}{'asked':>10}",
+                f"{'':<30}{'right, %':>16}{'covered':>10}{'asked':>10}",
             ]
-        share = "-" if row["accuracy"] is None else f"{100 * row['accuracy']:.2f}"
-        lines.append(f"{row['section'][:29]:<30}{share:>10}{row['covered']:>10}{row['asked']:>10}")
+        share = "-"
+        if row["accuracy"] is not None:
+            share = f"{100 * row['accuracy']:.2f} ± {100 * (error_of_share(row['accuracy'], row['covered']) or 0):.2f}"
+        lines.append(f"{row['section'][:29]:<30}{share:>16}{row['covered']:>10}{row['asked']:>10}")
     return lines
 
 
 LOOK = Look(
     "analogies",
     ("file", "section", "accuracy", "correct", "covered", "asked", "sum", "method", "restrict"),
-    note="Covered: questions whose four words are all known; the accuracy is of these alone.",
+    note="Covered: questions whose four words are all known; the accuracy is of these alone. ±: one standard error.",
     key="file",
     lines=scored,
 )
@@ -82,12 +101,15 @@ class AnalogyScores:
         How many of the most frequent words could be asked and answered; None: all.
     sections
         In the order of the file.
+    answers
+        The word that was answered to each question, in the order of the file; None where one of its words is not known.
     """
 
     source: str
     method: str
     restrict: int | None
     sections: list[Section]
+    answers: list[str | None] = field(default_factory=list, repr=False)
 
     @property
     def total(self) -> Section:
@@ -96,8 +118,9 @@ class AnalogyScores:
 
     @property
     def semantic(self) -> Section:
-        """Sections whose names do not begin with "gram"."""
-        return _sum("semantic", [section for section in self.sections if not section.name.startswith("gram")])
+        """Sections whose names do not begin with "gram"; none where no name does, as then names do not tell."""
+        told = any(section.name.startswith("gram") for section in self.sections)
+        return _sum("semantic", [part for part in self.sections if told and not part.name.startswith("gram")])
 
     @property
     def syntactic(self) -> Section:
@@ -134,9 +157,11 @@ def _sum(name: str, sections: list[Section]) -> Section:
 
 
 def measure(evidence: Evidence) -> Table:
-    """The analogies of the file that the options name."""
-    assert evidence.words is not None
-    return analogies(evidence.words, evidence.options["analogies"]).table()
+    """The analogies of the files that the options name."""
+    words = evidence.words
+    assert words is not None
+    scores = [analogies(words, path) for path in listed(evidence.options["analogies"])]
+    return Table.of("analogies", named_apart([(one.source, one.table().rows) for one in scores]))
 
 
 def analogies(
@@ -178,17 +203,20 @@ def analogies(
     whole = np.array([None not in four for four in asked], bool)  # (q,)
     covered = np.array([four for four in asked if None not in four], np.int64).reshape(-1, 4)
     right = np.zeros(len(asked), bool)
-    answers = _answers(unit_rows(vectors.vectors[rows]), covered[:, :3], twins, method)
+    answers = _answers(unit_rows(vectors.rows(rows)), covered[:, :3], twins, method)
     first = {twin: word for word, more in twins.items() for twin in more}
     right[whole] = [
         first.get(answer, answer) == word for answer, word in zip(answers.tolist(), covered[:, 3].tolist(), strict=True)
     ]
+    said: list[str | None] = [None] * len(asked)
+    for question, answer in zip(np.flatnonzero(whole).tolist(), rows[answers].tolist(), strict=True):
+        said[question] = vectors.words[answer]
     scores, at = [], 0
     for name, fours in sections:
         part = slice(at, at + len(fours))
         scores.append(Section(name, int(right[part].sum()), int(whole[part].sum()), len(fours)))
         at += len(fours)
-    return AnalogyScores(source, method, restrict, scores)
+    return AnalogyScores(source, method, restrict, scores, said)
 
 
 def _parse(questions: str | os.PathLike[str] | Iterable[str]) -> tuple[str, list[tuple[str, list[list[str]]]]]:

@@ -17,6 +17,7 @@ from selfsup.system import memory
 from selfsup.words.vectors import WordVectors
 
 RANK_ROWS = 2_000
+KEPT = 0.5  # of the words of a text: where fewer are learnt from, most of it was too rare
 PART = 1 << 20  # ids counted at once
 
 
@@ -73,11 +74,28 @@ def evidence(
     return judged(said, found | measured, tables, notes)
 
 
+def left_out(known: int, raw: int) -> list[str]:
+    """Warn where most words of a text, `raw` in all, are not among those that have a vector."""
+    if known >= KEPT * raw:
+        return []
+    return [f"{raw - known:,} of {raw:,} words of the text are too rare for a vector: a lower min_count takes them in"]
+
+
+def measured_nothing(found: Mapping[str, float]) -> bool:
+    """Whether there was nothing to guess: then every loss is 0, before training and after, whoever guesses."""
+    return not any(found[key] for key in ("loss", "loss_start", "shuffled"))
+
+
 def of_words(learnt: int, *, held_out: bool) -> Callable[[str, Mapping[str, float]], str]:
     """The sentence for a reason of the verdict, of words that each have a vector."""
     where = "on text that was held out" if held_out else "on text that was learnt from (too little to hold any out)"
 
     def tell(reason: str, found: Mapping[str, float]) -> str:
+        if measured_nothing(found):
+            return (
+                f"learnt from {learnt:,} words, and nothing could be measured {where}: no two words are left beside each other "
+                "there; more text, a smaller sample or a lower min_count"
+            )
         guessed = f"another word's vector guesses as well (loss {found['shuffled']:.4g}, gap {found['gap']:.2g})"
         rest = {
             "alike": f"but all vectors are the same, but for rounding: they differ by {number(found['spread'])} of their size "

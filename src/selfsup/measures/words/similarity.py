@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import PurePath
@@ -12,25 +11,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from selfsup.errors import DataError
-from selfsup.lazy import scipy
 from selfsup.measures.run import Evidence
 from selfsup.measures.table import Look, Table
-from selfsup.words.formats.io import lines_of
+from selfsup.measures.words.files import listed, named_apart
+from selfsup.measures.words.pairs import read_pairs
 from selfsup.words.search import unit_rows
 
 if TYPE_CHECKING:
     from selfsup.words.vectors import WordVectors
 
-Pair = tuple[str, str, float]
 FEWEST = 3  # pairs for a correlation
-LARGEST = 1e30  # of a judgement: squares of it are summed
-LOOK = Look(
-    "word similarity",
-    ("file", "spearman", "pearson", "covered", "asked"),
-    note="Covered: pairs of which both words are known; the correlation with people's judgement is over these alone.",
-    key="file",
-)
 
 
 @dataclass(frozen=True)
@@ -45,6 +35,8 @@ class SimilarityScores:
         Over the covered pairs; None where they are fewer than 3, or all are alike.
     covered, asked
         Pairs of known words, and all pairs.
+    judgement
+        Heading of the column with people's judgement; empty where there is none.
     """
 
     source: str
@@ -52,12 +44,22 @@ class SimilarityScores:
     pearson: float | None
     covered: int
     asked: int
+    judgement: str = ""
+
+    @property
+    def error(self) -> float | None:
+        """Standard error of Spearman's correlation (see `error_of_rank`)."""
+        return error_of_rank(self.spearman, self.covered)
 
     def __str__(self) -> str:
         name = os.path.basename(self.source)
         if self.spearman is None or self.pearson is None:
             return f"{name}: no correlation; {self.covered} of {self.asked} pairs covered"
-        return f"{name}: Spearman {self.spearman:.4f}, Pearson {self.pearson:.4f}; {self.covered} of {self.asked} pairs covered"
+        error = "" if self.error is None else f" ± {self.error:.4f}"
+        return (
+            f"{name}: Spearman {self.spearman:.4f}{error}, Pearson {self.pearson:.4f}; "
+            f"{self.covered} of {self.asked} pairs covered"
+        )
 
     def table(self) -> Table:
         """The scores as evidence; a folder of this machine is nobody's business."""
@@ -65,10 +67,41 @@ class SimilarityScores:
         return Table.of("similarity", [{"file": PurePath(row.pop("source")).name} | row])
 
 
+def error_of_rank(rho: float | None, n: float) -> float | None:
+    """Standard error of Spearman's correlation of n pairs: Fisher's, with the factor of Bonett and Wright (2000, sec. 2)."""
+    if rho is None or n <= FEWEST:
+        return None
+    return (1 - rho * rho) * math.sqrt((1 + rho * rho / 2) / (n - 3))
+
+
+def scored(table: Table) -> list[str]:
+    """The scores on a terminal, a line a file."""
+    width = max([len(row["file"]) for row in table.rows] + [28]) + 2
+    lines = ["word similarity", f"{'':<{width}}{'Spearman':>17}{'Pearson':>10}{'covered':>10}{'asked':>10}"]
+    for row in table.rows:
+        rho, error = row["spearman"], error_of_rank(row["spearman"], row["covered"])
+        shown = "-" if rho is None else f"{rho:.4f}" + ("" if error is None else f" ± {error:.4f}")
+        pearson = "-" if row["pearson"] is None else f"{row['pearson']:.4f}"
+        lines.append(f"{row['file']:<{width}}{shown:>17}{pearson:>10}{row['covered']:>10}{row['asked']:>10}")
+    return lines
+
+
+LOOK = Look(
+    "word similarity",
+    ("file", "spearman", "pearson", "covered", "asked"),
+    note="Covered: pairs of which both words are known; the correlation with people's judgement is over these alone. "
+    "±: one standard error.",
+    key="file",
+    lines=scored,
+)
+
+
 def measure(evidence: Evidence) -> Table:
-    """The similarity of the pairs in the file that the options name."""
-    assert evidence.words is not None
-    return similarity(evidence.words, evidence.options["similarity"]).table()
+    """The similarity of the pairs in the files that the options name."""
+    words = evidence.words
+    assert words is not None
+    scores = [similarity(words, path) for path in listed(evidence.options["similarity"])]
+    return Table.of("similarity", named_apart([(one.source, one.table().rows) for one in scores]))
 
 
 def similarity(
@@ -85,14 +118,16 @@ def similarity(
     vectors
         The words and their vectors.
     pairs
-        A file, or its lines: two words and a number, separated by tabs, commas, semicolons or spaces; the first number
-        after the words counts. A line of headings and comments (#) are passed over.
+        A file as it is published, or its lines: two words and a number, separated by tabs, commas, semicolons or spaces. The
+        first column of numbers after the words counts (`SimilarityScores.judgement` is its heading). A line of headings and
+        comments (#) are passed over; a pair that stands there twice counts twice. Where all words end in a part of speech
+        ("sun-n"), it is taken off.
     restrict
         Only the most frequent words are known; None: all.
     fold_case
         Upper and lower case are one: of words that differ by case only the most frequent one counts.
     """
-    source, asked = _parse(pairs)
+    source, asked, judgement = read_pairs(pairs)
     known: dict[str, int] = {}
     for row in vectors.frequent(restrict).tolist():
         word = vectors.words[row]
@@ -103,11 +138,18 @@ def similarity(
         if None not in rows:
             found.append((*rows, judged))
     if not found:
-        return SimilarityScores(source, None, None, 0, len(asked))
+        return SimilarityScores(source, None, None, 0, len(asked), judgement)
     left, right, people = (np.array(column) for column in zip(*found, strict=True))  # (p,) each
-    cosines = np.einsum("pd,pd->p", unit_rows(vectors.vectors[left]), unit_rows(vectors.vectors[right]))
-    spearman = _correlation(scipy.stats.rankdata(cosines), scipy.stats.rankdata(people))
-    return SimilarityScores(source, spearman, _correlation(cosines, people), len(found), len(asked))
+    cosines = np.einsum("pd,pd->p", unit_rows(vectors.rows(left)), unit_rows(vectors.rows(right)))
+    spearman = _correlation(ranks(cosines), ranks(people))
+    return SimilarityScores(source, spearman, _correlation(cosines, people), len(found), len(asked), judgement)
+
+
+def ranks(values: np.ndarray) -> np.ndarray:
+    """Ranks (n,) of values (n,) from 1 on; equal ones share the mean of theirs. SciPy's takes a second to import."""
+    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    mean: np.ndarray = counts.cumsum() - (counts - 1) / 2
+    return mean[places]
 
 
 def _correlation(a: np.ndarray, b: np.ndarray) -> float | None:
@@ -115,31 +157,3 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> float | None:
     a, b = a.astype(np.float64) - a.mean(), b.astype(np.float64) - b.mean()
     norm = math.sqrt(float(a @ a) * float(b @ b))
     return float(a @ b) / norm if len(a) >= FEWEST and norm > 0 else None
-
-
-def _parse(pairs: str | os.PathLike[str] | Iterable[str]) -> tuple[str, list[Pair]]:
-    """Name of the source, and its pairs."""
-    source, lines = lines_of(pairs)
-    found: list[Pair] = []
-    headed = False
-    for number, line in enumerate(lines, 1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        pair = _pair(line)
-        if pair is not None:
-            found.append(pair)
-        elif found or headed:
-            raise DataError(f"{source}, line {number}: two words and a number expected; got {line.strip()[:60]!r}")
-        headed = True
-    if not found:
-        raise DataError(f"{source} has no pairs; one is two words and a number a line")
-    return source, found
-
-
-def _pair(line: str) -> Pair | None:
-    """Two words, and the first number after them."""
-    separator = next((mark for mark in "\t,;" if mark in line), None)
-    fields = [field.strip() for field in (line.split() if separator is None else line.split(separator))]
-    values = [float(field) for field in fields[2:] if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", field)]
-    judged = bool(values) and abs(values[0]) <= LARGEST
-    return (fields[0], fields[1], values[0]) if judged and fields[0] and fields[1] else None

@@ -17,6 +17,7 @@ REGISTERED = {
     "verdict": "selfsup.report.sections.verdict",
     "facts": "selfsup.report.sections.facts",
     "efficiency": "selfsup.report.sections.efficiency",
+    "transfer": "selfsup.report.sections.transfer",
     "accuracy": "selfsup.report.sections.accuracy",
     "neighbours": "selfsup.report.sections.neighbours",
     "scores": "selfsup.report.sections.scores",

@@ -23,8 +23,9 @@ HTML = """
 that were counted, the two agree on {{ shared }} neighbours on average; those in both lists are <b>bold</b>.{% endif %}</p>
   <div class="scroll" tabindex="0" role="region" aria-label="Neighbours">
   <table class="near">
-    <thead><tr><th scope="col">word <small>times in the text</small></th><th scope="col">learnt vectors <small>nearest of all \
-words, with cosine</small></th><th scope="col">counts (PPMI + SVD) <small>nearest of the counted words</small></th></tr></thead>
+    <thead><tr><th scope="col">word <small>times in the text</small></th><th scope="col">learnt vectors <small>nearest of \
+{{ among }} words, with cosine</small></th><th scope="col">counts (PPMI + SVD) \
+<small>nearest of the counted words</small></th></tr></thead>
     <tbody>
     {% for row in rows %}
     <tr><th scope="row"><bdi>{{ row.word }}</bdi>{% if row.times %}<small>{{ row.times }}</small>{% endif %}</th>\
@@ -62,7 +63,10 @@ def html(run: Run) -> Markup | None:
     rows, health = neighbours(run), say.mapping(run.evaluation.get("health"))
     shared, k = number(health.get("neighbours_shared")), number(health.get("neighbours"))
     agreed = f"{shared:.1f} of {short(k)}" if shared is not None and k else ""
-    return say.html(HTML, rows=rows, shared=agreed, counted=_counted(health)) if rows else None
+    among = (
+        "the counted" if any("among" in row for row in run.tables.get("neighbours", [])) else "all"
+    )  # in earlier runs
+    return say.html(HTML, rows=rows, shared=agreed, counted=_counted(health), among=among) if rows else None
 
 
 def markdown(run: Run) -> str | None:

@@ -7,6 +7,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from selfsup.measures.words.analogies import error_of_share
+from selfsup.measures.words.similarity import error_of_rank
 from selfsup.report import say
 from selfsup.report.run import Run
 from selfsup.report.say import md, number, percent, plain, short
@@ -26,8 +28,8 @@ HTML = """
 <td>{{ covered }}</td><td>{{ file }}</td></tr>{% endfor %}</tbody>
   </table>
   </div>
-  <p class="hint">Covered: questions, or pairs, whose words are all known, of those in the file; the score is of these alone. \
-Compare it only with vectors that cover the same.</p>
+  <p class="hint">Covered: questions, or pairs, whose words are all known, of those in the file; the score is of these alone, \
+± is one standard error. Compare it only with vectors that cover the same.</p>
   {% else %}
   <p>{% if not evaluated %}No neighbours were looked up after training (evaluate was off). {% endif %}No analogies and no \
 similarity were measured yet: the first command under <em>Next</em> does it, and its figures will stand here.</p>
@@ -60,12 +62,27 @@ def scores(run: Run) -> list[tuple[str, str, str, str]]:
         few = part != "total" and (number(row.get("covered")) or 0) < FEWEST
         if row.get("sum") is True and number(row.get("accuracy")) is not None and not few:
             title = "Analogies" if part == "total" else f"Analogies, {part}"
-            found.append((title, f"{percent(row['accuracy'])} % right", _covered(row), _file(row)))
+            found.append((title, f"{percent(row['accuracy'])}{_share_error(row)} % right", _covered(row), _file(row)))
     for row in run.tables.get("similarity", []):
         known = number(row.get("spearman"))
-        shown = "no correlation" if known is None else f"Spearman {known:.3f}"
+        shown = "no correlation" if known is None else f"Spearman {known:.3f}{_rank_error(row)}"
         found.append(("Similarity", shown, _covered(row), _file(row)))
     return found[:MOST]
+
+
+def _share_error(row: Mapping[str, Any]) -> str:
+    """What stands behind a share in per cent, where the numbers make sense."""
+    share, n = number(row.get("accuracy")), number(row.get("covered"))
+    if share is None or n is None or not (0 <= share <= 1 and n >= 1):
+        return ""
+    return f" ± {percent(error_of_share(share, n) or 0)}"
+
+
+def _rank_error(row: Mapping[str, Any]) -> str:
+    """What stands behind a correlation, where the numbers make sense."""
+    rho, n = number(row.get("spearman")), number(row.get("covered"))
+    error = error_of_rank(rho, n) if rho is not None and n is not None and -1 <= rho <= 1 else None
+    return "" if error is None else f" ± {error:.3f}"
 
 
 def _covered(row: Mapping[str, Any]) -> str:

@@ -124,7 +124,7 @@ def moves(seen: Tensor, target: Tensor, used: Tensor, weight: Tensor, rate: floa
     rate
         The learning rate.
     bag
-        0: skip-gram. Above: CBOW, whose contexts move at so many times the rate.
+        0: skip-gram. Above: CBOW, whose contexts' number is so much on average (`kernels.windows`).
     room
         Memory to work in.
     """
@@ -142,8 +142,9 @@ def moves(seen: Tensor, target: Tensor, used: Tensor, weight: Tensor, rate: floa
     gain = -s * pair * rate
     gain[:, :, 0] += pair[:, :, 0] * rate
     if bag:
-        room.put(bag * share[:, :, None], torch.bmm(gain, target))
-        word_bend = diagonal_sums(bag * share * bend.sum(2))  # not share squared: the others of the bag move with it
+        push = (bag * share + used) / 2  # of rates (bag + number) / 2, a share each
+        room.put(push[:, :, None], torch.bmm(gain, target))
+        word_bend = diagonal_sums(push * bend.sum(2))  # not share squared: the others of the bag move with it
         met, met_bend = guess[:, 0], bend.sum((1, 2))
     else:
         room.put(gain, target)

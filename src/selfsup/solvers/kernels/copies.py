@@ -23,7 +23,8 @@ class Own(NamedTuple):
     rows: int  # how many rows; 0: it works on the tables themselves
     copy: int  # row of the first copy
     before: int  # row of the first copy as it was at the last exchange
-    every: int  # kept words from one exchange to the next
+    every: int  # kept words from one exchange to the next, at most
+    part: int  # ids of the training so far for one of those words: an exchange is soon where little was learnt yet
 
 
 @compiled(forceinline=True)
@@ -54,15 +55,20 @@ def borrow(table: Floats, hot: int, copy: int, before: int, pitch: int) -> None:
 
 @compiled()
 def exchange(table: Floats, hot: int, copy: int, before: int, pitch: int) -> None:
-    """Bring the moves of a thread's copies to the table, and the others' moves to the copies."""
+    """Bring the moves of a thread's copies to the table, and the others' moves to the copies.
+
+    What the others moved is told from a copy of its own: a difference that stood in the table for a moment was taken for a vector
+    by a thread that exchanged the same row, and vectors blew up.
+    """
+    others = np.empty(pitch, np.float32)
     for row in range(hot):
         own, old, common = (copy + row) * pitch, (before + row) * pitch, row * pitch
         for d in range(0, pitch, LANES):  # both as moves since the last exchange
             store(table, own + d, sub(load(table, own + d), load(table, old + d)))
-            store(table, common + d, sub(load(table, common + d), load(table, old + d)))
-        join(table, common, table, own, table, old, pitch)
+            store(others, d, sub(load(table, common + d), load(table, old + d)))
+        join(others, 0, table, own, table, old, pitch)
         for d in range(0, pitch, LANES):
-            now = plus(load(table, old + d), load(table, common + d))
+            now = plus(load(table, old + d), load(others, d))
             store(table, common + d, now)
             store(table, own + d, now)
             store(table, old + d, now)

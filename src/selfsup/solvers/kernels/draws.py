@@ -222,7 +222,7 @@ class Course(NamedTuple):
     window: int
     fixed: bool
     negative: int  # words drawn beside each; 0: none, the targets are the nodes of its path
-    bag: float  # 0: skip-gram; above: CBOW, whose contexts move at so many times the rate
+    bag: float  # 0: skip-gram; above: CBOW, whose windows have so many contexts on average
     rate: float  # at the start; falls linearly to rate * FLOOR over `total`
     total: int  # ids over all epochs
     size: int  # ids in a chunk

@@ -10,7 +10,9 @@ With the hierarchical softmax the targets are the inner nodes u_k on the word's 
 A target's label in the batch is 1 for log s(u_k . v_c), 0 for log s(-u_k . v_c).
 
 The gradient is taken at once for the whole window. The contexts of a bag would crawl at the targets' rate, as each gets an
-n-th of the gradient: they take a rate of their own, larger by the expected n. Tables are flat: row r starts at r * pitch.
+n-th of the gradient: they take a rate of their own, larger by the mean of n and the expected n. The first alone, as in the
+original program, lets large windows move words most, and WS-353 falls; the second alone, small ones, and analogies do
+(docs/log.md). Tables are flat: row r starts at r * pitch.
 """
 
 from __future__ import annotations
@@ -44,6 +46,7 @@ from selfsup.solvers.kernels.lanes import (
 Six = tuple[np.int64, np.int64, np.int64, np.int64, np.int64, np.int64]
 
 AHEAD = 1  # windows: how early rows are asked for
+FEWEST = 1000  # kept words from one exchange of copies to the next
 
 
 @compiled(forceinline=True)
@@ -269,7 +272,10 @@ def cbow(
         fetch_window(i, count, input, output, pitch, batch, reach)
         if n == 0:
             continue
-        share, push = splat(np.float32(1) / np.float32(n)), splat(np.float32(lift) / np.float32(n))
+        share, push = (
+            splat(np.float32(1) / np.float32(n)),
+            splat(np.float32(0.5) * (np.float32(lift) / np.float32(n) + 1)),
+        )
         for d in range(0, pitch, LANES):
             x = zero()
             for a in range(n):
@@ -372,10 +378,11 @@ def work(
                 learn_bags(input, output, pitch, batch, count, rate, course.window, course.bag, bags, none, 0)
             kept_here += count
             since += count
-            if since >= own.every:
+            if since >= min(own.every, max(FEWEST, (before + position) // own.part)):
+                rows = min(own.rows, since)  # the rest was hardly met in so few words
                 if bags is None:
-                    exchange(input, own.rows, own.copy, own.before, pitch)
-                exchange(output, own.rows, own.copy, own.before, pitch)
+                    exchange(input, rows, own.copy, own.before, pitch)
+                exchange(output, rows, own.copy, own.before, pitch)
                 since = 0
         take(shared, 2, kept_here)
         kept += kept_here
