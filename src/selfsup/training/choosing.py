@@ -13,7 +13,7 @@ from selfsup.measures.samples.compare import rank_in_class
 
 FOLDS = 5
 FEW = 20  # labels that nothing is chosen by
-MUCH = 10_000  # labels times classes
+MUCH = 6_000  # labels times classes
 ITERATIONS = 200
 TOLERANCE = 1e-5  # of the gradient of the mean loss: a rare word has a small one, and 1e-3 ends before it has moved
 # Features of two parts: of rows to fit, by their places among the labelled rows, and of held-out ones; None for the test rows.
