@@ -2,6 +2,7 @@
 
     python benchmarks/sentences.py                      # trains 300-d skip-gram first: 21 M words, 5 epochs, 2 threads
     python benchmarks/sentences.py --run RUN            # of a run of words that is there
+    python benchmarks/sentences.py --method spans       # its vectors instead
 
 Learnt from IMDB (train and unsupervised) and 20 Newsgroups (train), cut into sentences. A score is the cosine of two
 sentences; the correlation is the mean over each year's sets, then over the four years. 2012 is the development year. Of the
@@ -107,6 +108,7 @@ def encoders(model: selfsup.Model) -> dict[str, Encoder]:
             rows[f"unit, {weights}, {remove} of own text"] = by(weights=weights, remove=remove)
             rows[f"unit, {weights}, {remove} of given texts"] = by(weights=weights, remove=remove, components="given")
     rows["default"] = by()
+    rows["default, 1 of given texts"] = by(remove=1, components="given")
     return rows
 
 
@@ -126,18 +128,19 @@ def compare(rows: dict[str, Encoder]) -> list[tuple[str, dict[str, float], float
     return found
 
 
-def train(folder: Path, **how: object) -> selfsup.Model:
-    """Skip-gram of the three sources."""
+def train(folder: Path, method: str, **how: object) -> selfsup.Model:
+    """Word vectors of the three sources."""
     words = write_text(folder / "text.txt")
     with Clock() as clock:
-        model = selfsup.fit(folder / "text.txt", "skipgram", evaluate=False, progress=False, **how)
-    print(f"skip-gram on {words:,} words: {clock.cpu:.0f} CPU s, {clock.wall:.0f} s, reading and components included")
+        model = selfsup.fit(folder / "text.txt", method, evaluate=False, progress=False, **how)
+    print(f"{method} on {words:,} words: {clock.cpu:.0f} CPU s, {clock.wall:.0f} s, reading and components included")
     return model
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", help="a run of words; by default one is trained")
+    parser.add_argument("--method", default="skipgram", choices=("skipgram", "spans"))
     parser.add_argument("--dim", type=int, default=300)
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
@@ -148,8 +151,9 @@ def main() -> None:
         compare(encoders(selfsup.load(asked.run)))
         return
     with tempfile.TemporaryDirectory() as folder:
-        how = {"dim": asked.dim, "epochs": asked.epochs, "threads": asked.threads, "seed": asked.seed}
-        model = train(Path(folder), **how, **({"out": asked.out} if asked.out else {}))
+        epochs = "epochs" if asked.method == "skipgram" else "priming"  # of skip-gram, in either case
+        how = {"dim": asked.dim, epochs: asked.epochs, "threads": asked.threads, "seed": asked.seed}
+        model = train(Path(folder), asked.method, **how, **({"out": asked.out} if asked.out else {}))
     compare(encoders(model))
 
 

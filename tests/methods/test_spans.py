@@ -193,6 +193,10 @@ def test_it_goes_on_from_word_vectors(tmp_path):
     model = run(tmp_path / "run", warm_start=str(tmp_path / "given.txt"), epochs=0)
     row = model.method.input[model.index["sea3"]].detach().numpy()
     np.testing.assert_allclose(row, given["sea3"] / np.linalg.norm(given["sea3"]), rtol=1e-4, atol=1e-6)
+    assert "elsewhere" not in model  # its weight and n-grams were not learnt
+    further = run(tmp_path / "further", warm_start=str(tmp_path / "given.txt"), epochs=3).method
+    moved = (getattr(further, name) - getattr(model.method, name) for name in ("input", "log_weight", "grams"))
+    assert all(bool(move.abs().max() > 1e-3) for move in moved)  # weights and n-grams began anew with the earlier words
 
 
 def test_options_that_cannot_be():

@@ -87,7 +87,8 @@ def gradients_reach_every_trainable_parameter(case: Case) -> None:
                 weight.grad is not None,
                 f"no gradient reaches '{name}': use it in predict, or set requires_grad_(False)",
             )
-            demand(bool(weight.grad.isfinite().all()), f"the gradient of '{name}' is not finite")  # type: ignore[union-attr]
+            whole = weight.grad.to_dense()  # type: ignore[union-attr]
+            demand(bool(whole.isfinite().all()), f"the gradient of '{name}' is not finite")
 
 
 @CHECKS.add()
