@@ -211,12 +211,10 @@ def test_words_are_a_list_and_a_dict(words):
     assert made.find("never there") is None
     assert made.find(7) is None
     assert made.find("\ud800") is None
-    assert len(made.repeated()) == 0
 
 
 def test_words_that_occur_twice():
     made = Words.of(["b", "a", "b", "c", "a", "b"])
-    assert made.repeated().tolist() == [2, 4, 5]
     assert [made.find(word) for word in "abc"] == [1, 0, 3]
     with pytest.raises(DataError, match="lone surrogate"):
         Words.of(["\ud800"])

@@ -273,7 +273,7 @@ def weights_of(
     if name == "sif":
         if not has_counts(vectors):
             raise OptionError(
-                "weights='sif' follow from how often each word occurs, and these vectors come without counts; take "
+                "weights='sif' needs to know how often each word occurs, and these vectors come without counts; take "
                 "weights='tfidf' or 'mean'"
             )
         return sif_weights(vectors.counts)  # type: ignore[arg-type]

@@ -94,14 +94,6 @@ class Words(Sequence[str]):
         parts = (self._text[a:b] for a, b in pairwise(self.offsets.tolist()))
         return np.fromiter(map(crc32, parts), np.uint32, len(self))
 
-    def repeated(self) -> np.ndarray:
-        """Rows (m,) int64, rising, whose word an earlier row has, too."""
-        hashes = self.hashes()
-        order = np.argsort(hashes, kind="stable")
-        alike = hashes[order[1:]] == hashes[order[:-1]]
-        suspects = np.sort(order[1:][alike]).tolist()
-        return np.array([row for row in suspects if self.find(self[row]) != row], np.int64)
-
     def find(self, word: object) -> int | None:
         """Row of a word, or None."""
         if not isinstance(word, str):
