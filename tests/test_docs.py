@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from biased import biased_vectors
 from conftest import pictures
 from selfsup.cli.main import main
+from selfsup.words import WordVectors
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -22,7 +24,7 @@ def blocks(page: Path, language: str) -> list[str]:
 
 @pytest.fixture
 def users_folder(tmp_path, monkeypatch):
-    """What the README's user has: photos in folders by class, a table, a text, and the examples of the repository."""
+    """What the README's user has: photos in folders by class, a table, a text, word vectors, and the repository's examples."""
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     for number, image in enumerate(pictures(60, 3, 32, 40)):
         folder = tmp_path / "photos" / ("cats" if number % 2 else "dogs")
@@ -47,6 +49,9 @@ def users_folder(tmp_path, monkeypatch):
     kinds = ["water" if text.split()[0] in ("sea", "ship", "wave") else "land" for text in opinions]
     rows = [f"{text},{kind}" for text, kind in zip(opinions, kinds, strict=True)]
     (tmp_path / "opinions.csv").write_text("\n".join(["text,label", *rows]))
+    some = biased_vectors()
+    WordVectors(some.words[:1500], some.vectors[:1500]).save(tmp_path / "vectors.txt")
+    (tmp_path / "royalty.json").write_text(blocks(ROOT / "docs" / "bias.md", "json")[0])
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

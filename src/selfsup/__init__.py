@@ -60,7 +60,7 @@ def __getattr__(name: str) -> Any:
         return version("selfsup")
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
-    if name in ("methods", "sklearn", "testing"):
+    if name in ("bias", "methods", "sklearn", "testing"):
         return importlib.import_module(f"selfsup.{name}")
     raise AttributeError(f"module 'selfsup' has no attribute '{name}'")
 

@@ -21,7 +21,7 @@ def evaluate(
     device: str = "cpu",
     **settings: Any,
 ) -> None:
-    """Measure a run on data; with labels, beside raw input, PCA and the untrained network. Word vectors: analogies, similarity.
+    """Measure a run on data; with labels, beside raw input, PCA and the untrained network. Word vectors: by questions, or bias.
 
     Parameters
     ----------
@@ -39,13 +39,13 @@ def evaluate(
     from selfsup.words.vectors import WordVectors
 
     file = free_file(out, overwrite) if out else None
-    files = [name for name in ("analogies", "similarity") if settings.get(name)]
-    if data is None and not files:
+    asked = [name for name in evaluating.OF_WORDS if settings.get(name)]
+    if data is None and not asked:
         raise UsageError(
-            "--data is missing; of word vectors --analogies or --similarity; see `selfsup evaluate --help`"
+            "--data is missing; of word vectors --analogies, --similarity or --bias; see `selfsup evaluate --help`"
         )
-    if data is not None and files:
-        raise UsageError("--analogies and --similarity are for word vectors, which take no --data and no labels")
+    if data is not None and asked:
+        raise UsageError(f"--{asked[0]} is for word vectors, which take no --data and no labels")
     for path in settings.get("measures") or ():
         importable(path)
     is_run = data is not None or evaluating.is_run(run)

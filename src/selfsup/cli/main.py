@@ -28,6 +28,8 @@ from selfsup.cli import (
     transfer,
     verify,
 )
+from selfsup.cli.bias import USAGE as BIAS_USAGE, VERBS as BIAS_VERBS
+from selfsup.cli.bias.order import Second, in_order
 from selfsup.cli.parser import Groups, Parser, UsageError, say
 from selfsup.cli.words import USAGE as WORDS_USAGE, VERBS as WORDS_VERBS
 from selfsup.errors import OptionError, SelfsupError, unknown
@@ -41,6 +43,7 @@ selfsup: learn a representation from unlabelled data, and show whether it helped
   selfsup evaluate RUN --data LABELLED             kNN and linear probe beside raw input, PCA and the untrained network
   selfsup evaluate RUN --analogies FILE            word vectors: analogies, and --similarity FILE
   selfsup words nearest FILE WORD... -k 10         ask word vectors: nearest, analogy, odd-one-out, info, convert, evaluate
+  selfsup bias VECTORS extremes                    bias in word vectors: extremes, measure, debias, report; --report bias.html
   selfsup audit RUN --data PHOTOS                  whether a patch gives away where in its image it was cut
   selfsup search RUN IMAGE --among DATA -k 9       the most similar images (or rows); --out sheet.png
   selfsup duplicates RUN DATA                      what is there twice, exactly or nearly; --out sheet.png or list.csv
@@ -116,9 +119,11 @@ def dispatch(words: list[str]) -> int:
         return DONE
     if word == "words":
         return dispatch_words(words[1:])
+    if word == "bias":
+        return dispatch_bias(words[1:])
     if word not in VERBS:
         raise UsageError(
-            unknown(*(("option", word, TOP) if word.startswith("-") else ("verb", word, [*VERBS, "words"])))
+            unknown(*(("option", word, TOP) if word.startswith("-") else ("verb", word, [*VERBS, "bias", "words"])))
         )
     verb, more = VERBS[word]
     parser = Parser(word, verb, more(words[1:]))
@@ -137,6 +142,19 @@ def dispatch_words(words: list[str]) -> int:
         raise UsageError(unknown("verb of `selfsup words`", words[0], WORDS_VERBS))
     verb = WORDS_VERBS[words[0]]
     verb(**Parser(f"words {words[0]}", verb, []).values(words[1:]))
+    return DONE
+
+
+def dispatch_bias(words: list[str]) -> int:
+    """Find the verb of `selfsup bias`, which stands after the vectors, and run it."""
+    if not words:
+        raise UsageError(f"no word vectors were given\n\n{BIAS_USAGE}")
+    if words in (["-h"], ["--help"], ["help"]):
+        say(BIAS_USAGE)
+        return DONE
+    name, rest = in_order(words)
+    verb = BIAS_VERBS[name]
+    verb(**Second(name, verb).values(rest))
     return DONE
 
 

@@ -6,7 +6,10 @@ from typing import NamedTuple
 
 
 class Entry(NamedTuple):
-    """Where a measure and the look of its table are, and what it needs: parts of `Evidence`, or options that name a file."""
+    """Where a measure and the look of its table are, and what it needs: parts of `Evidence`, or options that name a file.
+
+    A table that is made only together with others, of what is held side by side, has a look and no measure.
+    """
 
     measure: str
     look: str
@@ -42,4 +45,22 @@ REGISTERED = {
     "similarity": Entry(
         "selfsup.measures.words.similarity:measure", "selfsup.measures.words.similarity:LOOK", ("words", "similarity")
     ),
+    "bias_direction": Entry(
+        "selfsup.measures.words.bias.evidence:measure_direction",
+        "selfsup.measures.words.bias.scope:LOOK",
+        ("words", "bias"),
+    ),
+    "bias_extremes": Entry(
+        "selfsup.measures.words.bias.evidence:measure_extremes",
+        "selfsup.measures.words.bias.extremes:LOOK",
+        ("words", "bias"),
+    ),
+    "bias": Entry(
+        "selfsup.measures.words.bias.evidence:measure", "selfsup.measures.words.bias.score:LOOK", ("words", "bias")
+    ),
+    "bias_scope": Entry("", "selfsup.measures.words.bias.scope:SCOPE", ()),
+    "bias_indirect": Entry("", "selfsup.measures.words.bias.indirect:LOOK", ()),
+    "bias_analogies": Entry("", "selfsup.measures.words.bias.generated:LOOK", ()),
+    "bias_residual": Entry("", "selfsup.measures.words.bias.residual:LOOK", ()),
+    "bias_cost": Entry("", "selfsup.measures.words.bias.cost:LOOK", ()),
 }

@@ -170,13 +170,17 @@ def run(evidence: Evidence, measures: Iterable[str | Measure] | None = None) -> 
     """
     if measures is None:
         measures = [
-            name for name, entry in REGISTERED.items() if not entry.costly and all(map(evidence.has, entry.needs))
+            name
+            for name, entry in REGISTERED.items()
+            if entry.measure and not entry.costly and all(map(evidence.has, entry.needs))
         ]
     return [_ours(name, evidence) if name in REGISTERED else _own(name, evidence) for name in measures]
 
 
 def _ours(name: Any, evidence: Evidence) -> Table:
     entry = REGISTERED[name]
+    if not entry.measure:
+        raise OptionError(f"the table '{name}' is made with others, and no measure of its own")
     for need in entry.needs:
         if not evidence.has(need):
             raise OptionError(f"the measure '{name}' needs {need}, and these data or options have none")

@@ -19,7 +19,7 @@ from selfsup.report import say
 from selfsup.report.run import Run
 from selfsup.report.sections import REGISTERED, claimed, find
 
-OF_EVALUATION = ("verdict", "efficiency", "transfer", "tables")  # sections that need no run
+OF_EVALUATION = ("verdict", "efficiency", "transfer", "bias", "tables")  # sections that need no run
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -29,7 +29,7 @@ PAGE = """<!doctype html>
 base-uri 'none'; form-action 'none'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>{{ method }}: {{ kind }}</title>
+<title>{{ title }}</title>
 <style>{{ style }}</style>
 </head>
 <body>
@@ -37,7 +37,8 @@ base-uri 'none'; form-action 'none'">
 {% for part in parts %}
 {{ part }}
 {% endfor %}
-<footer>Made by selfsup {{ version }}{{ ', ' ~ created if created }}. This file holds all it needs: nothing is fetched.</footer>
+<footer>Made by selfsup{{ ' ' ~ version if version }}{{ ', ' ~ created if created }}. \
+This file holds all it needs: nothing is fetched.</footer>
 </main>
 </body>
 </html>
@@ -64,8 +65,9 @@ def page(folder: Path, sections: Iterable[str | Any] = ()) -> str:
 
 
 def write_evaluation(evaluation: Evaluation, title: str, file: Path) -> Path:
-    """Write a page of an evaluation that belongs to no run folder: its verdict, what was measured and its notes."""
-    shown = [section for name, section in zip(REGISTERED, find(), strict=True) if name in OF_EVALUATION]
+    """Write a page of an evaluation that belongs to no run folder: its verdict if it has one, what was measured, its notes."""
+    parts = [name for name in OF_EVALUATION if name != "verdict" or evaluation.verdict]
+    shown = [section for name, section in zip(REGISTERED, find(), strict=True) if name in parts]
     run = Run({"method": title}, [], evaluation.to_dict(), claimed=claimed(shown))
     store.write_text(file, _page(run, shown))
     return file
@@ -76,8 +78,7 @@ def _page(run: Run, shown: Iterable[Any]) -> str:
     found = [section.html(run) for section in shown if hasattr(section, "html")]
     made = say.html(
         PAGE,
-        method=run.method,
-        kind=say.kind(run.verdict),
+        title=f"{run.method}: {say.kind(run.verdict)}" if run.folder or run.verdict else run.method,
         style=Markup((resources.files("selfsup.report") / "style.css").read_text(encoding="utf-8")),
         parts=[part for part in found if part],
         version=say.plain(run.config.get("selfsup", "")),

@@ -16,6 +16,7 @@ from selfsup.data.facts import Facts
 from selfsup.data.text.form import TextForm
 from selfsup.errors import DataError, OptionError
 from selfsup.measures.evaluation import Evaluation
+from selfsup.measures.registry import REGISTERED
 from selfsup.measures.run import Evidence, Measure, run
 from selfsup.measures.words.files import listed
 from selfsup.method import Method
@@ -30,6 +31,7 @@ from selfsup.training.texts import of_texts
 from selfsup.words.vectors import WordVectors
 
 FEWEST = 2  # rows that can be told from one another
+OF_WORDS = ("analogies", "similarity", "bias")  # what word vectors are measured by
 MEASURED = 512  # rows, drawn from the test part, on which loss and gap are measured
 
 
@@ -42,6 +44,7 @@ def evaluate(
     column: str | None = None,
     analogies: str | tuple[str, ...] | None = None,
     similarity: str | tuple[str, ...] | None = None,
+    bias: str | None = None,
     measures: tuple[str | Callable[..., Any], ...] | None = None,
     seed: Annotated[int, Range(0, 2**32 - 1)] = 0,
     max_labels: Annotated[int, Range(2)] = evidence.MAX_LABELS,
@@ -72,6 +75,8 @@ def evaluate(
         For word vectors: a file of questions, four words a line, in sections that begin with ':'. Or several.
     similarity
         For word vectors: a file of two words and people's judgement a line. Or several.
+    bias
+        For word vectors: the attribute whose bias is measured: gender, religion, or a JSON file of pairs of words.
     measures
         Which measures: names, paths FILE.py:function, or functions; by default all that have what they need.
     seed
@@ -100,14 +105,17 @@ def evaluate(
     given = {name: value for name, value in locals().items() if name not in ("model", "labelled", "measures")}
     for name in ("analogies", "similarity"):
         given[name] = None if given[name] is None else tuple(listed(given[name]))
+    given["bias"] = os.fspath(bias) if isinstance(bias, os.PathLike) else bias
     settings = checked(evaluate, given)
-    asked = {name: files for name in ("analogies", "similarity") if (files := settings.pop(name)) is not None}
+    asked = {name: one for name in OF_WORDS if (one := settings.pop(name)) is not None}
     if isinstance(model, str | os.PathLike):
         model = opened(model)
     if labelled is None:
-        return of_words(model, asked, measures)
+        return of_words(model, asked, measures, seed)
     if any(asked.values()):
-        raise OptionError("labelled data are for codes; word vectors take analogies= and similarity= without them")
+        raise OptionError(
+            "labelled data are for codes; word vectors take analogies=, similarity= and bias= without them"
+        )
     model = model_of(model) if isinstance(model, WordVectors) else model
     if isinstance(model.form, TextForm):
         return of_texts(model, labelled, measures=measures, **{k: v for k, v in settings.items() if k != "progress"})
@@ -162,18 +170,24 @@ def _measured(methods: tuple[Method, ...], test: Any, device: torch.device, seed
 
 
 def of_words(
-    model: Model | WordVectors, files: Mapping[str, tuple[str, ...]], measures: tuple[str | Measure, ...] | None = None
+    model: Model | WordVectors,
+    asked: Mapping[str, Any],
+    measures: tuple[str | Measure, ...] | None = None,
+    seed: int = 0,
 ) -> Evaluation:
-    """Word vectors by files of questions, and by a user's own measures; beside what was known of a run."""
+    """Word vectors by files of questions, an attribute of bias, and a user's own measures; beside what was known of a run."""
     vectors = model.word_vectors if isinstance(model, Model) else model
     if vectors is None:
         raise OptionError("this model has no word vectors; give labelled data to compare its codes by")
-    if not any(files.values()) and measures is None:
-        raise OptionError("nothing to measure word vectors by: give analogies= or similarity=, files of questions")
+    given = {name for name, one in asked.items() if one}
+    if not given and measures is None:
+        raise OptionError(
+            "nothing to measure word vectors by: give analogies= or similarity=, files of questions, or bias='gender'"
+        )
     known = model.evaluation if isinstance(model, Model) else None
     found = known or Evaluation()
-    wanted = tuple(name for name, several in files.items() if several) if measures is None else measures
-    for table in run(Evidence(words=vectors, options=files), wanted):
+    wanted = [name for name, entry in REGISTERED.items() if given & set(entry.needs)] if measures is None else measures
+    for table in run(Evidence(words=vectors, options=asked, seed=seed), wanted):
         found = found.with_table(table)
     return found
 

@@ -114,18 +114,18 @@ class AnalogyScores:
     @property
     def total(self) -> Section:
         """All sections."""
-        return _sum("total", self.sections)
+        return summed("total", self.sections)
 
     @property
     def semantic(self) -> Section:
         """Sections whose names do not begin with "gram"; none where no name does, as then names do not tell."""
         told = any(section.name.startswith("gram") for section in self.sections)
-        return _sum("semantic", [part for part in self.sections if told and not part.name.startswith("gram")])
+        return summed("semantic", [part for part in self.sections if told and not part.name.startswith("gram")])
 
     @property
     def syntactic(self) -> Section:
         """Sections whose names begin with "gram"."""
-        return _sum("syntactic", [section for section in self.sections if section.name.startswith("gram")])
+        return summed("syntactic", [section for section in self.sections if section.name.startswith("gram")])
 
     @property
     def sums(self) -> list[Section]:
@@ -149,7 +149,8 @@ class AnalogyScores:
         return Table.of("analogies", rows)
 
 
-def _sum(name: str, sections: list[Section]) -> Section:
+def summed(name: str, sections: list[Section]) -> Section:
+    """Sections as one."""
     correct = sum(section.correct for section in sections)
     return Section(
         name, correct, sum(section.covered for section in sections), sum(section.asked for section in sections)

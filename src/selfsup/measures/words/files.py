@@ -7,14 +7,23 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import PurePath
 
+from selfsup.errors import OptionError
 from selfsup.measures.table import Row
 
 Files = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
 def listed(files: Files | None) -> list[str]:
-    """Paths of one file or of several, each once."""
-    several = [files] if isinstance(files, str | os.PathLike) else files or []
+    """Paths of one file or of several, each once.
+
+    Raises
+    ------
+    OptionError
+        If it is neither.
+    """
+    several = [files] if isinstance(files, str | os.PathLike) else [] if files is None else files
+    if not isinstance(several, list | tuple) or not all(isinstance(file, str | os.PathLike) for file in several):
+        raise OptionError(f"files of questions are a path, or a list of paths; got {str(files)[:60]}")
     return list(dict.fromkeys(os.fspath(file) for file in several))
 
 

@@ -141,8 +141,8 @@ def similarity(
         return SimilarityScores(source, None, None, 0, len(asked), judgement)
     left, right, people = (np.array(column) for column in zip(*found, strict=True))  # (p,) each
     cosines = np.einsum("pd,pd->p", unit_rows(vectors.rows(left)), unit_rows(vectors.rows(right)))
-    spearman = _correlation(ranks(cosines), ranks(people))
-    return SimilarityScores(source, spearman, _correlation(cosines, people), len(found), len(asked), judgement)
+    spearman = correlation(ranks(cosines), ranks(people))
+    return SimilarityScores(source, spearman, correlation(cosines, people), len(found), len(asked), judgement)
 
 
 def ranks(values: np.ndarray) -> np.ndarray:
@@ -152,7 +152,7 @@ def ranks(values: np.ndarray) -> np.ndarray:
     return mean[places]
 
 
-def _correlation(a: np.ndarray, b: np.ndarray) -> float | None:
+def correlation(a: np.ndarray, b: np.ndarray) -> float | None:
     """Pearson's correlation; None where it is not defined."""
     a, b = a.astype(np.float64) - a.mean(), b.astype(np.float64) - b.mean()
     norm = math.sqrt(float(a @ a) * float(b @ b))

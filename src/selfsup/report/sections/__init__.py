@@ -21,6 +21,7 @@ REGISTERED = {
     "accuracy": "selfsup.report.sections.accuracy",
     "neighbours": "selfsup.report.sections.neighbours",
     "scores": "selfsup.report.sections.scores",
+    "bias": "selfsup.report.sections.bias",
     "wordmap": "selfsup.report.sections.wordmap",
     "pictures": "selfsup.report.sections.pictures",
     "decoded": "selfsup.report.sections.decoded",

@@ -151,7 +151,7 @@ def _named(words: list[str]) -> str:
 
 def write(path: Path, table: Table, format: str | None = None, *, overwrite: bool = False) -> None:
     """Write word vectors to a folder or a file, whole or not at all; see `WordVectors.save`."""
-    asked = _for_writing(path) if format is None else find(format)
+    asked = for_writing(path) if format is None else find(format)
     _check_finite(table)
     if not asked.folder:
         if os.path.isdir(path):
@@ -173,8 +173,8 @@ def _check_finite(table: Table) -> None:
             )
 
 
-def _for_writing(path: Path) -> FileFormat:
-    """The format that a suffix has."""
+def for_writing(path: Path) -> FileFormat:
+    """The format that a suffix has; an error that names all of them where it has none."""
     suffix = Path(path.name.removesuffix(".gz").removesuffix(".zst")).suffix.lower()
     packed = path.suffix in (".gz", ".zst")
     for name in REGISTERED:

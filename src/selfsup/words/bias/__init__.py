@@ -1,0 +1,1 @@
+"""Word lists, attributes, the direction of an attribute, and what reduces it."""
