@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 __all__ = [
     "Evaluation", "Method", "Model", "Phrases", "SelfsupError", "WordVectors",
-    "audit", "evaluate", "export_onnx", "export_weights", "finetune", "fit", "from_pretrained", "load", "methods", "phrases",
-    "push_to_hub", "transfer",
+    "audit", "compare", "evaluate", "export_onnx", "export_weights", "finetune", "fit", "from_pretrained", "load", "methods",
+    "phrases", "push_to_hub", "transfer",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from selfsup.model.onnx import export_onnx
     from selfsup.model.weights import export_weights
     from selfsup.training.audit import audit
+    from selfsup.training.compare import compare
     from selfsup.training.evaluate import evaluate
     from selfsup.training.finetune import finetune
     from selfsup.training.fit import fit
@@ -34,6 +35,7 @@ _HOMES = {
     "finetune": "selfsup.training.finetune",
     "audit": "selfsup.training.audit",
     "evaluate": "selfsup.training.evaluate",
+    "compare": "selfsup.training.compare",
     "transfer": "selfsup.training.transfer",
     "load": "selfsup.model.load",
     "export_onnx": "selfsup.model.onnx",

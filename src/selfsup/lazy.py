@@ -86,6 +86,7 @@ if TYPE_CHECKING:
     gensim: Any
     polars: Any
     safetensors: Any
+    tensorboardX: Any
     timm: Any
     usearch: Any
 else:
@@ -94,6 +95,7 @@ else:
         "hub": "datasets huggingface_hub",
         "export": "onnx onnxruntime",
         "search": "usearch",
+        "tensorboard": "tensorboardX",
         "timm": "timm",
         "words": "tokenizers zstandard",
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,13 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from torch import Tensor
 
 from selfsup.data.text.form import TextForm
 from selfsup.errors import DataError, OptionError
-from selfsup.method import shuffle_gap
+from selfsup.method import Method, shuffle_gap
 from selfsup.methods import find
+from selfsup.model.encode import finite
 from selfsup.model.load import load
 from selfsup.model.model import Model
 from selfsup.model.pretrained import model_of
@@ -25,7 +28,7 @@ from selfsup.options import options_of
 from selfsup.training.fit import fit
 from selfsup.words.vectors import WordVectors
 
-SCORED = 4096  # rows in a batch when a loss is measured
+SCORED = 4096  # rows in a batch
 
 
 def _decodes(encoder: Encoder) -> bool:
@@ -153,8 +156,10 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: Any) -> np.ndarray:
-        """Codes (n_samples, n_components) of X, in the floating type of X; of texts float32."""
+        """Codes (n_samples, n_components) of X, in the floating type of X and computed in it; of texts and images float32."""
         X = self._validated(X)
+        if isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype == np.float64 and not self.encode:
+            return self._in_double(X, lambda method, x: method.encode(x))
         codes = self.model_.encode(X, **(self.encode or {}))
         return codes.astype(X.dtype) if isinstance(X, np.ndarray) else codes
 
@@ -166,21 +171,13 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return self.model_.decode(Z).astype(Z.dtype)
 
     def score_samples(self, X: Any) -> np.ndarray:
-        """How normal each sample is, (n_samples,); higher is more normal (see `selfsup.Model.score_samples`).
-
-        In float64: scikit-learn holds a score to 1e-7, whichever rows are scored beside it.
-        """
+        """How normal each sample is, (n_samples,); higher is more normal (see `selfsup.Model.score_samples`)."""
         X = self._validated(X)
         if not isinstance(X, np.ndarray):
             raise OptionError("score_samples is for arrays: how normal a text is, is not measured")
-        method = copy.deepcopy(self.model_.method).double()
-        rows = self.model_.samples(X)
-        device, found = self.model_.device, []
-        with torch.inference_mode():
-            for part in torch.arange(len(rows)).split(SCORED):
-                rng = torch.Generator(device=device).manual_seed(0)
-                found.append(method.score(rows[part].to(device).double(), rng).cpu())
-        return torch.cat(found).numpy().astype(X.dtype)
+        device = self.model_.device
+        scored = self._in_double(X, lambda method, x: method.score(x, torch.Generator(device=device).manual_seed(0)))
+        return scored.astype(X.dtype)
 
     def score(self, X: Any, y: Any = None) -> float:
         """Minus the mean loss of the pretext task on X, with fixed noise: higher is better."""
@@ -189,6 +186,15 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         parts = torch.arange(len(rows)).split(SCORED)
         losses = [shuffle_gap(self.model_.method, rows[part].to(self.model_.device), draws=1)["loss"] for part in parts]
         return -float(np.average(losses, weights=[len(part) for part in parts]))
+
+    def _in_double(self, X: np.ndarray, ask: Callable[[Method, Tensor], Tensor]) -> np.ndarray:
+        """What the method says of rows (n_samples, ...), in float64: scikit-learn holds it to 1e-7, whichever rows are beside."""
+        method = copy.deepcopy(self.model_.method).double()
+        rows, device = self.model_.samples(X), self.model_.device
+        with torch.inference_mode():
+            parts = torch.arange(len(rows)).split(SCORED)
+            found = [ask(method, rows[part].to(device).double()).cpu() for part in parts]
+        return finite(torch.cat(found).numpy(), "codes and scores")
 
     def _validated(self, X: Any) -> Any:
         check_is_fitted(self, "model_")

@@ -185,7 +185,7 @@ def test_pairs_labels_and_limit():
     ("labels", "words"),
     [
         ([1, 2], "2 labels for 4 rows"),
-        ([1.5, 1, 2, 3], "row 0 is 1.5"),
+        ([1.5, 1, np.inf, 3], "row 2 is infinite"),
         ([1, np.nan, 2, 3], "row 1 is missing"),
         (["a", None, "b", "c"], "row 1 is missing"),
         (np.zeros((4, 2)), "one value a row"),

@@ -14,13 +14,13 @@ from conftest import table
 from selfsup.methods import listing
 from selfsup.sklearn import Encoder
 
-CHECKED = {
+CHECKED = {  # widths are the defaults: they must suit tables of one column; epochs are few for the tests' time
     "linear": Encoder(method="linear"),
-    "undercomplete": Encoder(method="undercomplete", n_components=1, epochs=2, hidden=(8,)),
-    "denoising": Encoder(method="denoising", n_components=2, epochs=2, hidden=(8,)),
-    "contractive": Encoder(method="contractive", n_components=2, epochs=2),
-    "sparse": Encoder(method="sparse", n_components=4, epochs=2),
-    "variational": Encoder(method="variational", n_components=2, epochs=2, hidden=(8,)),
+    "undercomplete": Encoder(method="undercomplete", epochs=2, hidden=(8,)),
+    "denoising": Encoder(epochs=2),
+    "contractive": Encoder(method="contractive", epochs=2),
+    "sparse": Encoder(method="sparse", epochs=2),
+    "variational": Encoder(method="variational", epochs=2, hidden=(8,)),
 }
 
 
@@ -62,6 +62,24 @@ def test_in_a_pipeline_a_grid_search_and_a_file(tmp_path):
     again = joblib.load(tmp_path / "model.joblib")
     assert np.array_equal(again.predict_proba(x), search.best_estimator_.predict_proba(x))
     assert clone(pipeline).get_params()["encoder__n_components"] == 2
+
+
+@pytest.mark.parametrize("method", CHECKED)
+def test_codes_of_doubles_do_not_depend_on_the_rows_beside(method):
+    x = table(200).astype(np.float64)
+    encoder = Encoder(method, epochs=None if method == "linear" else 1, random_state=0).fit(x)
+    codes = encoder.transform(x)
+    assert codes.dtype == np.float64
+    np.testing.assert_allclose(
+        codes, np.vstack([encoder.transform(x[row : row + 1]) for row in range(200)]), atol=1e-12
+    )
+    np.testing.assert_allclose(codes, encoder.transform(x.astype(np.float32)), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("columns", [1, 2, 5])
+def test_linear_narrows_itself_to_a_narrow_table(columns):
+    x = table(40)[:, :columns]
+    assert Encoder("linear").fit(x).transform(x).shape == (40, columns)
 
 
 def test_score_is_higher_for_what_was_learnt():

@@ -42,10 +42,11 @@ def free_file(out: str, overwrite: bool) -> Path:
 
 
 def say_skipped(opened: Any) -> None:
-    """Name the files that have no row."""
+    """Name the files, or rows of a table, that have no row in what was written."""
     if bad := getattr(opened, "bad", []):
         some = ", ".join(one.name for one in bad[:5]) + (", ..." if len(bad) > 5 else "")
-        say(f"{len(bad):,} files could not be read and have no row: {some}")
+        things = "rows" if all(one.name.startswith("row ") for one in bad) else "files"
+        say(f"{len(bad):,} {things} could not be read and have no row: {some}")
 
 
 def names_of(opened: Any, rows: int) -> list[str]:

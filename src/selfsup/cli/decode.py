@@ -46,7 +46,7 @@ def reconstruct(
         raise OptionError("option 'fill' is for tables: images have no missing values")
     model.needs_decoder()
     dataset = model.open(data, on_bad=on_bad, progress=progress)
-    x = model.decode(model.encode(dataset))
+    x = model.rebuilt(dataset)
     write_samples(file, model.form, filled(model.form, dataset.x, x) if fill else x)
     say(f"{len(x):,} samples, {'with missing values filled in' if fill else 'rebuilt from their codes'}, in {file}")
     say_skipped(dataset)

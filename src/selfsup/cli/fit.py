@@ -22,8 +22,8 @@ def fit(data: str, *, method: str | None = None, **settings: Any) -> None:
     Parameters
     ----------
     data
-        Folder of images, .parquet, .npy, .npz or .csv file, hub:NAME, or digits. Text: a .txt (also .gz, .zst), a folder or a
-        'PATTERN*' of them, a column of a table (--method skipgram), or docstrings.
+        Folder of images, .parquet, .npy, .npz or .csv file (also .csv.gz), a 'PATTERN*' of such files, hub:NAME, or digits.
+        Text: a .txt (also .gz, .zst), a folder or a 'PATTERN*' of them, a column of a table (--method skipgram), or docstrings.
     method
         A word of `selfsup methods`, mymodule:MyMethod or FILE.py:MyMethod; by default chosen by the kind of data.
     """
@@ -34,7 +34,7 @@ def fit(data: str, *, method: str | None = None, **settings: Any) -> None:
     if settings.get("out") is None:
         if settings.get("resume"):
             raise UsageError("--resume needs the --out of the run to go on with")
-        stem = Path(data.split(":")[-1].rstrip("/")).stem[:LONGEST] or "data"
+        stem = _stem(data)[:LONGEST] or "data"
         settings["out"] = store.free(Path("runs") / f"{(method or 'auto').split(':')[-1].lower()}-{stem}")
     out = Path(settings["out"])
     for value in (method, *settings.values()):
@@ -46,6 +46,15 @@ def fit(data: str, *, method: str | None = None, **settings: Any) -> None:
         hint = f"; to go on, repeat the command with --out {pasted(out)} --resume" if kept else ""
         raise Interrupted((str(error) or "interrupted") + hint) from error
     say(summary(model, pasted(data), _photo(data, model)))
+
+
+def _stem(data: str) -> str:
+    """The data's name without its ending; a pattern has that of its folder."""
+    path = Path(data.split(":")[-1].rstrip("/"))
+    named = next(
+        (part for part in (path, *path.parents) if part.name and not set(part.name) & set("*?[")), Path("data")
+    )
+    return named.stem.removesuffix(".csv").removesuffix(".tsv")
 
 
 def _photo(data: str, model: Model) -> str:

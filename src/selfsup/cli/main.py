@@ -15,6 +15,7 @@ from typing import NoReturn, TextIO
 from selfsup.cli import (
     audit,
     colorize,
+    compare,
     decode,
     duplicates,
     encode,
@@ -42,6 +43,7 @@ selfsup: learn a representation from unlabelled data, and show whether it helped
   selfsup encode RUN DATA --out codes.npy          codes of data (.npy, or .parquet with file names)
   selfsup evaluate RUN --data LABELLED             kNN and linear probe beside raw input, PCA and the untrained network
   selfsup evaluate RUN --analogies FILE            word vectors: analogies, and --similarity FILE
+  selfsup compare RUN RUN [--data LABELLED]        which run is better, on the same rows, lead ± error; --report compare.html
   selfsup words nearest FILE WORD... -k 10         ask word vectors: nearest, analogy, odd-one-out, info, convert, evaluate
   selfsup bias VECTORS extremes                    bias in word vectors: extremes, measure, debias, report; --report bias.html
   selfsup audit RUN --data PHOTOS                  whether a patch gives away where in its image it was cut
@@ -167,6 +169,7 @@ VERBS: dict[str, tuple[Callable[..., None], Callable[[list[str]], Groups]]] = {
     "fit": (fit.fit, fit.options),
     "encode": (encode.encode, _none),
     "evaluate": (evaluate.evaluate, evaluate.options),
+    "compare": (compare.compare, compare.options),
     "audit": (audit.audit, audit.options),
     "colorize": (colorize.colorize, _none),
     "search": (search.search, _none),

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 SHARED = {  # help of words that several verbs have, where a verb's docstring leaves them out
     "run": "Run folder.",
     "data": "Data of the kind the run learnt from.",
-    "on_bad": "stop: files that cannot be read are an error. skip: leave them out and list them.",
+    "on_bad": "stop: files that cannot be read, and values that training never saw, are an error. skip: leave such files out "
+    "and list them, take such values as missing.",
     "overwrite": "Replace the file if it exists.",
     "method": "For a run of a method of your own: mymodule:MyMethod or FILE.py:MyMethod.",
     "given": "For a run with functions of your own as options: NAME=FILE.py:FUNCTION, and more after commas.",

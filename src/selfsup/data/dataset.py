@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 import numpy as np
@@ -37,9 +37,9 @@ class Dataset:
     fingerprint
         Of the values (arrays), or of path, sizes and times of change (files).
     labels
-        (n,) int64 in 0..K-1, or None. Used for evaluation only.
+        Places of classes (n,) int64 in 0..K-1, or numbers (n,) float64, or None. Used for evaluation only.
     classes
-        Names of the K classes; empty without labels.
+        Names of the K classes; empty without labels, and where these are numbers.
     names
         One name a row (paths of files), or None.
     test
@@ -89,6 +89,10 @@ class Dataset:
                 "learnt" if self.taught else "used for evaluation only",
             )
             parts.append(f"{len(self.classes)} {many} {use}")
+        elif self.labels is not None and len(self.labels):
+            parts.append(
+                f"numbers as labels ({self.labels.min():g} to {self.labels.max():g}), used for evaluation only"
+            )
         if self.test is not None:
             parts.append(f"+ {len(self.test):,} test")
         if self.bad:
@@ -153,6 +157,28 @@ class Dataset:
         """
         return say(self.x, self.form) if self.form.missing else ""
 
+    def complete(self) -> Dataset:
+        """The rows of which no value is missing; the others are listed in `bad`.
+
+        Raises
+        ------
+        DataError
+            If there is none.
+        """
+        gaps = np.isnan(self.x).any(tuple(range(1, self.x.ndim)))
+        rows, left = np.flatnonzero(~gaps), np.flatnonzero(gaps).tolist()
+        if not len(rows):
+            raise DataError(f"every row has a value that is missing; {self.missing_words()}: fill them in")
+        names = self.names or [f"row {row}" for row in range(len(self))]
+        return replace(
+            self,
+            x=self.x[rows],
+            form=replace(self.form, missing=False),
+            labels=None if self.labels is None else self.labels[rows],
+            names=[names[row] for row in rows.tolist()],
+            bad=[*self.bad, *(BadFile(names[row], "a value is missing") for row in left)],
+        )
+
     def learnt(self, rows: int) -> int:
         """Rows that so many here stand for: all of the source, where it was read in chunks and these are a sample."""
         return self.known["covariance"].rows if "covariance" in self.known else rows
@@ -191,7 +217,7 @@ class Part:
 
     @property
     def labels(self) -> np.ndarray | None:
-        """(m,) int64 in 0..K-1, or None."""
+        """(m,) int64 in 0..K-1, or float64 where they are numbers, or None."""
         return None if self.data.labels is None else self.data.labels[self.numbers]
 
     def rows(self) -> Rows:
@@ -208,6 +234,11 @@ class Part:
         """
         if self.labels is None:
             return self.rows()
+        if not self.data.classes:
+            raise DataError(
+                "these labels are numbers, and what is learnt from them are classes; where each number is one, say so: option "
+                "'labels_are' classes"
+            )
         place = {name: number for number, name in enumerate(classes or self.data.classes)}
         places = np.asarray([place.get(name, -1) for name in self.data.classes], np.float32)
         return Labelled(self.rows(), torch.from_numpy(places[self.labels]))
@@ -227,7 +258,7 @@ class Part:
         if name == "moments":
             return measure(self.rows())
         if name == "classes":
-            return Classes(self.data.classes) if self.data.labels is not None else None
+            return Classes(self.data.classes) if self.data.classes else None
         if name == "colours":
             return colours.measure(self.rows()) if self.form.kind == "image" and self.form.shape[0] == 3 else None
         return self._covariance(**how) if name == "covariance" else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields as fields_of
 from pathlib import Path
@@ -13,12 +14,22 @@ import numpy as np
 
 from selfsup.errors import DataError, unknown
 
+DAY = re.compile(r"\d{4}-\d\d-\d\d")
+
 
 class BadFile(NamedTuple):
     """A file (or a row) that could not be read, and why."""
 
     name: str
     reason: str
+
+
+class Calendar(NamedTuple):
+    """How the dates of a column are counted: in days since the first of them."""
+
+    first: str  # 2024-01-31
+    order: str = "ymd"  # of year, month and day where the year stands last: dmy or mdy
+    times: bool = False  # whether there are times of the day among them
 
 
 @dataclass(frozen=True)
@@ -34,16 +45,24 @@ class Field:
         categories, one of them 1 and the others 0. A missing value is NaN (for a category: all its values).
     values
         The categories, in order; for a boolean that came as words, the two words; empty otherwise.
+    dates
+        Of a number that is a date: how it is counted.
     """
 
     name: str
     kind: Literal["number", "boolean", "category"]
     values: tuple[str, ...] = ()
+    dates: Calendar | None = None
 
     @property
     def width(self) -> int:
         """Number of values of x that it takes."""
         return len(self.values) if self.kind == "category" else 1
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        plain: dict[str, Any] = {"name": self.name, "kind": self.kind, "values": list(self.values)}
+        return plain if self.dates is None else {**plain, "dates": self.dates._asdict()}
 
 
 @dataclass(frozen=True)
@@ -79,6 +98,7 @@ class Form:
     missing: bool = False
 
     takes: ClassVar[tuple[str, ...]] = ()  # what `load` may be given to read data of this form
+    again: ClassVar[tuple[str, ...]] = ("encoding",)  # options of the reader that hold for other data of it too
 
     @property
     def size(self) -> int:
@@ -132,9 +152,7 @@ class Form:
         return plain | {
             "shape": list(self.shape),
             "columns": None if self.columns is None else list(self.columns),
-            "fields": None
-            if self.fields is None
-            else [{"name": one.name, "kind": one.kind, "values": list(one.values)} for one in self.fields],
+            "fields": None if self.fields is None else [one.to_dict() for one in self.fields],
         }
 
     def write(self, folder: Path) -> None:
@@ -184,7 +202,7 @@ def _read_fields(held: Sequence[Any], columns: Sequence[str] | None, shape: tupl
     """Fields from JSON, if they agree with each other, with the columns and with the shape."""
     found = []
     for plain in held:
-        if not isinstance(plain, dict) or set(plain) != {"name", "kind", "values"}:
+        if not isinstance(plain, dict) or set(plain) - {"dates"} != {"name", "kind", "values"}:
             raise DataError(f"a field of the form must have name, kind and values; got {plain!r}")
         name, kind, values = plain["name"], plain["kind"], plain["values"]
         many = {"number": (0,), "boolean": (0, 2), "category": range(1, 1 << 30)}.get(kind) if _is_word(kind) else None
@@ -197,13 +215,36 @@ def _read_fields(held: Sequence[Any], columns: Sequence[str] | None, shape: tupl
             or len(values) not in many
         ):
             raise DataError(f"the form's field {name!r} cannot be of kind {kind!r} with the values {values!r}")
-        found.append(Field(name, kind, tuple(values)))
+        found.append(Field(name, kind, tuple(values), _read_calendar(name, kind, plain.get("dates"))))
     if [field.name for field in found] != list(columns or ()):
         raise DataError("the form's 'fields' are not those that 'columns' names")
     width = sum(field.width for field in found)
     if shape != (width,):
         raise DataError(f"the form's fields take {width} values, but its shape is {list(shape)}")
     return tuple(found)
+
+
+def _read_calendar(name: str, kind: str, held: Any) -> Calendar | None:
+    """How the dates of a field are counted, from JSON."""
+    if held is None:
+        return None
+    fits = isinstance(held, dict) and set(held) == set(Calendar._fields) and kind == "number"
+    if (
+        not fits
+        or not isinstance(held["times"], bool)
+        or held["order"] not in ("ymd", "dmy", "mdy")
+        or not isinstance(held["first"], str)
+        or not _is_day(held["first"])
+    ):
+        raise DataError(f"the form's field {name!r} cannot be counted in days by {held!r}")
+    return Calendar(**held)
+
+
+def _is_day(said: str) -> bool:
+    try:
+        return DAY.fullmatch(said) is not None and not np.isnat(np.datetime64(said))
+    except ValueError:  # the 31st of February
+        return False
 
 
 def _is_word(value: object) -> bool:

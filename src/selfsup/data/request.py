@@ -14,9 +14,14 @@ class Request:
 
     labels: Any = None
     label_column: str | None = None
+    labels_are: Literal["classes", "numbers"] | None = None
     like: Form | None = None
     size: int | None = None
     limit: int | None = None
     on_bad: Literal["stop", "skip"] = "stop"
     cache: bool = True
     progress: bool = True
+    columns: tuple[str, ...] | None = None
+    drop: tuple[str, ...] | None = None
+    encoding: str | None = None
+    header: Literal["auto", "first", "none"] = "auto"

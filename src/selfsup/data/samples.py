@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -12,14 +13,15 @@ import numpy as np
 import torch
 
 from selfsup.data import hub
-from selfsup.data.arrays import arrays, npy
+from selfsup.data.arrays import arrays, indexed, npy
 from selfsup.data.arrays.moments import covariance_of_chunks
 from selfsup.data.arrays.stream import Stream
 from selfsup.data.dataset import Dataset
+from selfsup.data.files import expanded, from_files, suffix_of
 from selfsup.data.form import Form
 from selfsup.data.images import folder
 from selfsup.data.request import Request
-from selfsup.data.tables import stored, tables
+from selfsup.data.tables import delimited, stored, tables
 from selfsup.data.tables.frames import columns_of
 from selfsup.errors import DataError, OptionError
 from selfsup.options import Range
@@ -34,8 +36,10 @@ STREAM_SAMPLE = 10_000  # rows of a stream that are kept, to gather evidence on
 READERS = {
     ".npy": npy.from_npy,
     ".npz": npy.from_npz,
-    ".csv": tables.from_csv,
-    ".tsv": tables.from_csv,
+    ".csv": delimited.from_csv,
+    ".tsv": delimited.from_csv,
+    ".csv.gz": delimited.from_csv,
+    ".tsv.gz": delimited.from_csv,
     ".parquet": stored.from_parquet,
     ".arrow": stored.from_arrow,
     ".json": stored.from_json,
@@ -48,6 +52,7 @@ def open_samples(
     *,
     labels: Any = None,
     label_column: str | None = None,
+    labels_are: Literal["classes", "numbers"] | None = None,
     size: Annotated[int, Range(8)] | None = None,
     on_bad: Literal["stop", "skip"] = "stop",
     stream: bool = False,
@@ -57,6 +62,10 @@ def open_samples(
     seed: int = 0,
     cache: bool = True,
     progress: bool = True,
+    columns: tuple[str, ...] | None = None,
+    drop: tuple[str, ...] | None = None,
+    encoding: str | None = None,
+    header: Literal["auto", "first", "none"] = "auto",
 ) -> Dataset:
     """Open arrays, images or a table as a `Dataset`: decoded once, in memory.
 
@@ -64,18 +73,23 @@ def open_samples(
     ----------
     source
         (n, d) vectors; (n, H, W), (n, H, W, C) or (n, C, H, W) images (see `arrays.channels_last` for which); a pair
-        (array, labels); a data frame; the path of a file or folder; ``"hub:NAME"``; ``"digits"``; or a `Dataset`.
+        (array, labels); a data frame; the path of a file or folder, a list of paths or a glob; a data set of PyTorch with a
+        length; ``"hub:NAME"``; ``"digits"``; or a `Dataset`.
     labels
         Labels (n,) of an array, or a file of them, for evaluation only.
     label_column
         Name of the column that holds labels, for evaluation only; else one with a usual name is taken.
+    labels_are
+        classes, or numbers that a ridge regression is to read from the codes. By default fractions are numbers, and so are more
+        than 20 different whole numbers that do not count from 0 or 1 without a gap; all else are classes.
     size
         Side in pixels to which images are resized and cropped.
     on_bad
-        stop: files that cannot be read are an error. skip: leave them out, count and list them.
+        stop: files that cannot be read are an error. skip: leave them out, count and list them. Of a table skip leaves out
+        columns that cannot be learnt from; where a model was trained, a value that training never saw is taken as missing.
     stream
-        Read the rows in chunks, once, and never hold them all: for a closed form (the method linear) on numbers in parquet,
-        .npy, or an iterable of arrays (b, d). An iterator is always read so.
+        Read the rows in chunks, once (many wide ones again and again), and never hold them all: for a closed form (the method
+        linear) on numbers in parquet, .npy, or an iterable of arrays (b, d). An iterator is always read so.
     like
         The form of a trained model: the data are brought to its form, or refused.
     limit
@@ -88,6 +102,14 @@ def open_samples(
         Keep decoded images in the user's cache folder (or in the folder that ``SELFSUP_CACHE`` names).
     progress
         Show progress on standard error.
+    columns
+        Names of a table's columns to learn from; by default all but the labels.
+    drop
+        Names of a table's columns to leave out.
+    encoding
+        Of a csv or tsv file, such as cp1252 or latin-1; by default UTF-8, or what a mark at its beginning says.
+    header
+        Of a csv or tsv file: whether the first line has the names of the columns (first) or is a row (none); auto finds out.
 
     Raises
     ------
@@ -98,8 +120,10 @@ def open_samples(
     """
     if stream or isinstance(source, Stream | Iterator):
         taken = {"labels": labels, "size": size, "limit": limit}
-        return _streamed(source, label_column, taken, seed, closed=closed)
-    request = _checked(Request(labels, label_column, like, size, limit, on_bad, cache, progress))
+        taken |= {"columns": columns, "drop": drop, "encoding": encoding}
+        return _streamed(source, label_column, taken, seed, closed=closed, labels_are=labels_are)
+    asked = Request(labels, label_column, labels_are, like, size, limit, on_bad, cache, progress)
+    request = _checked(replace(asked, columns=columns, drop=drop, encoding=encoding, header=header))
     if isinstance(source, tuple) and len(source) == 2 and not _is_row(source[0]):
         if labels is not None:
             raise DataError("labels are given twice: in the pair (array, labels) and as labels=")
@@ -107,7 +131,15 @@ def open_samples(
     return _dispatch(source, request)
 
 
-def _streamed(source: Any, label_column: str | None, taken: Mapping[str, Any], seed: int, *, closed: bool) -> Dataset:
+def _streamed(
+    source: Any,
+    label_column: str | None,
+    taken: Mapping[str, Any],
+    seed: int,
+    *,
+    closed: bool,
+    labels_are: Literal["classes", "numbers"] | None,
+) -> Dataset:
     """One pass over rows that need not fit in memory: a sample of them, which knows the mean and covariance of all."""
     if not closed:
         raise OptionError("data that are read in chunks can only be learnt from in closed form: use method 'linear'")
@@ -115,8 +147,9 @@ def _streamed(source: Any, label_column: str | None, taken: Mapping[str, Any], s
         if value is not None:
             raise OptionError(f"option '{name}' cannot be used with data that are read in chunks")
     opened = source if isinstance(source, Stream) else Stream(source, label_column=label_column)
-    found = covariance_of_chunks(torch.from_numpy(chunk) for chunk in opened.chunks(STREAM_SAMPLE, seed))
-    return replace(opened.sample(min(STREAM_SAMPLE, found.rows), seed), known={"covariance": found})
+    again = None if opened.once else lambda: map(torch.from_numpy, opened.chunks(1))
+    found = covariance_of_chunks(map(torch.from_numpy, opened.chunks(STREAM_SAMPLE, seed)), again)
+    return replace(opened.sample(min(STREAM_SAMPLE, found.rows), seed, labels_are), known={"covariance": found})
 
 
 def _checked(request: Request) -> Request:
@@ -141,19 +174,37 @@ def _dispatch(source: Any, request: Request) -> Dataset:
         return _again(source, request)
     if isinstance(source, str | os.PathLike):
         return _from_words(os.fspath(source), request)
+    if isinstance(source, list | tuple) and source and all(isinstance(one, str | os.PathLike) for one in source):
+        return from_files([Path(one).expanduser() for one in source], f"{len(source):,} files", READERS, request)
+    _check_columns(source, request)
     if isinstance(source, np.ndarray | torch.Tensor | list | tuple) or hasattr(source, "nnz"):
         return arrays.from_array(source, request)
     if type(source).__module__.split(".")[0] == "datasets":
         return hub.from_datasets(source, request)
     if hasattr(source, "columns") and hasattr(source, "to_numpy"):
         return tables.from_frame(source, request)
+    if indexed.knows(source):
+        return indexed.from_indexed(source, request)
     if hasattr(source, "__array__"):
         return arrays.from_array(np.asarray(source), request)
     raise DataError(f"cannot use a {type(source).__name__} as data; give {KINDS}")
 
 
+def _check_columns(source: Any, request: Request) -> None:
+    """Refuse to choose columns of what has none."""
+    named = hasattr(source, "columns") or type(source).__module__.split(".")[0] == "datasets"
+    for option in ("columns", "drop"):
+        if getattr(request, option) is not None and not named:
+            raise DataError(f"option '{option}' is for tables, whose columns have names; of an array give x[:, [...]]")
+
+
 def _again(made: Dataset, request: Request) -> Dataset:
     """A `Dataset` passes through; what is asked of it besides is done to its values."""
+    if request.labels is None and request.labels_are is not None and made.labels is not None:
+        held = made.labels if not made.classes else np.asarray(made.classes)[made.labels]
+        request = replace(request, labels=held)
+    if (request.columns is not None or request.drop is not None) and made.form.columns:
+        made, request = _matched(made, replace(request, like=None)), replace(request, columns=None, drop=None)
     given = (request.labels, request.label_column, request.size, request.limit)
     like = None if request.like is None else replace(request.like, missing=made.form.missing)
     if all(option is None for option in given) and like in (None, made.form):
@@ -176,7 +227,7 @@ def _matched(made: Dataset, request: Request) -> Dataset:
     """A table that was opened by itself, in the form of a model's: back to its columns, and from them anew."""
     labels = request.labels
     if labels is None and made.labels is not None:
-        labels = np.asarray(made.classes)[made.labels]
+        labels = np.asarray(made.classes)[made.labels] if made.classes else made.labels
     new = tables.from_columns(columns_of(made.form, made.x), replace(request, labels=labels), made.source)
     if request.labels is None and made.labels is not None:
         new = replace(new, labels=made.labels[: len(new)], classes=made.classes)
@@ -205,8 +256,12 @@ def _named(words: str, request: Request) -> Dataset:
     if os.path.isdir(path):
         return _from_folder(path, request)
     if not os.path.exists(path):
+        if paths := expanded(path):
+            return from_files(paths, words, READERS, request)
+        if glob.has_magic(words):
+            raise DataError(f"no file is called as the pattern '{words}' says; give {WORDS}")
         raise DataError(missing(path, WORDS, ["digits"]))
-    reader = READERS.get(path.suffix.lower())
+    reader = READERS.get(suffix_of(path))
     if reader is None:
         raise DataError(f"cannot tell what {path} holds from its name; give {WORDS}")
     return reader(path, request)

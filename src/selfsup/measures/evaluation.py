@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from selfsup.errors import RunError
 from selfsup.lazy import pandas
+from selfsup.measures import html
 from selfsup.measures.table import WIDTH, Row, Table, is_number, is_plain, look_of, wrong
 from selfsup.measures.verdict import KINDS
 
@@ -20,7 +22,7 @@ PARTS = {"verdict": dict, "health": dict, "tables": dict, "notes": list}
 
 @dataclass
 class Evaluation:
-    """Evidence on one run; ``str`` of it is a text.
+    """Evidence on one run; ``str`` of it is a text, and a `RunError` where what was read cannot be shown.
 
     Attributes
     ----------
@@ -52,18 +54,28 @@ class Evaluation:
 
     def __str__(self) -> str:
         lines: list[str] = []
-        for table in self.tables:
-            if table.rows:
-                lines += [*look_of(table.name).lines(table), ""]
-        if self.health:
-            lines += [health_line(self.health), ""]
+        with _shown():
+            for table in self.tables:
+                if table.rows:
+                    lines += [*look_of(table.name).lines(table), ""]
+            if self.health:
+                lines += [health_line(self.health), ""]
         notes = [f"Note: {note}" for note in self.notes]
         return "\n".join([*lines, *self._said(), *(line for note in notes for line in textwrap.wrap(note, WIDTH))])
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the verdict, every table, and what a reader should know."""
+        said = html.verdict(self.verdict["kind"], self.verdict["sentence"]) if self.verdict else ""
+        with _shown():
+            health = html.paragraph(health_line(self.health)) if self.health else ""
+            tables = [table._repr_html_() for table in self.tables if table.rows]
+        return html.block(said, health, *tables, *(html.paragraph(f"Note: {note}") for note in self.notes))
 
     def short(self) -> str:
         """What a first look needs: of each table what its kind says is that, and the verdict."""
         because = self.verdict.get("because", {})
-        found = [line for table in self.tables for line in look_of(table.name).brief(table, because)]
+        with _shown():
+            found = [line for table in self.tables for line in look_of(table.name).brief(table, because)]
         return "\n".join([*found, *self._said()])
 
     def _said(self) -> list[str]:
@@ -79,6 +91,9 @@ class Evaluation:
     @classmethod
     def from_dict(cls, saved: Any) -> Evaluation:
         """Read what `to_dict` wrote; the tables of a measure of a user's own need only be flat.
+
+        What rows must hold beside their columns is known where they are shown, and looked at then: rendering them here took as
+        long as all else of a small run.
 
         Raises
         ------
@@ -109,17 +124,21 @@ class Evaluation:
             if said := wrong(Table(name, rows)):
                 raise RunError(f"evaluation: {said}")
             tables.append(Table.of(name, rows))
-        made = cls(verdict, health, tables, saved["notes"])
-        try:
-            str(made), made.short()
-        except Exception as error:  # each look knows for itself what its rows must hold
-            raise RunError(f"evaluation: it cannot be shown, so it is not what was written ({error!r})") from error
-        return made
+        return cls(verdict, health, tables, saved["notes"])
 
     def to_pandas(self) -> pd.DataFrame:
         """All rows of all tables, with the column ``measure``: the name of the table."""
         rows = [{"measure": table.name} | row for table in self.tables for row in table.rows]
         return pandas.DataFrame(rows, columns=None if rows else ["measure"])
+
+
+@contextmanager
+def _shown() -> Iterator[None]:
+    """Say in our own words that rows cannot be shown: each look knows for itself what they must hold, a stranger's may not."""
+    try:
+        yield
+    except Exception as error:
+        raise RunError(f"evaluation: it cannot be shown, so it is not what was written ({error!r})") from error
 
 
 def judged(

@@ -20,6 +20,12 @@ class Entry(NamedTuple):
 REGISTERED = {
     "probe": Entry("selfsup.measures.samples.probe:measure", "selfsup.measures.samples.accuracy:PROBE", ("labels",)),
     "knn": Entry("selfsup.measures.samples.knn:measure", "selfsup.measures.samples.accuracy:KNN", ("labels",)),
+    "boosting": Entry(
+        "selfsup.measures.samples.boosting:measure", "selfsup.measures.samples.boosting:LOOK", ("columns",)
+    ),
+    "probe_numbers": Entry(
+        "selfsup.measures.samples.regression:measure", "selfsup.measures.samples.regression:LOOK", ("numbers",)
+    ),
     "maps": Entry(
         "selfsup.measures.samples.maps:measure", "selfsup.measures.samples.maps:LOOK", ("labels", "maps"), costly=True
     ),
@@ -35,6 +41,9 @@ REGISTERED = {
     ),
     "audit": Entry("selfsup.measures.samples.audit:measure", "selfsup.measures.samples.audit:LOOK", ("patches",)),
     "colour": Entry("selfsup.measures.samples.colour:measure", "selfsup.measures.samples.colour:LOOK", ("painted",)),
+    "compare": Entry("", "selfsup.measures.samples.runs:LOOK", ()),
+    "compare_leads": Entry("", "selfsup.measures.samples.runs:LEADS_LOOK", ()),
+    "compare_health": Entry("", "selfsup.measures.samples.runs:HEALTH_LOOK", ()),
     "neighbours": Entry(
         "selfsup.measures.words.beside:measure", "selfsup.measures.words.neighbours:LOOK", ("words", "text")
     ),

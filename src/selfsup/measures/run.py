@@ -39,6 +39,24 @@ class Maps(NamedTuple):
     test: Callable[[Tensor], Tensor]
 
 
+class Columns(NamedTuple):
+    """Columns of a table as they are: (n, f) and (m, f) float32, NaN where missing, categories as places; which are such (f,)."""
+
+    train: np.ndarray
+    test: np.ndarray
+    categories: np.ndarray
+
+    @property
+    def width(self) -> int:
+        """How many there are."""
+        return int(self.train.shape[1])
+
+    def with_codes(self, codes: Features) -> Columns:
+        """The same, and codes of the same rows as further columns."""
+        train, test = np.hstack([self.train, codes.train]), np.hstack([self.test, codes.test])
+        return Columns(train, test, np.append(self.categories, np.zeros(codes.train.shape[1], bool)))
+
+
 class Attempt(NamedTuple):
     """Classes (m,) that were guessed of the test rows, learnt in some way from one draw of so many labels a class, or of all."""
 
@@ -108,7 +126,13 @@ class Evidence(NamedTuple):
     features
         (encoder, layer) -> codes; row i is the same sample for all of them. The encoder is ``model`` or a baseline.
     y_train, y_test
-        Classes (n,) and (m,) of these rows.
+        Classes (n,) and (m,) of these rows, int64; or numbers, float64, where labels are those.
+    pca
+        Codes of the same rows by principal component analysis of so many components.
+    others
+        Codes by one layer of each of the other nets that might have been trained, untrained.
+    columns
+        Of a table, as they are; of the same rows.
     maps
         (encoder, layer) -> the maps of a block, of the same rows.
     attempts
@@ -132,6 +156,9 @@ class Evidence(NamedTuple):
     features: Mapping[tuple[str, str], Features] | None = None
     y_train: np.ndarray | None = None
     y_test: np.ndarray | None = None
+    pca: Callable[[int], Features] | None = None
+    others: Sequence[Callable[[str], Features]] = ()
+    columns: Columns | None = None
     maps: Mapping[tuple[str, str], Maps] | None = None
     attempts: Sequence[Attempt] | None = None
     words: WordVectors | None = None
@@ -144,8 +171,9 @@ class Evidence(NamedTuple):
 
     def has(self, need: str) -> bool:
         """Whether there is what a measure needs."""
-        if need == "labels":
-            return self.features is not None and self.y_train is not None and self.y_test is not None
+        if need in ("labels", "numbers"):
+            there = self.features is not None and self.y_train is not None and self.y_test is not None
+            return there and (np.asarray(self.y_train).dtype.kind == "f") == (need == "numbers")
         return getattr(self, need, None) is not None or self.options.get(need) is not None
 
 
@@ -183,6 +211,10 @@ def _ours(name: Any, evidence: Evidence) -> Table:
         raise OptionError(f"the table '{name}' is made with others, and no measure of its own")
     for need in entry.needs:
         if not evidence.has(need):
+            other = {"labels": "numbers", "numbers": "labels"}.get(need, "")
+            if other and evidence.has(other):
+                kind = "classes" if need == "labels" else "numbers"
+                raise OptionError(f"the measure '{name}' needs labels that are {kind}; see the option 'labels_are'")
             raise OptionError(f"the measure '{name}' needs {need}, and these data or options have none")
     module, _, function = entry.measure.partition(":")
     found: Table = getattr(importlib.import_module(module), function)(evidence)

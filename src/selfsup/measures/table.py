@@ -7,13 +7,16 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import NoneType
 from typing import Any, cast
 
+from selfsup.measures import html
 from selfsup.measures.registry import REGISTERED
 
 Row = dict[str, Any]
 WIDTH = 100  # of what stands on a terminal, in characters
 LONGEST = 24  # of a value that is no number
+PLAIN = frozenset({str, bool, NoneType})  # types of values that need no second look
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,12 @@ class Table:
         look = look_of(name)
         columns = look.columns or tuple(dict.fromkeys(key for row in rows for key in row))
         return cls(name, list(rows), columns, look.baselines, look.note, **more)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the columns side by side."""
+        keys = self.columns or tuple(dict.fromkeys(key for row in self.rows for key in row))
+        cells = [[shown(row.get(key)) for key in keys] for row in self.rows]
+        return html.table(look_of(self.name).title, [title_of(key) for key in keys], cells, self.note)
 
 
 def plain(table: Table) -> list[str]:
@@ -119,28 +128,28 @@ def title_of(name: str) -> str:
 
 def wrong(table: Table) -> str | None:
     """What is wrong with the rows of a table, in words, or None: those of ours have their columns, all others are flat."""
-    look = look_of(table.name)
+    look, listed = look_of(table.name), table.name in REGISTERED
     for row in cast(list[Any], table.rows):
         if not isinstance(row, dict):
             return f"a row of '{table.name}' is an object; got {type(row).__name__}"
-        if not set(look.columns) <= set(row):
+        if not row.keys() >= set(look.columns):
             return f"a row of '{table.name}' has {', '.join(look.columns)}; got {', '.join(row) or 'nothing'}"
         for key, value in row.items():
-            if not (is_plain(value) or (table.name in REGISTERED and _is_list(value))):
+            if not (is_plain(value) or (listed and _is_list(value))):
                 return f"'{key}' of a row of '{table.name}' is a word or a number; got {str(value)[:LONGEST]!r}"
     return None
 
 
 def is_number(value: object) -> bool:
     """Whether it is a finite number of at most 64 bits."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return math.isfinite(value) if isinstance(value, float) else -(1 << 63) <= value < 1 << 64
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool) and -(1 << 63) <= value < 1 << 64
 
 
 def is_plain(value: object) -> bool:
     """Whether it is a word, a finite number, true, false or null."""
-    return value is None or isinstance(value, str | bool) or is_number(value)
+    return type(value) in PLAIN or isinstance(value, str) or is_number(value)
 
 
 def _is_list(value: object) -> bool:

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
-from selfsup.measures.samples.leads import NAMES, Row, best_layer, curve, leads
-from selfsup.measures.wording import codes_of, number, percent, with_counts, words
+from selfsup.measures.samples.leads import NAMES, Row, best_layer, curve, leads, score
+from selfsup.measures.wording import codes_of, number, percent, with_counts, with_labels, words
 
 REASONS = {  # what the health of a run shows -> kind of verdict
     "alike": "collapsed",  # the codes are one point
+    "together": "undecided",  # a code is no function of its sample
+    "placed": "leaky",  # one place of what is seen gives the answer
+    "by heart": "memorised",  # the loss has fallen on the rows that were trained on
     "blind": "collapsed",  # the loss fell, but a guess does not depend on what was seen
+    "in common": "shortcut",  # what all samples have in common gives the answer
+    "flat": "collapsed",  # the codes fill few dimensions, far fewer than before training
+    "unsure": "undecided",  # the gap is within its noise
     "idle": "not learning",  # neither
     "as before": "not learning",  # a guess depends on what was seen, but no more than before training
     "learnt": "learning",
 }
-KINDS = ("learning", "not learning", "collapsed", "no better than PCA", "helps", "no help")
+KINDS = (
+    "learning", "undecided", "no better than PCA", "not learning", "collapsed", "leaky", "shortcut", "memorised",
+    "helps", "no help", "better",
+)  # fmt: skip
 SAME_CODES = (
     1e-5  # of their size, which is no more than rounding: what codes have in common tells no sample from another
 )
@@ -23,8 +33,35 @@ GAP_SHARE = 0.01  # of what the loss fell, of the gap before, and of the loss's 
 GAP_SDS = 3.0  # and beyond what permuting the same guesses another way changes
 GAP_GROWTH = 1.5  # some nets have a gap before training (their views of a sample are alike): it must have grown, or
 FALL = 0.25  # the loss fallen by this share of it: untrained sparse codes rebuild their sample, trained ones better
+OF_NUMBERS = " (% of the labels' variance that is explained: R2)"
 NOT_HERE = "what gives these codes was not trained here, and only labels would tell whether they are worth having"
-NOISE = 1.0  # standard errors by which a mean lead must exceed 0, over two baselines at once: chance seldom does both
+SURE = 2.0  # standard errors that a mean lead must exceed, either way
+WORTH = 0.02  # a lead that is surely smaller than this is none
+BY_HEART = 3.0  # times the training loss, or the held-out fall, is memorised,
+APART = 0.05  # where this share of the fall of the training loss lies between the two
+OWED = 0.1  # of what the training loss fell, the part that depends on the sample
+FEW, FLAT = 8.0, 0.27  # dimensions that are few, and the share of those before training that is
+COMMON_LOSS = 0.12  # of the loss before training: so little is left where what samples have in common gives the answer
+TOGETHER = 0.01  # of the codes' deviation by which a code may change with the samples beside it
+LEAK, LEAK_SHARE = 3.2, 0.12  # largest rise beside the second, and beside the gap, where one place gives the answer
+LEAK_LOSS = 0.06  # of the loss before training, and so little of it is left
+
+
+ASKED = {  # reason of what was asked beyond loss and gap -> sentence
+    "together": "the code of a sample changes by {alone_percent} % of the codes' deviation with the samples beside it, so "
+    "nothing that is measured of it holds: encode must look at each sample alone",
+    "placed": "the answer stands in what is seen: with {place} of another sample the loss rises by {leak_share_percent} % of "
+    "the gap, {leak} times as much as with any other place; hide it or leave it out, and train again",
+    "by heart": "the training rows were learnt by heart: on them the loss fell from {loss_start} to {trained}, on held-out ones "
+    "to {fresh}; use more data, fewer epochs or a smaller net",
+    "flat": "the codes fell onto few dimensions (effective rank {rank_end}, {rank_start} before training); try a lower rate "
+    "(lr), or another method",
+    "in common": "the answer stands in what all samples have in common: guessed from their mean, the loss rises by "
+    "{common} only (it is {loss}, and was {loss_start} before training); crop or mask what is the "
+    "same in all of them, or take another method",
+    "unsure": "the gap ({gap}) is within its noise (± {noise}), so it cannot be told whether a guess depends on its sample; "
+    "train longer, or hold out more rows",
+}
 
 
 def verdict(
@@ -33,6 +70,7 @@ def verdict(
     knn: Sequence[Row] = (),
     tell: Callable[[str, Mapping[str, float]], str] | None = None,
     where: str = "",
+    place: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Judge a run from its health and, where there were labels, from the probes beside the baselines.
 
@@ -46,6 +84,9 @@ def verdict(
         The sentence for a reason of `judge_health`, where the common one, of samples, does not fit.
     where
         What the sentence begins with: on which samples it was measured, beside which net.
+    place
+        Where the answer stands if it stands in one place: ``place``, its name in words; of a cell of an image also
+        ``place_row`` and ``place_column``, from 0, of ``place_rows`` and ``place_columns``.
 
     Returns
     -------
@@ -55,6 +96,9 @@ def verdict(
     because, learnt_here = _because(health), "gap" in health
     reason = judge_health(health) if learnt_here else "learnt"
     kind, sentence = REASONS[reason], (tell or of_samples)(reason, health) if learnt_here else NOT_HERE
+    if reason == "placed":
+        because |= place
+        sentence = sentence.format(place=place.get("place", "one place"))
     layer = best_layer(probe)
     if layer is not None:
         because["layer"] = layer
@@ -64,13 +108,17 @@ def verdict(
                 because[f"{prefix}noise_{lead.baseline.replace(' ', '_')}"] = lead.noise
         if kind == "learning":
             kind, sentence = judge_probe(probe, layer, health)
+            sentence += "" if "accuracy" in probe[0] else OF_NUMBERS
     sentence = f"{where}, {sentence}" if where else sentence
     return {"kind": kind, "sentence": sentence[0].upper() + sentence[1:] + ".", "because": because}
 
 
 def _because(health: Mapping[str, float]) -> dict[str, Any]:
     """The numbers that a verdict rests on."""
-    keys = ("gap", "gap_start", "gap_sd", "loss", "loss_start", "spread", "rank")
+    keys = (
+        "gap", "gap_start", "gap_sd", "loss", "loss_start", "spread", "rank", "rank_start", "rank_end", "trained", "fresh",
+        "trained_gap",         "copies", "leak", "leak_share", "common", "alone", "stability",
+    )  # fmt: skip
     because: dict[str, Any] = {key: float(health[key]) for key in keys if key in health}
     if "gap" in health:
         because["fall"] = health["loss_start"] - health["loss"]
@@ -83,32 +131,101 @@ def _because(health: Mapping[str, float]) -> dict[str, Any]:
 def judge_health(health: Mapping[str, float]) -> str:
     """The reason of the verdict that needs no labels, one of `REASONS`.
 
-    Only differences of losses are compared, so that it is the same whatever constant a loss has, and in whatever unit.
+    But for what is asked of a loss that is next to nothing (a leak, a shortcut), only differences of losses are compared, so
+    that it is the same whatever constant a loss has, and in whatever unit.
     """
     gap, before, noise = health["gap"], abs(health["gap_start"]), GAP_SDS * health["gap_sd"]  # below 0 it is chance
     fall = health["loss_start"] - health["loss"]
     if health["spread"] < SAME_CODES:
         return "alike"
-    if gap <= max(noise, GAP_SHARE * max(fall, before, health["loss_sd"])):
+    if health.get("alone", 0.0) > TOGETHER:
+        return "together"
+    if leaks(health):
+        return "placed"
+    if by_heart(health):
+        return "by heart"
+    least = GAP_SHARE * max(fall, before, health["loss_sd"])
+    if gap <= max(noise, least):
         # one guess for all samples saved this much; where guesses still differ they are only no better than others'
-        return "blind" if fall > noise and health["stir"] <= GAP_SHARE * fall else "idle"
+        if fall > noise and (
+            health["stir"] <= GAP_SHARE * fall or (fall > GAP_SDS * health["loss_sd"] > 0 and gap <= least)
+        ):
+            return "blind"
+        return "unsure" if fall > noise and gap > least else "idle"
     grown = gap > GAP_GROWTH * before + noise
-    return "learnt" if grown or fall > max(FALL * before, noise) else "as before"
+    if not grown and fall <= max(FALL * before, noise):
+        return "as before"
+    if in_common(health):
+        return "in common"
+    return "flat" if flat(health) else "learnt"
+
+
+def left(health: Mapping[str, float]) -> float:
+    """What is left of the loss before training: a share of it, or 1 where it says nothing."""
+    return max(0.0, health["loss"] / health["loss_start"]) if health["loss_start"] > 0 else 1.0
+
+
+def solved(health: Mapping[str, float]) -> bool:
+    """Whether so little of the loss is left that it is worth asking where the answer stands."""
+    return left(health) < max(LEAK_LOSS, COMMON_LOSS)
+
+
+def leaks(health: Mapping[str, float]) -> bool:
+    """Whether the loss is next to nothing and one place of what is seen is all that it needs."""
+    if health.get("leak", 0.0) < LEAK or health["leak_share"] < LEAK_SHARE:
+        return False
+    return left(health) < LEAK_LOSS
+
+
+def by_heart(health: Mapping[str, float]) -> bool:
+    """Whether the loss fell on the rows that were trained on, and far less on others."""
+    if "fresh" not in health:
+        return False
+    fall, apart = health["loss_start"] - health["trained"], health["fresh"] - health["trained"]
+    before = GAP_GROWTH * abs(health["gap_start"]) + GAP_SDS * health["gap_sd"]
+    if fall <= 0 or health["trained_gap"] <= max(OWED * fall, before):
+        return False
+    # the first has no constant in it; the second is nearer where a loss ends at 0
+    kept = fall > BY_HEART * (fall - apart)
+    return kept or (health["fresh"] > BY_HEART * health["trained"] > 0 and apart > APART * fall)
+
+
+def in_common(health: Mapping[str, float]) -> bool:
+    """Whether the mean of all samples gives the answer of each, as it does where a mark or a light is in all of them."""
+    return left(health) < COMMON_LOSS and health.get("common", 1.0) <= 0.0
+
+
+def flat(health: Mapping[str, float]) -> bool:
+    """Whether the codes fill few dimensions and far fewer than those of the untrained net.
+
+    Where codes are decoded, the loss itself says what few dimensions lose.
+    """
+    return (
+        "rank_end" in health
+        and not health.get("decodes")
+        and health["rank_end"] < min(FEW, FLAT * health["rank_start"])
+    )
 
 
 def of_samples(reason: str, health: Mapping[str, float]) -> str:
     """The sentence for a reason, of samples that each have a code."""
     loss, loss_start = number(health["loss"]), number(health["loss_start"])
     gap, gap_start, shuffled = (number(health[key]) for key in ("gap", "gap_start", "shuffled"))
+    if reason in ASKED:
+        known = {name: number(float(value)) for name, value in health.items()}
+        known |= {f"{name}_percent": percent(value) for name, value in health.items()}
+        known |= {name: f"{health[name]:.1f}" for name in ("leak", "rank_start", "rank_end") if name in health}
+        return ASKED[reason].format(place="{place}", noise=number(GAP_SDS * health["gap_sd"]), **known)
     return {
         "alike": "the codes are the same for every sample, but for rounding (they differ by "
-        f"{number(health['spread'])} of their size; effective rank {health['rank']:.1f} of {health['width']:.0f})",
+        f"{number(health['spread'])} of their size; effective rank {health['rank']:.1f} of {health['width']:.0f}); try a lower "
+        "rate (lr), or another method",
         "blind": f"the loss fell from {loss_start} to {loss}, but the guesses of other samples do just as well (gap {gap}): "
-        "a guess no longer depends on what was seen",
+        "a guess no longer depends on what was seen; try a lower rate (lr), or another method",
         "idle": f"the guesses of other samples do as well as a sample's own (gap {gap} beside a loss of {loss}, which was "
         f"{loss_start} before training)",
         "as before": f"a guess owes no more to its own sample than before training (gap {gap}, it was {gap_start}; loss "
-        f"{loss}, it was {loss_start})",
+        f"{loss}, it was {loss_start}); train longer, or try another rate (lr)",
         "learnt": f"a guess depends on its own sample: with the guesses of other samples the loss is {shuffled} instead of "
         f"{loss} (gap {gap}, {gap_start} before training); only labels would tell whether the codes beat PCA and a random "
         "network",
@@ -118,24 +235,29 @@ def of_samples(reason: str, health: Mapping[str, float]) -> str:
 def judge_probe(probe: Sequence[Row], layer: str, health: Mapping[str, float]) -> tuple[str, str]:
     """Whether a run that learns its task has codes worth having: ahead of PCA and of a random network."""
     passed = [lead for lead in leads(probe, layer) if lead.baseline != "raw input"]
-    behind = [lead for lead in passed if lead.size <= NOISE * lead.noise]
-    if not behind:
+    if all(lead.size > SURE * lead.noise for lead in passed):
         return "learning", where_ahead(probe, layer)
+    behind = [lead for lead in passed if lead.size < -SURE * lead.noise or lead.size + SURE * lead.noise < WORTH]
     parts = []
-    for lead in behind:
-        how = "worse than" if lead.size < -NOISE * lead.noise else "not clearly better than"
-        parts.append(f"{how} {NAMES[lead.baseline]} ({percent(lead.model)} % beside {percent(lead.other)})")
+    for lead in behind or [lead for lead in passed if lead.size <= SURE * lead.noise]:
+        how = "worse than" if lead.size < -SURE * lead.noise else "not clearly better than"
+        error = "" if behind else f", a lead of {percent(lead.size)} ± {percent(lead.noise)}"
+        parts.append(f"{how} {NAMES[lead.baseline]} ({percent(lead.model)} % beside {percent(lead.other)}{error})")
     known = f"the task is learnt (gap {number(health['gap'])}), but " if "gap" in health else ""
-    return "no better than PCA", (f"{known}on average over all numbers of labels {codes_of(layer)} are {words(parts)}")
+    said = f"{known}on average over all numbers of labels {codes_of(layer)} are {words(parts)}"
+    if behind:
+        return "no better than PCA", f"{said}; train longer, on more data, or try another method"
+    return "undecided", f"{said}; more rows with labels would tell, or a longer training"
 
 
 def where_ahead(probe: Sequence[Row], layer: str) -> str:
     """At which numbers of labels the codes beat every baseline, and where they do not, with the numbers."""
+    told = with_counts if "accuracy" in probe[0] else with_labels
     model = shown(curve(probe, "model", layer))
     others = {name: found for name in NAMES if (found := shown(curve(probe, name, layer)))}
     if not others:
         most = list(model)[-1]
-        return f"{codes_of(layer)} give {model[most]} % {with_counts([most])}, and there is no baseline beside them"
+        return f"{codes_of(layer)} give {model[most]} % {told([most])}, and there is no baseline beside them"
     leaders = {count: max(others, key=lambda name: others[name].get(count, 0.0)) for count in model}
     margins = {count: round(model[count] - others[leaders[count]].get(count, 0.0), 1) for count in model}
     won = [count for count in model if margins[count] > 0]
@@ -145,20 +267,20 @@ def where_ahead(probe: Sequence[Row], layer: str) -> str:
         if lost:
             worst = min(lost, key=lambda count: margins[count])
             verb = "is ahead" if margins[worst] < 0 else "is level"
-            at = f"{with_counts([worst])}: " if len(lost) > 1 else ""
+            at = f"{told([worst])}: " if len(lost) > 1 else ""
             numbers = f"{at}{others[name][worst]} % beside {model[worst]}"
-            behind.append(f"{NAMES[name]} {verb} {with_counts(lost)} ({numbers})")
+            behind.append(f"{NAMES[name]} {verb} {told(lost)} ({numbers})")
     if not won:
         beaten = words([NAMES[name] for name in others if name != "raw input"])
         return f"{codes_of(layer)} beat {beaten} on average, but not every baseline at once: {'; '.join(behind)}"
     best = max(won, key=lambda count: margins[count])
-    at = f"{with_counts([best])}: " if len(won) > 1 else ""
+    at = f"{told([best])}: " if len(won) > 1 else ""
     rivals = words([str(found[best]) for found in others.values() if best in found])
     beaten = words([NAMES[name] for name in others])
-    ahead = f"{codes_of(layer)} beat {beaten} {with_counts(won)} ({at}{model[best]} % beside {rivals})"
+    ahead = f"{codes_of(layer)} beat {beaten} {told(won)} ({at}{model[best]} % beside {rivals})"
     return "; ".join([ahead, *behind])
 
 
 def shown(rows: Mapping[Any, Row]) -> dict[Any, float]:
-    """Label count -> accuracy in per cent with one decimal: what is printed is what is compared."""
-    return {count: round(100 * row["accuracy"], 1) for count, row in rows.items()}
+    """Label count -> score in per cent with one decimal: what is printed is what is compared."""
+    return {count: round(100 * score(row), 1) for count, row in rows.items()}

@@ -31,6 +31,11 @@ def with_counts(counts: Sequence[Any]) -> str:
     return "with " + " and with ".join(parts + (["all labels"] if "all" in counts else []))
 
 
+def with_labels(counts: Sequence[Any]) -> str:
+    """With 10, 100 and 353 labels, in all and not of a class."""
+    return f"with {words([f'{count:,}' for count in counts])} labels"
+
+
 def codes_of(layer: str) -> str:
     """The codes, or the codes of a block that is not what ``encode`` gives."""
     return "the codes" if layer in ("", "code") else f"the codes of {layer}"

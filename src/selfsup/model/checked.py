@@ -61,14 +61,16 @@ def check_records(folder: Path, records: Sequence[Any]) -> None:
         raise RunError(f"{folder / store.METRICS} is damaged: it has no records")
 
 
-def check_latent(folder: Path, arrays: Mapping[str, np.ndarray], width: int) -> None:
-    """Raise `RunError` unless these are the mean and the spread of codes of so many values, or nothing."""
-    shapes = {"mean": (width,), "std": (width,), "covariance": (width, width)}
+def check_latent(folder: Path, arrays: Mapping[str, np.ndarray], width: int, size: int) -> None:
+    """Raise `RunError` unless these are the mean and the spread of codes, or nothing; perhaps with the ends of d columns."""
+    shapes = {"mean": (width,), "std": (width,), "covariance": (width, width), "low": (size,), "high": (size,)}
     fits = all(
         name in shapes and array.shape == shapes[name] and array.dtype == np.float32 and np.isfinite(array).all()
         for name, array in arrays.items()
     )
-    if not fits or (arrays and not ("mean" in arrays and len(arrays) == 2)):
+    ends = {"low", "high"} & set(arrays)
+    whole = not arrays or ("mean" in arrays and len(arrays) - len(ends) == 2 and len(ends) in (0, 2))
+    if not fits or not whole or (ends and bool((arrays["low"] > arrays["high"]).any())):
         raise RunError(
             f"{folder / store.LATENT} is damaged: it is not the mean and the spread of codes of {width} values"
         )

@@ -20,8 +20,11 @@ SPARSE = 0.5  # and so does one with more exact zeros: a Gaussian has none
 REACH = 2.5  # deviations to either side that a traversal covers
 
 
-def statistics(method: Method, samples: Samples, device: torch.device) -> dict[str, np.ndarray]:
-    """Mean (D,) and covariance (D, D) of the first rows' codes, float32; a wide or sparse code has ``std`` (D,) instead."""
+def statistics(method: Method, samples: Samples, device: torch.device, *, whole: bool = True) -> dict[str, np.ndarray]:
+    """Mean (D,) and covariance (D, D) of the first rows' codes, float32; a wide or sparse code has ``std`` (D,) instead.
+
+    Of rows of a table also ``low`` and ``high`` (d,), the ends of each column, where the samples are all of the rows (`whole`).
+    """
     with torch.inference_mode():
         first = method.encode(samples[torch.arange(min(len(samples), FIRST))].to(device))
         most = min(len(samples), max(FIRST, min(ROWS, VALUES // first.shape[1])))
@@ -34,7 +37,38 @@ def statistics(method: Method, samples: Samples, device: torch.device) -> dict[s
         spread = {"std": centred.square().mean(0).sqrt()}
     else:
         spread = {"covariance": centred.T @ centred / len(codes)}
-    return {name: value.float().numpy() for name, value in {"mean": mean, **spread}.items()}
+    return {name: value.float().numpy() for name, value in {"mean": mean, **spread}.items()} | (
+        _ends(samples) if whole else {}
+    )
+
+
+def _ends(samples: Samples) -> dict[str, np.ndarray]:
+    """Least and largest value (d,) of each column of a table, float32; missing ones do not count."""
+    part = samples[torch.arange(min(len(samples), 1))]
+    if part.ndim != 2 or not part.is_floating_point():
+        return {}
+    limit = torch.finfo(torch.float32).max
+    low, high = torch.full((part.shape[1],), limit), torch.full((part.shape[1],), -limit)
+    rows = max(1, VALUES // part.shape[1])
+    for start in range(0, len(samples), rows):
+        part = samples[slice(start, start + rows)].float().cpu()
+        low = torch.minimum(low, part.nan_to_num(nan=limit).amin(0))
+        high = torch.maximum(high, part.nan_to_num(nan=-limit).amax(0))
+    none = low > high  # of a column without any value
+    low, high = torch.where(none, -limit, low), torch.where(none, limit, high)
+    return {"low": low.numpy(), "high": high.numpy()}
+
+
+def within(x: np.ndarray, form: Any, codes: dict[str, np.ndarray]) -> np.ndarray:
+    """Rebuilt rows (n, d) of a table, numbers held within the ends of their columns in training, where these are known."""
+    low, high = codes.get("low"), codes.get("high")
+    if low is None or high is None or x.shape[1:] != low.shape:
+        return x
+    if form.fields is not None:  # of a category the largest value decides, whatever it is
+        number = np.concatenate([np.full(field.width, field.kind == "number") for field in form.fields])
+        low, high = np.where(number, low, -np.inf), np.where(number, high, np.inf)
+    held: np.ndarray = np.clip(x, low, high).astype(x.dtype)
+    return held
 
 
 def draw(method: Method, codes: dict[str, np.ndarray], n: int, rng: torch.Generator) -> Tensor:

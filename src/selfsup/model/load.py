@@ -107,7 +107,7 @@ def _read(
     pictures, latent = (
         store.read_arrays(folder, name) if (folder / name).exists() else {} for name in (store.PICTURES, store.LATENT)
     )
-    check_latent(folder, latent, config["width"])
+    check_latent(folder, latent, config["width"], about.form.size)
     return Model(
         whole if vectors is not None else whole(), about.form, config, _records(folder, learnt=config["training"]["rows"] > 0),
         options=options, evaluation=evaluation, word_vectors=vectors, latent=latent, pictures=pictures,

@@ -23,7 +23,8 @@ from selfsup.model.backbone import patches_of, plain_backbone
 from selfsup.model.classes import ClassFace
 from selfsup.model.colour import ColourFace
 from selfsup.model.encode import MOST, codes_of, encode_batches, finite
-from selfsup.model.latent import between, draw, one, sweep
+from selfsup.model.latent import between, draw, one, sweep, within
+from selfsup.model.notebook import NotebookFace
 from selfsup.model.room import LARGE
 from selfsup.model.search import SearchFace
 from selfsup.model.words import TextOptions, WordFace, codes_of_texts
@@ -36,7 +37,7 @@ from selfsup.words.vectors import WordVectors
 log = logging.getLogger("selfsup")
 
 
-class Model(ClassFace, ColourFace, SearchFace, WordFace):
+class Model(ClassFace, ColourFace, NotebookFace, SearchFace, WordFace):
     """What `selfsup.fit` returns and `selfsup.load` reads.
 
     Attributes
@@ -195,15 +196,17 @@ class Model(ClassFace, ColourFace, SearchFace, WordFace):
         ndarray or DataFrame
             (n, ...) float32; of a table with column names a pandas frame, its booleans and categories decided.
         """
-        self.needs_decoder()
-        return self._as_given(data, self.decode(codes_of(self.method, self.samples(data), self.device)))
+        return self._as_given(data, self.rebuilt(self.open(data, progress=False)))
 
     def impute(self, data: Any) -> Any:
         """The data with what is missing filled in from the reconstruction; the rest as it is."""
-        self.needs_decoder()
         dataset = self.open(data, progress=False)
-        rebuilt = self.decode(codes_of(self.method, self.samples(dataset), self.device))
-        return self._as_given(data, fill(self.form, dataset.x, rebuilt))
+        return self._as_given(data, fill(self.form, dataset.x, self.rebuilt(dataset)))
+
+    def rebuilt(self, data: Any) -> np.ndarray:
+        """The data (n, ...) float32 decoded from their codes; of a table within the ends of each column in training."""
+        self.needs_decoder()
+        return within(self.decode(codes_of(self.method, self.samples(data), self.device)), self.form, self.latent)
 
     def _as_given(self, data: Any, x: np.ndarray) -> Any:
         """A frame where a table was given, by name or as one; an array otherwise."""
@@ -312,7 +315,11 @@ class Model(ClassFace, ColourFace, SearchFace, WordFace):
     def open(self, data: Any, *, on_bad: Literal["stop", "skip"] = "stop", **options: Any) -> Any:
         """Open data the way this model takes them: its sizes, channels, columns, scale, or vocabulary."""
         how = {} if on_bad == "stop" else {"on_bad": on_bad}  # which text knows nothing of
-        opened = open_data(data, like=self.form, **options, **how)
+        read = self.config.get("reading") or {}
+        again = {key: read[key] for key in getattr(self.form, "again", ()) if read.get(key) is not None}
+        opened = open_data(data, like=self.form, **{**again, **options}, **how)
+        if getattr(opened.form, "missing", False) and not self.method.takes_missing and on_bad == "skip":
+            opened = opened.complete()
         if getattr(opened.form, "missing", False) and not self.method.takes_missing:
             raise DataError(f"{opened.missing_words()}, and {type(self.method).__name__} needs them all: fill them in")
         return opened

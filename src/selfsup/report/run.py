@@ -103,6 +103,21 @@ class Run:
         return bool(self.part("form").get("columns"))
 
     @property
+    def column_names(self) -> list[str]:
+        """What each value of a table's row is, in order: its column, with the category where it is one of several."""
+        form = self.part("form")
+        columns, fields = (
+            list(held) if isinstance(held := form.get(key), list) else [] for key in ("columns", "fields")
+        )
+        if not all(isinstance(field, dict) and isinstance(field.get("values"), list) for field in fields):
+            return []
+        return [
+            f"{field['name']} = {value}" if value else str(field.get("name"))
+            for field in fields or [{"name": name, "values": []} for name in columns]
+            for value in (field["values"] if field.get("kind") == "category" else [""])
+        ]
+
+    @property
     def cautions(self) -> list[str]:
         """Notes of the training."""
         return say.notes(self.config.get("notes"))

@@ -108,9 +108,9 @@ def tone(words: str) -> str:
     low = words.lower()
     if "no better" in low or "pca" in low or "shortcut" in low or "no help" in low:
         return "warn"
-    if "not learning" in low or "collaps" in low or "fail" in low or "diverge" in low:
+    if "not learning" in low or "collaps" in low or low in ("leaky", "memorised") or "fail" in low or "diverge" in low:
         return "bad"
-    return "good" if low.startswith(("learn", "helps")) else "plain"
+    return "good" if low.startswith(("learn", "helps", "better")) else "plain"
 
 
 def summary(config: Mapping[str, Any]) -> str:

@@ -26,7 +26,8 @@ from selfsup.solvers.plan import MAX_EPOCHS, Plan
 from selfsup.solvers.task import Solver, Task
 from selfsup.store.weights import named_tensors, set_tensors
 from selfsup.system.progress import Progress, roughly
-from selfsup.training.evidence import MAX_LABELS, MAX_TEST, Measures, Subject, Units, gather as of_codes
+from selfsup.training.baselines import Units
+from selfsup.training.evidence import MAX_LABELS, MAX_TEST, Measures, Subject, gather as of_codes
 
 PROBED = 10_000  # labels that a probe is trained on, at most
 CHEAP = 120.0  # seconds of a training that is done again from scratch, unasked

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,12 +20,12 @@ from selfsup.measures.registry import REGISTERED
 from selfsup.measures.run import Evidence, Measure, run
 from selfsup.measures.words.files import listed
 from selfsup.method import Method
-from selfsup.model.encode import build
 from selfsup.model.load import load
 from selfsup.model.model import Model
 from selfsup.model.pretrained import model_of
 from selfsup.options import Range, checked
 from selfsup.training import efficiency, evidence
+from selfsup.training.baselines import NETS, another
 from selfsup.training.measure import ONCE, measure, probe_of
 from selfsup.training.texts import of_texts
 from selfsup.words.vectors import WordVectors
@@ -41,6 +41,7 @@ def evaluate(
     *,
     labels: Any = None,
     label_column: str | None = None,
+    labels_are: Literal["classes", "numbers"] | None = None,
     column: str | None = None,
     analogies: str | tuple[str, ...] | None = None,
     similarity: str | tuple[str, ...] | None = None,
@@ -69,6 +70,8 @@ def evaluate(
         Labels (n,) of an array.
     label_column
         Name of the column that holds the labels.
+    labels_are
+        classes, or numbers, which a ridge regression is to read from the codes; by default what they look like.
     column
         Name of the column that holds texts.
     analogies
@@ -118,6 +121,10 @@ def evaluate(
         )
     model = model_of(model) if isinstance(model, WordVectors) else model
     if isinstance(model.form, TextForm):
+        if settings.pop("labels_are") == "numbers":
+            raise OptionError(
+                "option 'labels_are': texts are compared by classes; numbers as labels are for images and tables"
+            )
         return of_texts(model, labelled, measures=measures, **{k: v for k, v in settings.items() if k != "progress"})
     if settings.pop("column") is not None:
         raise OptionError(f"option 'column' is for texts; this model learnt from {model.form.kind}s")
@@ -127,8 +134,12 @@ def evaluate(
     learnt, test, where = split_of(data, model, seed)
     method, untrained = model.method, untrained_of(model)
     start, end = _measured((untrained, method), test, model.device, seed)
-    subject = evidence.Subject(method, untrained, model.device, learnt, test, start, end, where)
-    notes = list(model.config.get("notes", [])) if _is_same(data, model) else []
+    same, held = _is_same(data, model), model.config["training"]["heldout_rows"]
+    subject = evidence.Subject(
+        method, untrained, model.device, learnt, test, start, end, where, trained=same and bool(held)
+    )
+    subject = subject._replace(again=[partial(untrained_of, model, more) for more in range(1, NETS)])
+    notes = list(model.config.get("notes", [])) if same else []
     warm, labels = model.config["warm_start"] is not None, model.config["training"]["rows"]
     return efficiency.judge(
         subject, notes, warm=warm, labels=labels, measures=measures, seed=seed, max_labels=max_labels
@@ -150,7 +161,15 @@ def _check(data: Any) -> None:
     labels, fewest = data.labels, FEWEST
     if labels is not None:
         if len(np.unique(labels)) < 2:
-            raise DataError("these labels are all of one class; give labels of at least 2 classes, or none")
+            one = (
+                "of one class; give labels of at least 2 classes" if data.classes else "one number; give such as differ"
+            )
+            raise DataError(f"these labels are all {one}, or none")
+        if data.classes and len(np.unique(labels)) == len(labels):
+            raise DataError(
+                f"each of these {len(labels):,} labels is a class of its own, so nothing can be told from one row of another; "
+                "give labels that occur more than once, or say that they are numbers: option 'labels_are'"
+            )
         fewest *= 2  # to learn a probe from, and to test it on
     for part, least in ((data, fewest), (data.test, FEWEST)):
         if part is not None and len(part) < least:
@@ -214,16 +233,7 @@ def split_of(data: Any, model: Model, seed: int) -> tuple[Any, Any, str]:
     return learnt, test, f"on {len(test):,} rows of the data given{seen}"
 
 
-def untrained_of(model: Model) -> Method:
-    """The method of a run as it was before training: same options, same data, same seed."""
-    method, config = model.method, model.config
-    if any(isinstance(value, dict) and "module" in value for value in config["options"].values()):
-        untrained = copy.deepcopy(method)
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(config["seed"])
-            for module in untrained.modules():
-                reset = getattr(module, "reset_parameters", None)
-                if callable(reset):
-                    reset()
-        return untrained
-    return build(model.unbuilt(), Facts.from_dict(model.form, config["facts"]), config["seed"])
+def untrained_of(model: Model, more: int = 0) -> Method:
+    """The method of a run as it was before training: same options, same data, same seed, or one that is so much larger."""
+    facts, seed = Facts.from_dict(model.form, model.config["facts"]), model.config["seed"]
+    return another(model.method, model.unbuilt, facts, seed + more)

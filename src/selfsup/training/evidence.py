@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from selfsup.data.labels import kind_words
+from selfsup.data.text.form import TextForm
 from selfsup.measures.evaluation import Evaluation, judged
 from selfsup.measures.health import health
 from selfsup.measures.run import Evidence, Features, Maps, Measure, run
-from selfsup.measures.samples.baselines import pca
-from selfsup.measures.verdict import verdict
+from selfsup.measures.samples.judgeable import unjudgeable
+from selfsup.measures.verdict import solved, verdict
 from selfsup.measures.words import evidence as evidence_of_words
 from selfsup.method import Method, Samples
-from selfsup.methods.autoencoder.base import scaling
 from selfsup.model.encode import codes_of, encode_batches
-from selfsup.nets import Standardize
 from selfsup.solvers.devices import steady
+from selfsup.training.baselines import Beside, Known, rebuilt
+from selfsup.training.checks import checks
 from selfsup.training.painted import painted_of
 from selfsup.training.placed import FEWEST, placed_patches
 from selfsup.words.ngrams import NgramVectors
@@ -45,6 +47,10 @@ class Subject(NamedTuple):
         Records from before and after training.
     where
         What these were measured on, or beside, where it has to be said.
+    trained
+        Whether the learnt part is what the method was trained on, and not only what probes are.
+    again
+        Make other networks that might have been trained, untrained: how far two of them differ is no progress.
     """
 
     method: Method
@@ -55,6 +61,8 @@ class Subject(NamedTuple):
     start: Mapping[str, Any]
     end: Mapping[str, Any]
     where: str = ""
+    trained: bool = True
+    again: Sequence[Callable[[], Method]] = ()
 
 
 def gather(
@@ -77,74 +85,44 @@ def gather(
     tested = encode_batches(method.layers, method.view(test), device)
     codes = tested["code"] if "code" in tested else codes_of(method, method.view(test), device)
     found = health(codes, subject.start, subject.end)
-    notes, evidence = list(notes), Evidence(seed=seed)
-    classes = 0 if learnt.labels is None else len(np.unique(learnt.labels))
-    if classes == 1:
-        notes.append("the labels are all of one class; a comparison needs at least 2 classes")
-    if test.labels is not None and classes > 1 and subject.untrained is not None:
-        units = Units(learnt, device)
-        notes += units.notes
+    asked = checks(method, learnt, test, device, solved=solved(found), trained=subject.trained, seed=seed)
+    found |= asked.numbers
+    known = None if isinstance(learnt.form, TextForm) else Known.of(learnt, device)  # a text has no rows by itself
+    found |= {} if known is None else rebuilt(method, known, learnt, test, device)
+    notes, evidence = [*notes, *asked.notes], Evidence(seed=seed)
+    judgeable, of_labels = _labelled(learnt, test)
+    notes += of_labels
+    if judgeable and known is not None and subject.untrained is not None:
         learnt = learnt.some(max_labels, rng)
         if len(learnt) == max_labels:
             notes.append(f"probes were trained on at most {max_labels:,} labelled rows and tested on {len(test):,}")
         trained = encode_batches(method.layers, method.view(learnt), device)
         features = {("model", name): Features(codes, tested[name]) for name, codes in trained.items()}
-        features |= baselines(subject.untrained, device, learnt, test, codes.shape[1], units)
+        beside = Beside(known, learnt, test, device)
+        notes += beside.units.notes
+        features |= beside.features(subject.untrained, codes.shape[1])
         maps = maps_of({"model": method, "random init": subject.untrained}, device, learnt, test)
         evidence = evidence._replace(features=features, y_train=learnt.labels, y_test=test.labels, maps=maps)
+        others, columns = beside.others(subject.again), beside.columns(codes.shape[1], notes)
+        evidence = evidence._replace(pca=beside.pca, others=others, columns=columns)
     if callable(getattr(method, "patch_size", None)) and len(test) >= FEWEST:
         encoders = {"model": method} | ({"random init": subject.untrained} if subject.untrained is not None else {})
         evidence = evidence._replace(patches=placed_patches(encoders, test, device, seed=seed))
     evidence = evidence._replace(painted=painted_of(method, device, subject.learnt, test, seed))
     tables = run(evidence, measures)
     rows = {table.name: table.rows for table in tables}
-    said = verdict(found, rows.get("probe", []), rows.get("knn", []), where=subject.where)
+    probe = rows.get("probe") or rows.get("probe_numbers", [])
+    said = verdict(found, probe, rows.get("knn", []), where=subject.where, place=asked.place)
     return judged(said, found, tables, notes)
 
 
-class Units:
-    """What "raw input" and PCA are given: tables standardised by column as models' input is, images as they are.
-
-    Columns of a table have units of their own, and anybody would standardise them first: a lead that is owed to that alone is
-    none. The pixels of an image share one unit; each by itself in standard units would be mostly the noise of its corners.
-
-    Parameters
-    ----------
-    part
-        Whose moments are taken: all rows that are trained on, with a label or without.
-    """
-
-    def __init__(self, part: Any, device: torch.device) -> None:
-        self.scale: nn.Module | None = None
-        if len(part.form.shape) == 1:
-            moments = part.fact("moments")
-            self.scale = scaling(part.form, moments).to(device)
-            self.blank: Tensor = self.scale(
-                torch.from_numpy(moments.mean).to(device)[None]
-            )  # stands in for a missing value
-
-    def raw(self, x: Tensor) -> dict[str, Tensor]:
-        """Rows (B, d) of samples (B, ...), whole."""
-        if self.scale is None:
-            return {"raw": x.flatten(1)}
-        rows = self.scale(x)
-        return {"raw": torch.where(rows.isnan(), self.blank, rows)}
-
-    @property
-    def notes(self) -> list[str]:
-        """What a reader should know of it."""
-        return ["raw input and PCA are standardised by column"] if isinstance(self.scale, Standardize) else []
-
-
-def baselines(
-    untrained: Method, device: torch.device, learnt: Any, test: Any, width: int, units: Units
-) -> dict[tuple[str, str], Features]:
-    """Raw input, PCA of the same width, and every block of the untrained network."""
-    raw = [encode_batches(units.raw, part.rows(), device)["raw"] for part in (learnt, test)]
-    untrained = untrained.to(device).eval()
-    random = [encode_batches(untrained.layers, untrained.view(part), device) for part in (learnt, test)]
-    found = {("raw input", ""): Features(*raw), ("PCA", ""): pca(raw[0], raw[1], width)}
-    return found | {("random init", name): Features(random[0][name], random[1][name]) for name in random[0]}
+def _labelled(learnt: Any, test: Any) -> tuple[bool, list[str]]:
+    """Whether codes can be judged by the labels, and what a reader should know of these: why not, or what they are taken for."""
+    if learnt.labels is None or test.labels is None:
+        return False, []
+    problem, classes = unjudgeable(learnt.labels, test.labels), learnt.fact("classes")
+    said = problem or kind_words(np.concatenate([learnt.labels, test.labels]), classes.names if classes else ())
+    return not problem, [said] if said else []
 
 
 def maps_of(

@@ -288,6 +288,11 @@ def _check_labels(data: Any, learnt: Any) -> None:
             f"{data.source}: fine-tuning needs labels, and there are none: sub-folders that are classes, a column (option "
             "'label_column'), or a pair (array, labels)"
         )
+    if not data.classes:
+        raise DataError(
+            f"{data.source}: fine-tuning teaches classes, and these labels are numbers; where each number is a class, say so: "
+            "option 'labels_are' classes"
+        )
     if len(data.classes) < 2:
         raise DataError(f"{data.source}: the labels are all of one class, {data.classes[0]!r}; give at least 2 classes")
     many = np.bincount(learnt.labels, minlength=len(data.classes))

@@ -22,6 +22,7 @@ from selfsup.solvers.distributed import rank, started
 from selfsup.solvers.task import Solver
 from selfsup.system import imports
 from selfsup.training.begin import begin_of, own_start
+from selfsup.training.board import check_board
 from selfsup.training.job import Job, Settings
 from selfsup.training.warm import Earlier
 
@@ -47,6 +48,7 @@ def fit(
     checkpoint_every: Annotated[float, Range(0)] = 30.0,
     overwrite: bool = False,
     resume: bool = False,
+    tensorboard: str | Path | None = None,
     progress: bool = True,
     **options: Any,
 ) -> Model:
@@ -100,6 +102,9 @@ def fit(
         Replace the run folder if it exists.
     resume
         Go on with the unfinished run of the same `out`, to the same bit as if it had not been interrupted.
+    tensorboard
+        Folder, one for each run, to which all that is measured is also written for TensorBoard, at every pause; needs the extra
+        `tensorboard`.
     progress
         Show progress on standard error.
     **options
@@ -121,7 +126,7 @@ def fit(
         method, options = None, _with_labels(method, options)
     out = Path(out) if out is not None else None
     if rank() > 0:  # torchrun: the first process writes and speaks, the others only train
-        out, settings = None, settings | {"evaluate": False, "progress": False}
+        out, settings = None, settings | {"evaluate": False, "progress": False, "tensorboard": None}
     if out is not None and resume and store.finished(out, overwrite=overwrite):
         log.warning("%s is finished and returned as it is, with its own settings; overwrite it to train it anew", out)
         model = load(out, method=method if not isinstance(method, str) or method not in REGISTERED else None)
@@ -129,6 +134,8 @@ def fit(
         return model
     if out is not None and not resume:
         store.check_free(out, overwrite=overwrite)
+    if settings["tensorboard"] is not None:
+        check_board(settings["tensorboard"], out)
     return run_job(_job(data, method, settings, options), out, settings)
 
 

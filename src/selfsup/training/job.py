@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from selfsup.model.latent import statistics
 from selfsup.model.model import Model
 from selfsup.model.room import Check, fits
 from selfsup.options import options_of
+from selfsup.solvers.distributed import rank
 from selfsup.solvers.task import Solver, Task
 from selfsup.store.checkpoint import Checkpoint
 from selfsup.store.weights import named_tensors, set_tensors
@@ -27,12 +30,15 @@ from selfsup.system import memory
 from selfsup.system.compiling import clock, spent, told
 from selfsup.system.progress import Progress
 from selfsup.training import efficiency, evidence
+from selfsup.training.baselines import NETS, another
 from selfsup.training.begin import Begin
+from selfsup.training.board import Board
 from selfsup.training.config import Decided, configuration, now
 from selfsup.training.loop import Loop, Record
 from selfsup.training.measure import DRAWS, ONCE, measure, probe_of
 from selfsup.training.pictures import pictures
 from selfsup.training.warm import Earlier
+from selfsup.training.watching import SHAPE, notes_of, ranked
 from selfsup.words.texts import TextFacts
 
 log = logging.getLogger("selfsup")
@@ -53,6 +59,7 @@ class Settings:
     checkpoint_every: float = 30.0
     record_every: float = 2.0  # seconds, where a solver chooses its pauses freely
     progress: bool = True
+    tensorboard: str | Path | None = None
 
 
 @dataclass
@@ -95,7 +102,8 @@ class Job:
         method, form, records, begun, notes = self._train(
             method, untrained, start, learnt, heldout, plan, device, folder
         )
-        latent = statistics(method, method.view(learnt), device) if method.decodes() else {}
+        whole = not getattr(self.data, "known", None)  # of data that were read in chunks a sample is here
+        latent = statistics(method, method.view(learnt), device, whole=whole) if method.decodes() else {}
         vectors, evaluation, shown = evidence.vectors_of(method, form), None, {}
         texts = None if vectors is None else TextFacts.learn(vectors, learnt.ids, unit=not method.weighed)
         if self.settings.evaluate:
@@ -108,6 +116,7 @@ class Job:
             else:
                 known, test = self._parts(learnt, heldout, notes)
                 subject = evidence.Subject(method, untrained, device, known, test, begun, records[-1], self._beside())
+                subject = subject._replace(again=self._others(untrained, about))
                 evaluation = efficiency.judge(subject, notes, warm=self.earlier is not None, seed=seed)
                 shown = pictures(method, test, latent, device, seed)
         warm = None if self.earlier is None else self.earlier.path
@@ -188,13 +197,18 @@ class Job:
         probe = probe_of(method, learnt, heldout, device, once=self.solver.closed)
         moved = start.name != Start().name
         first = {name: tensor.clone() for name, tensor in named_tensors(method).items()} if moved else {}
-        keep = (
-            (lambda records: store.write_lines(folder / store.METRICS, records)) if folder else (lambda records: None)
-        )
+        board = None if self.settings.tensorboard is None else Board(self.settings.tensorboard)
+
+        def keep(records: list[Record]) -> None:
+            if folder is not None:
+                store.write_lines(folder / store.METRICS, records)
+            if board is not None:
+                board(records)
+
         loop = Loop(
             self.solver, probe, Progress(self.settings.progress), self._checkpoint(folder, plan), keep,
             self.settings.patience, self._usual_lr(learnt, device), self.settings.record_every,
-            draws=ONCE if self.solver.closed else DRAWS, minutes=self.settings.minutes,
+            draws=ONCE if self.solver.closed else DRAWS, minutes=self.settings.minutes, alarms=self._alarms(method),
         )  # fmt: skip
         asked = plan["epochs"]
         # what is held against a random net is not what was learnt before, in another run
@@ -202,6 +216,7 @@ class Job:
         with memory.refused(f"training by method '{self.name}'", "use a smaller batch_size, or smaller options"):
             records = loop.run(Task(method, learnt, plan, device, warm=self._warm(method)))
         notes = _held(plan, asked, late=loop.late, epoch=records[-1]["epoch"])
+        notes += notes_of(records, ranked=ranked(method)) if self._alarms(method) else []
         notes += (
             []
             if len(heldout) or self.solver.closed
@@ -225,6 +240,20 @@ class Job:
             fresh = type(method)(**self.options)
             method, form = self.earlier.joined(method, form, fresh, self.settings.seed)
         return method.eval(), form, records, begun or records[0], notes
+
+    def _others(self, untrained: Method | None, about: Asked) -> list[Callable[[], Method]]:
+        """Other networks that might have been trained, built when they are asked for."""
+        if untrained is None:
+            return []
+
+        def fresh() -> Method:
+            return type(self.method)(**self.options)
+
+        return [partial(another, untrained, fresh, about, self.settings.seed + more) for more in range(1, NETS)]
+
+    def _alarms(self, method: Method) -> bool:
+        """Whether few dimensions are a fault: a closed form keeps what there are, and classes need no more than they are."""
+        return not self.solver.closed and not callable(getattr(method, "classify", None)) and rank() == 0
 
     def _start(self, method: Method, about: Asked) -> Start:
         """Set the first weights; what they are taken from goes before a start of the method's own."""
@@ -291,7 +320,8 @@ def _no_worse(method: Method, first: dict[str, torch.Tensor], records: list[Reco
         return []
     set_tensors(method, first)
     said = f"{records[-1]['heldout']:.4g} beside {records[0]['heldout']:.4g}"
-    records.append({**records[-1], **{k: records[0][k] for k in ("heldout", "gap", "gap_sd", "shuffled")}})
+    kept = {key: records[0][key] for key in ("heldout", "gap", "gap_sd", "shuffled", *SHAPE) if key in records[0]}
+    records.append({**records[-1], **kept})
     records[-1]["epoch"] += 1
     return [
         f"training did not improve on PCA of the same width (held-out loss {said}), so the weights are those of the start; "

@@ -23,11 +23,13 @@ from selfsup.system.compiling import clock, told
 from selfsup.system.progress import Progress, duration, roughly
 from selfsup.system.signals import stop_flag
 from selfsup.training.measure import DRAWS, measure
+from selfsup.training.watching import began, due, ranked, shape
 
 ABSURD = 10.0  # times the loss before training: nothing is guessed so badly but by weights that have blown up
 SHORT = 20.0  # seconds of a training of which nobody asks how long it will take
 LONG = 600.0  # and that may be too long
 PLANNED = 0.9  # of the time there is: what a training is planned for, as a machine may be slower later on
+GLANCE = 15.0  # seconds of a first epoch after which its codes are looked at, and again after twice the time
 FEW, LEAST = 5, 0.001  # epochs: of so few a part of one is worth having, down to that
 SOLVER, BEST = "solver.", "best."  # where the solver's tensors, and the best weights, lie in a checkpoint
 log = logging.getLogger("selfsup")
@@ -54,6 +56,8 @@ class Loop:
         Time there is for it, from which the number of epochs is decided before the first step.
     draws
         Orders in which guesses are permuted, for the first and the last record.
+    alarms
+        Whether codes that collapse are warned of as soon as it shows.
     every, first
         Seconds from one record to the next, where a solver chooses its pauses freely; the first come sooner, so that a run of
         seconds has a curve too.
@@ -70,6 +74,7 @@ class Loop:
     first: float = 0.25
     draws: int = DRAWS
     minutes: float | None = None
+    alarms: bool = True
     records: list[Record] = field(default_factory=list)
     best: dict[str, Tensor] = field(default_factory=dict)
     finished: bool = False  # before its last epoch: patience ran out, or the time was over
@@ -150,6 +155,9 @@ class Loop:
         elif pause.record is not None and pause.epoch > self.records[-1]["epoch"]:
             self._record(task, pause, last=pause.epoch >= epochs or self.late)
             self.finished |= self.late
+        elif len(self.records) == 1 and self.alarms and clock() - self._began > GLANCE * 2**self._glances:
+            self._glances += 1
+            self._warn(task.method, [*self.records, {"epoch": round(pause.epoch, 3), **shape(task.method, self.probe)}])
         if self.progress.due():
             self.progress.show(self._line(pause, epochs))
         stopped = self._stop.is_set()
@@ -164,17 +172,27 @@ class Loop:
     def _record(self, task: Task, pause: Pause, *, last: bool) -> None:
         """Measure, and keep what was found."""
         epoch = int(pause.epoch) if float(pause.epoch).is_integer() else round(pause.epoch, 3)
-        found = measure(task.method, self.probe, epoch, draws=self.draws if last else 1)  # the last one is judged
+        shaped = last or due(self.records, pause.epoch, len(task.method.view(task.data)))
+        draws = self.draws if last else 1  # the last one is judged
+        found = measure(task.method, self.probe, epoch, draws, shaped=shaped)
         record = {**found, "loss": found["heldout"], **(pause.record or {})}
         self.records.append(record)
         self._check_sane(task, last=last)
         self.keep(self.records)
+        if self.alarms:
+            self._warn(task.method, self.records)
         log.info(
             "epoch %g: loss %.5g, held-out %.5g, gap %.4g", *(record[k] for k in ("epoch", "loss", "heldout", "gap"))
         )
         self._told = clock()
         if self.patience is not None:
             self._look_back(task.method, self.patience)
+
+    def _warn(self, method: Method, records: list[Record]) -> None:
+        """Say that the codes are collapsing, when that begins."""
+        if (said := began(records, ranked=ranked(method))) is not None:
+            self.progress.close()
+            log.warning("epoch %g: %s", records[-1]["epoch"], said)
 
     def _check_sane(self, task: Task, *, last: bool) -> None:
         """Raise `TrainingError` where a loss is no number, or where the last says that the weights blew up."""
@@ -232,11 +250,15 @@ class Loop:
         parts = [f"epoch {pause.epoch:.3g}/{epochs:g}"]
         if done > 0:
             parts.append(f"{duration((epochs - pause.epoch) * (clock() - self._began) / done)} left")
-        last = self.records[-1]
-        return "  ".join([*parts, self.solver.line(), f"held-out loss {last['heldout']:.4g}", f"gap {last['gap']:.3g}"])
+        last, codes = self.records[-1], next((one for one in reversed(self.records) if one.get("rank")), None)
+        parts += [self.solver.line(), f"held-out loss {last['heldout']:.4g}", f"gap {last['gap']:.3g}"]
+        if codes is not None:
+            parts.append(f"rank {codes['rank']:.3g} of {codes['width']}")
+        return "  ".join(parts)
 
     _stop: threading.Event = field(default_factory=threading.Event)
     _began: float = 0.0
     _before: float = 0.0
     _told: float = 0.0
+    _glances: int = 0
     _from: float | None = None

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from selfsup.method import Data, Method, shuffle_gap
+from selfsup.training.watching import shape
 
 BYTES = 1 << 28  # of samples that are measured at once: a part of a probe that is larger
 EVERY = 1 << 40  # rows learnt from, of which the share that is measured is no less than any most
@@ -24,8 +25,8 @@ def probe_of(method: Method, learnt: Data, heldout: Data, device: torch.device, 
     return samples[samples.probe(EVERY if once else len(method.view(learnt)))].to(device)
 
 
-def measure(method: Method, probe: Tensor, epoch: float, draws: int = DRAWS) -> dict[str, Any]:
-    """Loss, shuffled loss and gap on the probe, in parts where it is large, and the method's own figures."""
+def measure(method: Method, probe: Tensor, epoch: float, draws: int = DRAWS, *, shaped: bool = True) -> dict[str, Any]:
+    """Loss, shuffled loss and gap on the probe, in parts where it is large, and the method's own figures; also codes' `shape`."""
     was_training = method.training
     method.eval()
     most = max(2, BYTES // max(1, probe[0].numel() * probe.element_size()))
@@ -36,6 +37,7 @@ def measure(method: Method, probe: Tensor, epoch: float, draws: int = DRAWS) -> 
         key: sum(share * one[key] for share, one in zip(shares, found, strict=True)) for key in found[0]
     }  # fmt: skip
     record = {"epoch": epoch, "heldout": mean.pop("loss"), **mean}
+    record |= shape(method, probe) if shaped else {}
     with torch.no_grad():
         own = method.measures(parts[0])
     method.train(was_training)

@@ -12,7 +12,7 @@ import torch
 from selfsup.data.arrays.rows import as_tensor
 from selfsup.data.dataset import Dataset
 from selfsup.data.form import Form
-from selfsup.data.labels import attach, encode
+from selfsup.data.labels import attach, flat, taken
 from selfsup.data.request import Request
 from selfsup.data.tables.digits import check_digits
 from selfsup.data.tables.missing import check_finite, check_vectors
@@ -60,19 +60,22 @@ def from_array(source: Any, request: Request, name: str = "array", test: tuple[A
     x, form = (x, form) if like is None else _like(x, form, like)
     made = Dataset(x, form, name, hashing.of_array(x))
     if request.labels is not None:
-        codes, classes = attach(request.labels, rows, picked)
+        codes, classes = attach(request.labels, rows, picked, request.labels_are)
         made = replace(made, labels=codes, classes=classes)
     if test is not None:
-        part = from_array(test[0], Request(labels=test[1], like=form), name)
-        made = replace(made, test=_same_classes(part, test[1], made.classes))
+        part = from_array(test[0], Request(like=form), name)
+        made = replace(made, test=_same_classes(part, test[1], made))
     return made
 
 
-def _same_classes(part: Dataset, labels: Any, classes: tuple[str, ...]) -> Dataset:
-    """Encode the test part's labels by the classes of the training part."""
-    if labels is None or not classes:
-        return replace(part, labels=None, classes=())
-    return replace(part, labels=encode(labels, classes)[0], classes=classes)
+def _same_classes(part: Dataset, labels: Any, made: Dataset) -> Dataset:
+    """Read the test part's labels as those of the training part are: by its classes, or as numbers."""
+    if labels is None or made.labels is None:
+        return part
+    if (found := flat(labels, fractions=True)).shape != (len(part),):
+        raise DataError(f"got {len(found):,} labels for the {len(part):,} rows of the test part; give one label a row")
+    read, classes = taken(found, known=made.classes)
+    return replace(part, labels=read, classes=classes)
 
 
 def as_numpy(source: Any) -> np.ndarray:

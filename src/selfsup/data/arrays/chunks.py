@@ -14,7 +14,10 @@ from selfsup.data.tables.column import of_arrow
 from selfsup.data.tables.tables import LABEL_NAMES
 from selfsup.errors import DataError, unknown
 from selfsup.lazy import pyarrow as pa
+from selfsup.system import memory
 from selfsup.system.reading import foreign
+
+VALUES = 1 << 24  # of a chunk at most: wide rows come fewer at a time
 
 
 class Piece(NamedTuple):
@@ -61,8 +64,10 @@ def of_npy(path: Path, rows: int) -> Iterator[Piece]:
     array = load(path, mapped=True)
     if array.ndim != 2:
         raise DataError(f"a stream takes (n, d) vectors; {path} holds {array.shape}")
+    rows = min(rows, max(1, VALUES // max(1, array.shape[1])))
     for start in range(0, len(array), rows):
         yield from of_arrays([array[start : start + rows]])
+        memory.let_go(array)
 
 
 def of_parquet(files: Sequence[Path], label_column: str | None, rows: int) -> Iterator[Piece]:

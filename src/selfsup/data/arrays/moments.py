@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from selfsup.data.arrays.passes import Chunks, Passes
 from selfsup.data.arrays.rows import Rows
 from selfsup.data.facts import Covariance, Moments, room_for_matrix
 from selfsup.errors import DataError
@@ -17,6 +18,8 @@ from selfsup.system.signals import heard
 ROWS = 8192  # of a product: large enough for the matrix product, small enough to stay near the cache
 LONG = 1e9  # multiplications of a product from which on it must not keep a signal waiting
 CHUNK = 1 << 17  # values at a time: a chunk in float64 stays in the processor's cache
+MANY = 4096  # of both rows and values, from which on the rows are gone through again and again instead
+PASSED = 1 << 22  # values at a time of such a pass
 
 
 def measure(samples: Rows) -> Moments:
@@ -82,16 +85,34 @@ def _of_floats(samples: Rows) -> Moments:
 
 
 def covariance(samples: Rows) -> Covariance:
-    """Mean (d,) and covariance (d, d) of the flattened samples, float64, divisor n, in one pass, where the samples are."""
-    starts = range(0, len(samples), ROWS)
-    return covariance_of_chunks(samples[slice(start, start + ROWS)].flatten(1) for start in starts)
+    """Mean (d,) and covariance (d, d) of the flattened samples, float64, divisor n, where the samples are; in one pass if they
+    are few or narrow.
+    """
+
+    def chunks(step: int) -> Iterator[Tensor]:
+        return (samples[slice(start, start + step)].flatten(1) for start in range(0, len(samples), step))
+
+    size = samples.data[:1].flatten(1).shape[1]
+    if min(len(samples), size) <= MANY:
+        return covariance_of_chunks(chunks(ROWS))
+    step = max(1, PASSED // size)
+    sums = _Spread(samples[slice(0, step)].flatten(1), lambda: chunks(step))
+    for x in chunks(step):
+        sums.add(x)
+    return sums.found(len(samples))
 
 
-def covariance_of_chunks(chunks: Iterable[Tensor]) -> Covariance:
+def covariance_of_chunks(chunks: Iterable[Tensor], again: Chunks | None = None) -> Covariance:
     """Mean, covariance and number of the rows of chunks (b, d) that need not fit in memory together.
 
     Products are formed in float32 around a pivot (the mean of the first chunk), so that a large offset costs no
     digits, and summed over chunks in float64. Rows that stay fewer than their values are kept instead, in float64.
+
+    Parameters
+    ----------
+    again
+        Begins another pass over the same rows. Then many wide ones are not kept, nor are products formed now: the rows are
+        gone through once for each product that is needed (`selfsup.data.arrays.passes`).
 
     Raises
     ------
@@ -99,16 +120,17 @@ def covariance_of_chunks(chunks: Iterable[Tensor]) -> Covariance:
         If there is no chunk, or the products do not fit in memory.
     """
     few: list[Tensor] = []  # chunks, as long as the rows are fewer than the values
-    sums: _Sums | None = None
+    sums: _Sums | _Spread | None = None
     rows = 0
     for x in chunks:
         rows += len(x)
-        if sums is None and rows < x.shape[1]:
+        many = again is not None and min(rows, x.shape[1]) > MANY
+        if sums is None and rows < x.shape[1] and not many:
             few.append(x.clone())  # its memory may be the caller's
             continue
         if sums is None:
-            room_for_matrix(x.shape[1])
-            sums = _Sums(few[0] if few else x)
+            first = few[0] if few else x
+            sums = _Spread(first, again) if many and again is not None else _Sums(first)
             while few:
                 sums.add(few.pop(0))
         sums.add(x)
@@ -119,10 +141,34 @@ def covariance_of_chunks(chunks: Iterable[Tensor]) -> Covariance:
     return _of_few(few, rows)
 
 
+class _Spread:
+    """Sums over chunks of what lies around a pivot, and of its squares."""
+
+    def __init__(self, first: Tensor, again: Chunks) -> None:
+        self.again = again
+        self.pivot = first.mean(0)  # (d,)
+        self.buffer = torch.empty_like(first)
+        self.total, self.squares = torch.zeros(2, len(self.pivot), dtype=torch.float64, device=first.device)
+
+    def add(self, x: Tensor) -> None:
+        if len(x) > len(self.buffer):
+            self.buffer = torch.empty_like(x)
+        part = torch.sub(x, self.pivot, out=self.buffer[: len(x)])
+        self.total += part.sum(0)
+        self.squares += part.square_().sum(0)
+
+    def found(self, rows: int) -> Covariance:
+        offset = (self.total / rows).cpu()
+        spread = (self.squares.cpu() / rows - offset.square()).clamp(min=0)
+        mean = self.pivot.cpu().double() + offset
+        return Passes(mean, spread, rows, self.again, lambda: covariance_of_chunks(self.again()))
+
+
 class _Sums:
     """Sums over chunks of what lies around a pivot, and of its products."""
 
     def __init__(self, first: Tensor) -> None:
+        room_for_matrix(first.shape[1])
         self.pivot = first.mean(0)  # (d,)
         self.total = torch.zeros_like(self.pivot, dtype=torch.float64)
         self.products = self.total.new_zeros(len(self.pivot), len(self.pivot))

@@ -10,10 +10,10 @@ from typing import Any, cast
 import numpy as np
 import torch
 
-from selfsup.data.arrays.chunks import Piece, of_arrays, of_npy, of_parquet
+from selfsup.data.arrays.chunks import VALUES, Piece, of_arrays, of_npy, of_parquet
 from selfsup.data.dataset import Dataset
 from selfsup.data.form import Form
-from selfsup.data.labels import encode
+from selfsup.data.labels import Kind, taken
 from selfsup.data.tables.digits import check_digits
 from selfsup.data.tables.missing import check_finite
 from selfsup.data.tables.stored import parquet_files
@@ -162,28 +162,31 @@ class Stream:
                     f"{'labels' if piece.labels is not None else 'no labels'}; chunk 0 has {width} and "
                     f"{'labels' if labelled else 'no labels'}"
                 )
-            for start in range(0, len(piece.x), self.chunk):
-                x = self._checked(piece, start, number, reservoir.seen)
+            step = min(self.chunk, max(1, VALUES // max(1, width)))
+            for start in range(0, len(piece.x), step):
+                x = self._checked(piece, slice(start, start + step), number, reservoir.seen)
                 if reservoir.seen == 0:
                     check_digits(x, piece.x[: len(x)].T.__getitem__, piece.names, part=True)
-                labels = None if piece.labels is None else piece.labels[start : start + self.chunk]
+                labels = None if piece.labels is None else piece.labels[start : start + step]
                 reservoir.add(x, labels)
                 yield x
         if reservoir.seen == 0:
             raise DataError(f"{self.source} is empty: it gives no rows")
         self.rows, reservoir.complete = reservoir.seen, True
 
-    def _checked(self, piece: Piece, start: int, number: int, before: int) -> np.ndarray:
+    def _checked(self, piece: Piece, part: slice, number: int, before: int) -> np.ndarray:
         """Some rows of a piece as float32, all finite."""
         with np.errstate(over="ignore"):
-            x = np.ascontiguousarray(piece.x[start : start + self.chunk], dtype=np.float32)
+            x = np.ascontiguousarray(piece.x[part], dtype=np.float32)
         try:
-            check_finite(x, piece.names, first_row=start)
+            check_finite(x, piece.names, first_row=part.start)
         except DataError as error:
-            raise DataError(f"chunk {number} of {self.source}, from its row {before - start:,} on: {error}") from error
+            raise DataError(
+                f"chunk {number} of {self.source}, from its row {before - part.start:,} on: {error}"
+            ) from error
         return x
 
-    def sample(self, n: int, seed: int = 0) -> Dataset:
+    def sample(self, n: int, seed: int = 0, labels_are: Kind | None = None) -> Dataset:
         """A uniform sample of n rows, or all of them where there are fewer, in the order of the stream.
 
         It comes from the pass that has been made, if that kept enough rows; else a pass is made.
@@ -208,7 +211,9 @@ class Stream:
             held = self.reservoir
         _, x, labels = cast(Reservoir, held).take(n, seed)
         form = Form("table", x.shape[1:], columns=self.columns)
-        codes, classes = (None, ()) if labels is None else encode(_plain(labels), what="the labels of the stream")
+        codes, classes = (
+            (None, ()) if labels is None else taken(_plain(labels), labels_are, what="the labels of the stream")
+        )
         return Dataset(x, form, f"sample of {self.source}", hashing.of_array(x), codes, classes)
 
 

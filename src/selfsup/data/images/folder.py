@@ -107,7 +107,7 @@ def from_folder(root: Path, request: Request) -> Dataset:
     used = names if picked is None else [names[row] for row in picked.tolist()]
     made = _decoded(Files(train, used), classes, request, str(root))
     if request.labels is not None:
-        codes, given = attach(request.labels, len(names), picked)
+        codes, given = attach(request.labels, len(names), picked, request.labels_are)
         rows = np.flatnonzero(np.isin(used, list(made.names or []))) if made.bad else np.arange(len(used))
         made = replace(made, labels=codes[rows], classes=given)
         classes = ()
@@ -128,6 +128,20 @@ def from_file(path: Path, request: Request) -> Dataset:
     if request.labels is not None or request.label_column is not None:
         raise DataError(f"{path} is a single image, and labels are of many: give its folder")
     return _decoded(Files(path.parent, [path.name]), (), request, str(path))
+
+
+def from_files(paths: Sequence[Path], source: str, request: Request) -> Dataset:
+    """Make a `Dataset` of image files, in the order given; they have the labels that the caller gives, or none."""
+    if request.label_column is not None:
+        raise DataError("image files have no columns; give labels= instead of label_column=")
+    picked = _spread(len(paths), request.limit)
+    used = [str(path.absolute()) for path in (paths if picked is None else [paths[row] for row in picked.tolist()])]
+    made = _decoded(Files(Path(), used), (), request, source)
+    if request.labels is None:
+        return made
+    codes, classes = attach(request.labels, len(paths), picked, request.labels_are)
+    rows = np.flatnonzero(np.isin(used, list(made.names or []))) if made.bad else np.arange(len(used))
+    return replace(made, labels=codes[rows], classes=classes)
 
 
 def _test_names(tests: Sequence[Path], classes: tuple[str, ...]) -> tuple[Path, list[str]] | None:

@@ -91,7 +91,8 @@ def load(blobs: Blobs, identity: Sequence[str | int], request: Request, form: Ca
     if bad and (request.on_bad == "stop" or len(x) == 0):
         raise DataError(_refusal(bad, len(blobs)))
     kept = np.delete(np.arange(len(blobs)), [index for index, _ in broken])
-    return Images(x, kept, bad, note, key)
+    side = request.like.side if request.like else request.size  # of a model: what its training was asked for
+    return Images(x, kept, bad, note, hashing.of_values(cache.FORMAT, list(identity), side))
 
 
 def _refusal(bad: Sequence[BadFile], total: int) -> str:

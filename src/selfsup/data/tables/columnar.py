@@ -15,7 +15,7 @@ import numpy as np
 from selfsup.data.dataset import Dataset
 from selfsup.data.images import images
 from selfsup.data.images.decode import Blob, Canvas, Unreadable
-from selfsup.data.labels import attach
+from selfsup.data.labels import attach, kind_of
 from selfsup.data.request import Request
 from selfsup.data.tables.column import Column, of_arrow
 from selfsup.data.tables.tables import LABEL_NAMES, column_labels, from_columns, label_name
@@ -219,12 +219,13 @@ def _one(part: Part, request: Request, shape: tuple[int, ...] | None, known: Seq
     done = images.load(blobs, [*part.identity, column, limit], request, None if shape is None else Canvas(*shape))
     labels, classes = None, cast(tuple[str, ...], ())
     if request.labels is not None:
-        labels, classes = attach(request.labels, rows, np.arange(limit))
+        labels, classes = attach(request.labels, rows, np.arange(limit), request.labels_are)
     else:
         label = _label(part.table.schema.names, request.label_column)
         if label is not None:
-            values = _column(part, label).values[:limit]
-            labels, classes = column_labels(values, label, _names(part, label), known)
+            values = _column(part, label).values
+            kind = request.labels_are or kind_of(values)
+            labels, classes = column_labels(values[:limit], label, _names(part, label), known, kind)
     if labels is not None:
         labels = labels[done.kept]
     return Dataset(

@@ -17,7 +17,12 @@ NAMED = 3  # columns that a warning describes
 
 
 def check_digits(
-    x: np.ndarray, came: Callable[[int], np.ndarray], names: Sequence[str] | None = None, *, part: bool = False
+    x: np.ndarray,
+    came: Callable[[int], np.ndarray],
+    names: Sequence[str] | None = None,
+    *,
+    part: bool = False,
+    said: bool = True,
 ) -> None:
     """Warn of columns of which float32 keeps less than tells their rows apart.
 
@@ -33,6 +38,8 @@ def check_digits(
         Of the columns.
     part
         These are some of the rows: what they have in common, others may not have.
+    said
+        Whether to warn.
 
     Raises
     ------
@@ -70,7 +77,7 @@ def check_digits(
             more += 1
             continue
         told.append(_told(column, values, single, whole))
-    if told:
+    if told and said:
         others = f"; and so in {more} more columns" if more else ""
         logging.getLogger("selfsup").warning("%s%s", "; ".join(told), others)
 

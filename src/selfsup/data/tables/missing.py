@@ -33,8 +33,23 @@ def check_vectors(x: np.ndarray, names: Sequence[str] | None = None, learnt: boo
     DataError
         If a value is infinite or too large, or a column that is learnt from holds none.
     """
+    count, empty = check_columns(x, names, learnt)
+    say_empty(empty, len(x))
+    return count > 0
+
+
+def say_empty(empty: int, rows: int) -> None:
+    """Warn of rows in which every value is missing."""
+    if empty:
+        logging.getLogger("selfsup").warning(
+            "in %s of %s rows every value is missing; they teach nothing", f"{empty:,}", f"{rows:,}"
+        )
+
+
+def check_columns(x: np.ndarray, names: Sequence[str] | None = None, learnt: bool = True) -> tuple[int, int]:
+    """Like `check_vectors`, without a word: how many values are missing, and in how many rows all of them."""
     if _is_plain(x):
-        return False
+        return 0, 0
     check_finite(x, names, missing=True)
     seen, count, empty = np.zeros(x.shape[1], bool), 0, 0
     for _, part in _parts(x):
@@ -47,11 +62,7 @@ def check_vectors(x: np.ndarray, names: Sequence[str] | None = None, learnt: boo
         more = f" and {len(bare) - 5} more" if len(bare) > 5 else ""
         kind = "column" if len(bare) == 1 else "columns"
         raise DataError(f"{kind} {', '.join(bare[:5])}{more}: every value is missing; drop what holds nothing")
-    if empty:
-        logging.getLogger("selfsup").warning(
-            "in %s of %s rows every value is missing; they teach nothing", f"{empty:,}", f"{len(x):,}"
-        )
-    return count > 0
+    return count, empty
 
 
 def check_finite(x: np.ndarray, names: Sequence[str] | None = None, missing: bool = False, first_row: int = 0) -> None:

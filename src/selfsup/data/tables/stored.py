@@ -26,6 +26,11 @@ def from_parquet(path: Path, request: Request) -> Dataset:
     return from_parts(_part([path], path.name, path.parent), None, request)
 
 
+def from_parquet_files(paths: Sequence[Path], source: str, request: Request) -> Dataset:
+    """Make a `Dataset` of parquet files with the same columns, one below the other."""
+    return from_parts(_part(paths, source, paths[0].parent), None, request)
+
+
 def parquet_files(folder: Path) -> list[Path]:
     """Parquet files in a folder, or in its sub-folder ``data`` (as the Hugging Face hub lays them out)."""
     for place in (folder, folder / "data"):

@@ -1,26 +1,24 @@
-"""Tables: csv files and data frames, as vectors: numbers as they are, booleans as 0 and 1, categories one-hot."""
+"""Tables as vectors: numbers as they are, booleans as 0 and 1, categories one-hot, dates as days."""
 
 from __future__ import annotations
 
-import csv
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from selfsup.data.dataset import Dataset
 from selfsup.data.form import Field, Form
-from selfsup.data.labels import attach, encode, flat, named
+from selfsup.data.labels import Kind, attach, flat, kind_of, named, taken
 from selfsup.data.request import Request
 from selfsup.data.tables import fields
+from selfsup.data.tables.choice import Refused, chosen, collected, refuse
 from selfsup.data.tables.column import Column, of_arrow, of_pandas
 from selfsup.data.tables.digits import check_digits
-from selfsup.data.tables.missing import check_vectors
+from selfsup.data.tables.missing import check_columns, say_empty
 from selfsup.errors import DataError, unknown
-from selfsup.lazy import pandas as pd
 from selfsup.system import hashing, memory
 
 LABEL_NAMES = ("label", "labels", "class", "target", "y", "fine_label")
@@ -101,46 +99,109 @@ def from_columns(
     rows = len(next(iter(columns.values())).values) if columns else 0
     if rows == 0:
         raise DataError(f"{source} is empty")
-    like = request.like
-    label = label_name(columns, request.label_column, like)
-    rest = {name: column for name, column in columns.items() if name != label}
-    blocks = _learnt(rest, source) if like is None else list(_matched(columns, rest, like, source))
-    if not blocks:
+    like, skip = request.like, request.on_bad == "skip"
+    label, columns, rest = _shared(columns, request, source)
+    refused: list[Refused] = []
+    learnt = (
+        _learnt(rest, source, refused) if like is None else _matched(columns, rest, like, source, refused, skip=skip)
+    )
+    blocks = list(learnt)
+    if not blocks and not refused:
         raise DataError(f"{source} has no column besides the labels")
     picked = None if request.limit is None or request.limit >= rows else np.arange(request.limit)
-    x = _matrix(blocks, rows if picked is None else len(picked))
+    x = _matrix(blocks, rows if picked is None else len(picked)) if blocks else np.empty((0, 0), np.float32)
+    blocks, x, gaps = _usable(blocks, x, refused, learnt=like is None)
+    with collected(refused):
+        codes, classes = _labels(columns, label, request, rows, picked, names, known)
+    refuse(refused, source, len(blocks), learnt=like is None, skip=skip)
     found = tuple(field for block in blocks for field in block.fields)
-    by_value = tuple(field.name for field in found for _ in range(field.width))
-    gaps = check_vectors(x, by_value, learnt=like is None)
-    if like is None:
-        came = [(block.held, place) for block in blocks for place in range(block.width)]
-        check_digits(x, lambda place: _came(x, *came[place], place), by_value)
+    _say_dates(found, source, learnt=like is None)
+    bare = bare and request.columns is None and request.drop is None
     form = replace(like, missing=gaps) if like is not None else _intake(found, gaps, bare)
-    codes, classes = _labels(columns, label, request, rows, picked, names, known)
     return Dataset(x, form, source, fingerprint or hashing.of_array(x), codes, classes)
+
+
+def _shared(columns: Columns, request: Request, source: str) -> tuple[str | None, Columns, Columns]:
+    """Name of the label column; the columns without those that are dropped; and those of them that are values.
+
+    A column that is asked for by its name is none of labels unless it is given as that too.
+    """
+    wanted = chosen([*columns], request, source)
+    left = {name: column for name, column in columns.items() if name not in (request.drop or ())}
+    free = {name: column for name, column in left.items() if name not in (request.columns or ())}
+    label = label_name(left if request.label_column is not None else free, request.label_column, request.like)
+    return label, left, {name: columns[name] for name in wanted if name != label}
+
+
+def _by_value(blocks: Sequence[Block]) -> tuple[str, ...]:
+    """Name of the column of each of the d values."""
+    return tuple(field.name for block in blocks for field in block.fields for _ in range(field.width))
+
+
+def _usable(
+    blocks: list[Block], x: np.ndarray, refused: list[Refused], *, learnt: bool
+) -> tuple[list[Block], np.ndarray, bool]:
+    """The columns whose values (n, d) can be computed with, and whether any is missing.
+
+    The others are refused by name, each for its own reason.
+    """
+
+    def check(some_: Sequence[Block], values: np.ndarray, *, said: bool) -> bool:
+        count, empty = check_columns(values, _by_value(some_), learnt)
+        if learnt:
+            came = [(block.held, place) for block in some_ for place in range(block.width)]
+            check_digits(values, lambda place: _came(values, *came[place], place), _by_value(some_), said=said)
+        say_empty(empty if said else 0, len(values))
+        return count > 0
+
+    if not blocks:
+        return blocks, x, False
+    try:
+        return blocks, x, check(blocks, x, said=True)
+    except DataError as error:
+        whole = str(error)
+    kept: list[Block] = []
+    places: list[int] = []
+    before = len(refused)
+    starts = np.cumsum([0, *(block.width for block in blocks)]).tolist()
+    for block, start, end in zip(blocks, starts, starts[1:], strict=False):
+        with collected(refused, block.fields[0].name):
+            check([block], x[:, start:end], said=False)
+            kept.append(block)
+            places += range(start, end)
+    if len(refused) == before:  # it is of no column alone
+        raise DataError(whole)
+    x = np.take(x, places, axis=1)
+    return kept, x, bool(np.isnan(x).any())
+
+
+def _say_dates(found: Sequence[Field], source: str, *, learnt: bool) -> None:
+    """Say which columns are dates, and how they are counted."""
+    if learnt and (dated := [field for field in found if field.dates is not None]):
+        said = ", ".join(f"'{field.name}' (since {field.dates.first})" for field in dated if field.dates is not None)
+        logging.getLogger("selfsup").warning("%s: dates are read as days since the first of them: %s", source, said)
 
 
 def _intake(found: tuple[Field, ...], gaps: bool, bare: bool) -> Form:
     """The form of a table; fields are told only where not all are numbers."""
     columns = tuple(field.name for field in found)
     shape = (sum(field.width for field in found),)
-    if bare and not any(field.values for field in found):
+    plain = all(field.kind == "number" and field.dates is None for field in found)
+    if bare and not any(field.values or field.dates for field in found):
         return Form("table", shape, missing=gaps)
-    plain = all(field.kind == "number" for field in found)
     return Form("table", shape, columns=columns, fields=None if plain else found, missing=gaps)
 
 
-def _learnt(columns: Columns, source: str) -> list[Block]:
-    """Columns to learn from, in the forms that they suggest."""
-    blocks = []
+def _learnt(columns: Columns, source: str, refused: list[Refused]) -> Iterator[Block]:
+    """Columns to learn from, in the forms that they suggest; the others are refused, each for its reason."""
     for name, column in columns.items():
         what = f"column '{name}' of {source}"
-        held = fields.held(column, what)
-        if column.values.ndim == 2:
-            blocks.append(Block(_spread(name, column), held))
-        else:
-            blocks.append(Block((fields.field(name, column, held, what),), held))
-    return blocks
+        with collected(refused, name):
+            held = fields.held(column, what)
+            if column.values.ndim == 2:
+                yield Block(_spread(name, column), held)
+            else:
+                yield Block((fields.field(name, column, held, what),), held)
 
 
 def _spread(name: str, column: Column) -> tuple[Field, ...]:
@@ -148,8 +209,10 @@ def _spread(name: str, column: Column) -> tuple[Field, ...]:
     return tuple(Field(f"{name}_{place}", "number") for place in range(column.values.shape[1]))
 
 
-def _matched(columns: Columns, rest: Columns, like: Form, source: str) -> Iterator[Block]:
-    """Columns in the forms that a model learnt: by name where it knows names, else by their order."""
+def _matched(
+    columns: Columns, rest: Columns, like: Form, source: str, refused: list[Refused], *, skip: bool
+) -> Iterator[Block]:
+    """Columns in the forms that a model learnt: by name where it knows names, else by their order; with `skip` see `fields`."""
     if like.kind != "table":
         raise DataError(f"the model takes {like.describe()}; {source} is a table")
     wanted = like.fields or tuple(Field(name, "number") for name in like.columns or ())
@@ -167,21 +230,24 @@ def _matched(columns: Columns, rest: Columns, like: Form, source: str) -> Iterat
     lacking = [field.name for field in wanted if field.name not in columns and field.name not in owners]
     if lacking:
         hint = unknown("column", lacking[0], rest) if len(lacking) == 1 else f"it has {', '.join([*rest][:10])}"
-        raise DataError(f"{source} lacks {_some(lacking)} that the model was trained on ({hint})")
+        raise DataError(f"{source} lacks {some(lacking)} that the model was trained on ({hint})")
     place = 0
     while place < len(wanted):
         field = wanted[place]
         what = f"column '{field.name}' of {source}"
+        block = None
         if field.name in columns:
-            block = Block((field,), fields.matched(field, columns[field.name], what))
+            with collected(refused, field.name):
+                block = Block((field,), fields.matched(field, columns[field.name], what, skip=skip))
         else:
             name, first = owners[field.name]
             spread_ = _spread(name, columns[name])
             whole = wanted[place : place + len(spread_)] == spread_  # lists in their order are copied at once
             values = columns[name].values if whole else columns[name].values[:, first]
             block = Block(spread_ if whole else (field,), fields.matched(field, Column(values), what))
-        yield block
-        place += len(block.fields)
+        if block is not None:
+            yield block
+        place += 1 if block is None else len(block.fields)
 
 
 def _matrix(blocks: Sequence[Block], rows: int) -> np.ndarray:
@@ -216,93 +282,30 @@ def _labels(
 ) -> tuple[np.ndarray | None, tuple[str, ...]]:
     """Codes and classes: the caller's labels, the label column's, or none."""
     if request.labels is not None:
-        return attach(request.labels, rows, picked)
+        return attach(request.labels, rows, picked, request.labels_are)
     if label is None:
         return None, ()
     values = columns[label].values
-    return column_labels(values if picked is None else values[picked], label, names, known)
+    kind = request.labels_are or kind_of(values)
+    return column_labels(values if picked is None else values[picked], label, names, known, kind)
 
 
 def column_labels(
-    values: Any, label: str, names: Sequence[str] | None, known: Sequence[str] | None
+    values: Any,
+    label: str,
+    names: Sequence[str] | None,
+    known: Sequence[str] | None,
+    kind: Kind | None = None,
 ) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """Encode a label column, by the names of its classes or by the classes of the training part, where given."""
+    """Read a label column, by the names of its classes or by the classes of the training part, where given."""
     what = f"the labels in column '{label}'"
-    if names is not None:
+    if names is not None and kind != "numbers":
         found = named(values, names, what)
         return (None, ()) if found is None else found
-    array = flat(values, what)
+    array = flat(values, what, fractions=True)
     if known is not None and array.dtype.kind == "i" and bool((array == -1).all()):
         return None, ()
-    return encode(array, known, what)
-
-
-def from_csv(path: Path, request: Request) -> Dataset:
-    """Make a `Dataset` of a csv (or tsv) file, with or without a header.
-
-    Raises
-    ------
-    DataError
-        If the file cannot be read as a table, besides what `from_columns` raises.
-    """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            line = file.readline()
-            separator = _separator(line)
-            first = next(csv.reader([line], delimiter=separator), [])
-            second = next(csv.reader(file, delimiter=separator), [])
-        if len(second) > len(first):  # pandas would take the first column for the names of the rows
-            raise DataError(f"cannot read {path} as a table: its second line has more values than its first")
-        header = None if _are_numbers(first) else 0
-        frame = pd.read_csv(
-            path, sep=separator, header=header, encoding="utf-8-sig", low_memory=False, dtype_backend="numpy_nullable"
-        )  # whole numbers and booleans stay what they are where values are missing
-        frame = _with_points(frame, path.name) if separator == ";" else frame
-    except (OSError, ValueError, pd.errors.ParserError, csv.Error) as error:  # ValueError: also not UTF-8, empty
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"cannot read {path} as a table: {str(error).strip() or type(error).__name__}") from error
-    return from_frame(frame, request, path.name, bare=header is None)
-
-
-def _separator(line: str) -> str:
-    """What stands between the values of a first line; a comma may be that of numbers where there are semicolons."""
-    if "\t" in line and "," not in line:
-        return "\t"
-    parts = line.strip().split(";")
-    return (
-        ";" if parts[1:] and ("," not in line or all(fields.COMMA.fullmatch(part) for part in parts if part)) else ","
-    )
-
-
-def _with_points(frame: Any, source: str) -> Any:
-    """Columns of a table with semicolons whose numbers have a decimal comma (1.000,5), as numbers."""
-    found = []
-    for name in [name for name in frame.columns if pd.api.types.is_string_dtype(frame[name])]:
-        words = frame[name].dropna().unique().tolist()
-        commas = [word for word in words if fields.COMMA.fullmatch(word)]
-        if commas and all(word in commas or word.strip().lstrip("+-").isdecimal() for word in words):
-            numbers = {word: float(word.replace(".", "").replace(",", ".")) for word in words}
-            frame[name] = frame[name].map(numbers, na_action="ignore").astype("Float64")
-            found.append(f"'{name}' ('{commas[0].strip()}')")
-    if found:
-        logging.getLogger("selfsup").warning(
-            "%s: numbers with a decimal comma are read as such: %s", source, ", ".join(found)
-        )
-    return frame
-
-
-def _are_numbers(words: Sequence[str]) -> bool:
-    """Whether a first line holds numbers, some of them perhaps missing, and no names.
-
-    An empty first name is that of the row numbers which data frames write.
-    """
-    if not words or not words[0].strip():
-        return False
-    try:
-        return all(fields.COMMA.fullmatch(word) or np.isreal(float(word)) for word in words if word.strip())
-    except ValueError:
-        return False
+    return taken(array, kind, known, what)
 
 
 def from_frame(frame: Any, request: Request, source: str = "table", bare: bool = False) -> Dataset:
@@ -310,7 +313,7 @@ def from_frame(frame: Any, request: Request, source: str = "table", bare: bool =
     names = [str(name) for name in frame.columns]
     if len(set(names)) != len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
-        raise DataError(f"{source} has more than one column called {_some(twice)}")
+        raise DataError(f"{source} has more than one column called {some(twice)}")
     if hasattr(frame, "to_arrow"):  # polars: Arrow is what both can speak
         table = frame.to_arrow()
         columns = {name: of_arrow(table.column(place)) for place, name in enumerate(names)}
@@ -319,7 +322,8 @@ def from_frame(frame: Any, request: Request, source: str = "table", bare: bool =
     return from_columns(columns, request, source, bare=bare)
 
 
-def _some(names: Sequence[str], most: int = 5) -> str:
+def some(names: Sequence[str], most: int = 5) -> str:
+    """Columns by name, at most so many."""
     said = ", ".join(f"'{name}'" for name in names[:most])
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return f"{'column' if len(names) == 1 else 'columns'} {said}{more}"

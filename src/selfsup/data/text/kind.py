@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from selfsup.data.text.seen import is_missing
 PACKED = (".gz", ".zst")
 TEXTS = (".txt", ".text")
 TABLES = (".parquet", ".csv", ".tsv", ".jsonl", ".json")
+FILES = (*TABLES, ".npy", ".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")  # which may hold samples
 LOOKED_AT = 100  # files of a folder, or of a glob; items of a list
 LONGEST, NAME = 1000, 255  # characters of a path, and of one name in it
 
@@ -37,7 +38,7 @@ def reads(source: Any) -> bool:
     if isinstance(first, os.PathLike):
         return _path_reads(os.fspath(first))
     if isinstance(first, str):
-        return True
+        return not (isinstance(source, list | tuple) and _are_samples(source))
     in_list = isinstance(first, list | tuple) and not isinstance(source, tuple)  # a tuple may be a pair (rows, labels)
     return in_list and bool(first) and all(isinstance(word, str) for word in first)
 
@@ -62,6 +63,17 @@ def may_read(source: Any) -> bool:
 def is_no_path(words: str) -> bool:
     """Whether a string is a text itself, which is no name of a file."""
     return "\n" in words or len(words) > LONGEST or max(map(len, Path(words).parts), default=0) > NAME
+
+
+def _are_samples(words: Sequence[Any]) -> bool:
+    """Whether strings are paths of files that hold no text by their names, and there are such files: tables, images."""
+    some = [word for word in words[:LOOKED_AT] if isinstance(word, str)]
+    named = all(
+        "\n" not in word and Path(word).suffix.lower() in (*FILES, *PACKED) and not is_text_name(word) for word in some
+    )
+    return (
+        named and len(some) == len(words[:LOOKED_AT]) and any(os.path.exists(os.path.expanduser(word)) for word in some)
+    )
 
 
 def _path_reads(words: str) -> bool:

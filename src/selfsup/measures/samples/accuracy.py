@@ -70,8 +70,9 @@ def cell(row: Mapping[str, Any], best: float) -> str:
 NOTE = (
     "Bold: best of its column. ± is the standard deviation over draws of the labelled samples. Raw input is the data themselves "
     "(images as they are, tables standardised by column unless all their values lie in [0, 1]), PCA a linear code of it of the "
-    "same width, random init the same net before training: whoever does not beat these has learnt nothing that was not there "
-    "before."
+    "same width, fitted on all rows that were learnt from, random init the same net before training (of the layers that are "
+    "judged the mean of three such nets), colour histogram the colours alone: whoever does not beat these has learnt nothing "
+    "that was not there before."
 )
 PROBE = Look("linear probe", COLUMNS, tuple(NAMES), note=NOTE, lines=pivot, brief=judged_layer)
 KNN = replace(PROBE, title="nearest neighbours", brief=Look("").brief)

@@ -11,6 +11,8 @@ from threadpoolctl import threadpool_limits
 
 from selfsup.errors import DataError, OptionError
 from selfsup.measures.run import Features
+from selfsup.measures.samples.leads import best_layer
+from selfsup.measures.samples.paired import leads
 
 log = logging.getLogger("selfsup")
 
@@ -83,14 +85,40 @@ def compare(
         asked = np.sort(np.random.default_rng(seed).permutation(len(truth))[:max_test])
     tasks = plan(labels, counts, draws, seed, max_labels)
     found: list[Row] = []
+    right: list[np.ndarray] = []  # (draws, m) of each row
     for (name, layer), features in encoders.items():
         # Threads that wait on one another make products this small up to 25 times slower where others use the cores.
         with threadpool_limits(1):
             rows = judged(judge, Features(features.train, features.test[asked]), labels, truth[asked], tasks, seed)
+        right += [row.pop("right") for row in rows]
         about = {"encoder": name, "layer": layer, "width": int(features.train.shape[1])}
         found += [about | row for row in rows]
         log.debug("evaluated %s %s: %.3f with all labels", name, layer, rows[-1]["accuracy"])
-    return found
+    return with_errors(found, right, seed)
+
+
+def with_errors(rows: Sequence[Row], right: Sequence[np.ndarray], seed: int) -> list[Row]:
+    """Rows with the standard error of their accuracy and, of baselines, that of the model's lead (its best layer's), paired.
+
+    Parameters
+    ----------
+    right
+        (draws, m) of each row: which of the m test rows it has right.
+    """
+    layer, errors = best_layer(rows), [one.error for one in leads(right, seed)]
+    model = {row["labels_per_class"]: place for place, row in enumerate(rows) if is_of(row, "model", layer)}
+    others = [place for place, row in enumerate(rows) if model and row["encoder"] != "model"]
+    apart = [right[model[rows[place]["labels_per_class"]]].astype(np.float32) - right[place] for place in others]
+    led = dict(zip(others, (one.error for one in leads(apart, seed)), strict=True)) if apart else {}
+    return [
+        {**row, "error": error} | ({"lead_error": led[place]} if place in led else {})
+        for place, (row, error) in enumerate(zip(rows, errors, strict=True))
+    ]
+
+
+def is_of(row: Row, encoder: str, layer: str | None) -> bool:
+    """Whether a row is of a layer of an encoder."""
+    return bool(row["encoder"] == encoder and row["layer"] == layer)
 
 
 def check(encoders: Mapping[tuple[str, str], Features], y_train: np.ndarray, y_test: np.ndarray) -> None:
@@ -104,6 +132,11 @@ def check(encoders: Mapping[tuple[str, str], Features], y_train: np.ndarray, y_t
         raise DataError(
             f"the probe needs at least 2 classes: the training labels hold {number}; evaluate without labels"
         )
+    check_codes(encoders, y_train, y_test)
+
+
+def check_codes(encoders: Mapping[tuple[str, str], Features], y_train: np.ndarray, y_test: np.ndarray) -> None:
+    """Refuse codes that are not one row a label, or not finite, in words."""
     for (name, layer), features in encoders.items():
         for part, x, y in (("train", features.train, y_train), ("test", features.test, y_test)):
             if x.ndim != 2 or x.shape[0] != len(y) or x.shape[1] == 0:
@@ -163,7 +196,8 @@ def judged(
         guesses = [
             guess(np.searchsorted(used, rows), labels[rows], seed + draw) for draw, rows in enumerate(task.draws)
         ]
-        right = [float(np.mean(one.classes == truth)) for one in guesses]
+        table = np.stack([one.classes == truth for one in guesses])  # (draws, m)
+        right = table.mean(axis=1).tolist()
         known = [one.validation for one in guesses if one.validation is not None]
         found.append(
             {
@@ -174,6 +208,7 @@ def judged(
                 "draws": len(right),
                 "tested": len(truth),
                 "validation": float(np.mean(known)) if len(known) == len(guesses) else None,
+                "right": table,
             }
         )
     return found

@@ -9,11 +9,14 @@ import numpy as np
 
 Row = Mapping[str, Any]
 
-NAMES = {"raw input": "raw input", "PCA": "PCA", "random init": "a random network"}
+BEST = "random init, best layer"
+NAMES = {
+    "raw input": "raw input", "PCA": "PCA", "random init": "a random network", BEST: "the best layer of a random network"
+}  # fmt: skip
 
 
 class Lead(NamedTuple):
-    """Mean accuracy over the label counts, the model's and a baseline's, and the standard error of the difference."""
+    """Mean score over the label counts, the model's and a baseline's, and the standard error of the difference."""
 
     baseline: str
     model: float
@@ -26,13 +29,13 @@ class Lead(NamedTuple):
         return self.model - self.other
 
 
-def best_layer(probe: Sequence[Row]) -> str | None:
+def best_layer(probe: Sequence[Row], encoder: str = "model") -> str | None:
     """The model's layer with the best validation accuracy at the largest number of labels; None without model rows.
 
-    The test rows have no say, or the choice itself would look like progress. Where there were too few labels to
-    validate, it is "code" (what `encode` gives), or else the last layer.
+    Or that of another encoder. The test rows have no say, or the choice itself would look like progress. Where there were too
+    few labels to validate, it is "code" (what `encode` gives), or else the last layer.
     """
-    rows = [row for row in probe if row["encoder"] == "model"]
+    rows = [row for row in probe if row["encoder"] == encoder]
     if not rows:
         return None
     largest = max(row["labels"] for row in rows)
@@ -49,7 +52,17 @@ def curve(table: Iterable[Row], encoder: str, layer: str) -> dict[Any, Row]:
     """Label count -> row of one encoder, at the named layer where the encoder has several."""
     rows = [row for row in table if row["encoder"] == encoder]
     layers = {row["layer"] for row in rows}
-    return {row["labels_per_class"]: row for row in rows if len(layers) == 1 or row["layer"] == layer}
+    return {count_of(row): row for row in rows if len(layers) == 1 or row["layer"] == layer}
+
+
+def count_of(row: Row) -> Any:
+    """Labels a class of a row, or "all"; where labels are numbers, how many there are."""
+    return row["labels_per_class"] if "labels_per_class" in row else row["labels"]
+
+
+def score(row: Row) -> float:
+    """What a row has scored: an accuracy, or where labels are numbers R2."""
+    return float(row["accuracy"] if "accuracy" in row else row["r2"])
 
 
 def leads(table: Sequence[Row], layer: str) -> list[Lead]:
@@ -57,12 +70,20 @@ def leads(table: Sequence[Row], layer: str) -> list[Lead]:
     model = curve(table, "model", layer)
     found = []
     for name in NAMES:
-        other = curve(table, name, layer)
+        other = _rival(table, name, layer)
         pairs = [(model[count], other[count]) for count in model if count in other]
         if pairs:
-            means = np.mean([(one["accuracy"], two["accuracy"]) for one, two in pairs], axis=0)
+            means = np.mean([(score(one), score(two)) for one, two in pairs], axis=0)
             found.append(Lead(name, float(means[0]), float(means[1]), noise(pairs)))
     return found
+
+
+def _rival(table: Sequence[Row], name: str, layer: str) -> dict[Any, Row]:
+    """Rows of a baseline at the judged layer, or of the untrained network at the one that it would be judged by itself."""
+    if name != BEST:
+        return curve(table, name, layer)
+    best = best_layer(table, "random init")
+    return {} if best in (None, layer) else curve(table, "random init", str(best))
 
 
 def noise(pairs: Sequence[tuple[Row, Row]]) -> float:
@@ -74,9 +95,16 @@ def noise(pairs: Sequence[tuple[Row, Row]]) -> float:
     on the digits, raw input and a random network: e (1 - e) = 0.25, 0.15, 0.09, 0.03 at four label counts, rows where
     exactly one was right: 0.20, 0.14, 0.09, 0.04).
     """
+    errors = [float(other["lead_error"]) for _, other in pairs if other.get("lead_error") is not None]
+    if len(errors) == len(pairs):
+        # paired on the same rows and draws; a mean of them varies at most by the mean of the errors
+        return float(np.mean(errors))
     drawn = sum(row["sd"] ** 2 / row["draws"] for pair in pairs for row in pair) / len(pairs) ** 2
     tested = 0.0
     for one, two in pairs:
         error = 1 - (one["accuracy"] + two["accuracy"]) / 2
         tested += error * (1 - error) / one.get("tested", np.inf) / len(pairs)
-    return float(np.sqrt(drawn + tested))
+    # untrained networks, where there are several: the model might have begun as any of them
+    nets = np.mean([two["nets"] for _, two in pairs], axis=0) if all(two.get("nets") for _, two in pairs) else []
+    between = np.var(nets, ddof=1) * (1 + 1 / len(nets)) if len(nets) > 1 else 0.0
+    return float(np.sqrt(drawn + tested + between))

@@ -64,6 +64,8 @@ def evidence(
         health(rows_of(vectors.vectors, RANK_ROWS), start, end),
         space(vectors.vectors, vectors.counts, learnt[:own]),
     )
+    for start_as_noise in ("rank_start", "rank_end"):  # of which all dimensions are full: fewer are no collapse
+        found.pop(start_as_noise, None)
     tables = run(Evidence(words=vectors, text=Text(ids, window), options=options or {}), measures)
     said = verdict(found, tell=of_words(int(learnt.sum()), held_out=held_out), where=where)
     notes = cautions(measured)
@@ -102,6 +104,8 @@ def of_words(learnt: int, *, held_out: bool) -> Callable[[str, Mapping[str, floa
             f"(effective rank {found['rank']:.1f} of {found['width']:.0f}); a lower learning rate, or more text",
             "blind": f"but {guessed}: what was learnt is which words are frequent, at most; more epochs, or more text",
             "idle": f"but {guessed}: what was learnt is which words are frequent, at most; more epochs, or more text",
+            "unsure": f"but the gap ({found['gap']:.2g}) is within its noise, so it cannot be told whether a word's own vector "
+            "says what stands around it; more text, or more epochs",
             "as before": "but a word's own vector says no more of what stands around it than before training (gap "
             f"{found['gap']:.3g}, it was {found['gap_start']:.3g}); more epochs, or text that says what the first vectors did "
             "not hold",

@@ -63,7 +63,7 @@ raw input, PCA and a random net; the health of the codes below needs no labels.<
 def html(run: Run) -> Markup | None:
     """The tables, and a chart of the probe."""
     found = tables(run)
-    if (run.words or run.taught) and not found:
+    if not found and (run.words or run.taught or "probe_numbers" in run.tables):
         return None
     chart = next((_chart(table) for name, table in found if name == TITLES["probe"]), None)
     return say.html(HTML, tables=found, chart=chart, evaluated=bool(run.evaluation), notes=run.notes, note=NOTE)
@@ -74,7 +74,8 @@ def markdown(run: Run) -> str | None:
     found = tables(run)
     if not found:
         said = "Not measured: no labels were given. Nothing is known yet of how useful these codes are."
-        return None if run.words or run.taught else f"## Evaluation\n\n{said}"
+        elsewhere = run.words or run.taught or "probe_numbers" in run.tables
+        return None if elsewhere else f"## Evaluation\n\n{said}"
     parts = ["## Evaluation"]
     for name, table in found:
         parts += [f"{name}, accuracy in % on held-out samples:", _markdown(table)]

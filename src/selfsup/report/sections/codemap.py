@@ -12,6 +12,7 @@ from selfsup.measures.map import flat_map
 from selfsup.report import say, svg
 from selfsup.report.run import Run
 
+LEVELS = 5  # groups of labels that are numbers
 MOST, CLASSES = 1_000, 50  # points, and classes that a legend can hold
 SIZE = (760, 560)
 HTML = """
@@ -30,9 +31,11 @@ def html(run: Run) -> Markup | None:
     codes, labels = run.arrays.get("map_codes"), run.arrays.get("map_labels")
     if codes is None or codes.ndim != 2 or codes.dtype.kind != "f" or not codes.size:
         return None
-    if labels is not None and (labels.shape != codes.shape[:1] or labels.dtype.kind not in "iu"):
+    if labels is not None and (labels.shape != codes.shape[:1] or labels.dtype.kind not in "iuf"):
         labels = None
     keep = np.flatnonzero(np.isfinite(codes).all(1))
+    if labels is not None and not np.isfinite(labels).all():
+        labels = None
     if len(keep) > MOST:
         keep = keep[np.linspace(0, len(keep) - 1, MOST).round().astype(int)]
     if not len(keep):
@@ -51,7 +54,17 @@ def _groups(points: np.ndarray, labels: np.ndarray | None, names: Sequence[str])
     """Points by class, under its name."""
     if labels is None:
         return [("a sample", points)]
+    if labels.dtype.kind == "f":
+        return _levels(points, labels)
     return [(_name(label, names), points[labels == label]) for label in np.unique(labels).tolist()]
+
+
+def _levels(points: np.ndarray, labels: np.ndarray) -> list[tuple[str, np.ndarray]]:
+    """Points by a label that is a number, in groups of about equally many from low to high."""
+    ends = np.unique(np.quantile(labels, np.linspace(0, 1, LEVELS + 1)[1:-1]))
+    places = np.searchsorted(ends, labels)
+    groups = [(labels[places == place], points[places == place]) for place in np.unique(places)]
+    return [(f"{values.min():.3g} to {values.max():.3g}", some) for values, some in groups]
 
 
 def _name(label: Any, names: Sequence[str]) -> str:

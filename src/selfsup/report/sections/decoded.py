@@ -18,11 +18,14 @@ from selfsup.report.run import Run
 from selfsup.report.say import short
 
 MOST, ROWS = 64, 8  # pictures of a strip, and strips under one title
+NAMED, MOVED = 40, 2  # names of columns in their order, and beside a unit that moves them
+LEAST = 0.05  # of a column's range: a unit that moves less of it does not move it
 NAMES = ("samples", "interpolation", "traversal", "atoms", "score_low", "score_high")
 HTML = """
 <section>
   <h2>What the code knows</h2>
-  {% if columns %}<p>Each bar or point is a column of the table, or one of its categories, over its own range.</p>{% endif %}
+  {% if columns %}<p>Each bar or point is a column of the table, or one of its categories, over its own range. \
+{{ columns }}</p>{% endif %}
   {% for block in blocks %}
   <h3>{{ block.title }}</h3>
   <p class="hint">{{ block.hint }}</p>
@@ -59,12 +62,27 @@ class Block:
 
 def html(run: Run) -> Markup | None:
     """The strips that there are."""
-    found = blocks(run.arrays, columns=run.columns)
-    return say.html(HTML, blocks=found, columns=run.columns) if found else None
+    found = blocks(run.arrays, columns=run.columns, names=run.column_names)
+    return say.html(HTML, blocks=found, columns=in_order(run) if run.columns else "") if found else None
 
 
-def blocks(arrays: Mapping[str, np.ndarray], *, columns: bool) -> list[Block]:
-    """Draw what there is; what is missing, or of a shape that is no picture, is left out."""
+def in_order(run: Run) -> str:
+    """Say which column each bar of a table's row is."""
+    names = run.column_names
+    if not names:
+        return "The columns have no names."
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return f"From left to right: {', '.join(names[:NAMED])}{more}."
+
+
+def blocks(arrays: Mapping[str, np.ndarray], *, columns: bool, names: Sequence[str] = ()) -> list[Block]:
+    """Draw what there is; what is missing, or of a shape that is no picture, is left out.
+
+    Parameters
+    ----------
+    names
+        Of a table's values (d,): those that a unit of the code moves most are named.
+    """
     axes = {name: 2 if name in ("interpolation", "traversal") else 1 for name in NAMES}
     shape = next((arrays[name].shape[axis:] for name, axis in axes.items() if name in arrays), ())
     fit = {
@@ -83,7 +101,7 @@ def blocks(arrays: Mapping[str, np.ndarray], *, columns: bool) -> list[Block]:
     found = [
         _samples(fit, draw),
         _interpolation(fit, draw),
-        _traversal(fit, arrays, draw),
+        _traversal(fit, arrays, draw, names if columns and shape == (len(names),) else ()),
         _atoms(fit, arrays, shape),
         _extremes(fit, arrays, draw),
     ]
@@ -114,16 +132,28 @@ def _interpolation(fit: Mapping[str, np.ndarray], draw: Draw) -> Block | None:
     return Block("From one sample to another", hint, strips, len(strips[0].cells))
 
 
-def _traversal(fit: Mapping[str, np.ndarray], arrays: Mapping[str, np.ndarray], draw: Draw) -> Block | None:
+def _traversal(
+    fit: Mapping[str, np.ndarray], arrays: Mapping[str, np.ndarray], draw: Draw, names: Sequence[str]
+) -> Block | None:
     if "traversal" not in fit:
         return None
     units = _beside(arrays, "traversal_units", len(fit["traversal"]))
     strips = []
     for row, xs in enumerate(fit["traversal"][:ROWS]):
         name = f"unit {short(units[row])}" if units else f"row {row + 1}"
-        strips.append(Strip(name, [(draw(x, f"{name}, step {step + 1}"), "") for step, x in enumerate(xs[:MOST])]))
+        cells = [(draw(x, f"{name}, step {step + 1}"), "") for step, x in enumerate(xs[:MOST])]
+        strips.append(Strip(f"{name}{_moved(xs, names)}", cells))
     hint = "One unit of the code goes from low to high, the others stay at their means; the units that vary most."
     return Block("What single units do", hint, strips, len(strips[0].cells))
+
+
+def _moved(steps: np.ndarray, names: Sequence[str]) -> str:
+    """Names of the columns that change most over the steps (n, d), in [0, 1] of their range; "" where columns have no names."""
+    if not names:
+        return ""
+    change = np.nan_to_num(steps.max(0) - steps.min(0))
+    most = [names[place] for place in np.argsort(-change, kind="stable")[:MOVED] if change[place] >= LEAST]
+    return f": {', '.join(most)}" if most else ": moves no column"
 
 
 def _atoms(fit: Mapping[str, np.ndarray], arrays: Mapping[str, np.ndarray], shape: tuple[int, ...]) -> Block | None:

@@ -54,6 +54,56 @@ KNOWN = {
         True,
     ),
     "rows": ("Looked at", "So many {codes} give rank, spread and dead dimensions.", False),
+    "rank_start": ("Effective rank before training", "Of the same rows as that after it.", False),
+    "rank_end": (
+        "Effective rank after training",
+        "Beside that before. A fall to a few dimensions is a collapse onto them.",
+        False,
+    ),
+    "trained": ("Loss on training rows", "Measured as the held-out one is, on as many rows.", False),
+    "fresh": (
+        "Loss on new rows",
+        "Held out, and no copies. Three times that on training rows is learning by heart.",
+        False,
+    ),
+    "trained_gap": ("Shuffle gap on training rows", "Far above that on held-out ones, rows are known by heart.", False),
+    "fresh_gap": ("Shuffle gap on new rows", "Beside that on training rows.", False),
+    "copies": ("Held-out copies", "Held-out rows that are rows trained on, to the bit.", True),
+    "decodes": (
+        "Way back from codes",
+        "1 where there is one: then the loss says what few dimensions lose.",
+        False,
+    ),
+    "leak": (
+        "Largest rise beside the second",
+        "How much more one place of what is seen matters than any other. Much above 2 with a loss of next to nothing, the answer "
+        "stands there.",
+        False,
+    ),
+    "leak_share": (
+        "Largest rise beside the gap",
+        "What the loss rises by when that place is another {sample}'s.",
+        True,
+    ),
+    "common": (
+        "Rise of the loss with the mean",
+        "When all are guessed from the mean of all {samples}. Near 0, what they have in common gives the answer.",
+        False,
+    ),
+    "unexplained": (
+        "Left unexplained",
+        "Of the {samples} not trained on, after code and back: squared error beside their squared distance from the mean.",
+        True,
+    ),
+    "unexplained_pca": (
+        "Left unexplained by PCA",
+        "Of the same {samples}, by as many components as the code has values.",
+        True,
+    ),
+    "unexplained_lead_error": ("Left unexplained, error", "Standard error of the difference of the two.", True),
+    "values": ("Values", "In one {sample}. A code as wide may be a copy of it.", False),
+    "alone": ("Change when alone", "By how much a code changes without the {samples} beside it. Normal is 0.", True),
+    "stability": ("Change with noise", "Of the {codes}, with noise of 1 % in the input.", True),
     "alike": (
         "Mean cosine of two random words",
         "What a cosine is worth here: neighbours must be well above it. Normal is below 0.5; near 1 all vectors point one "

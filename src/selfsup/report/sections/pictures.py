@@ -19,7 +19,7 @@ from markupsafe import Markup
 
 from selfsup.report import render, say
 from selfsup.report.run import Run
-from selfsup.report.sections.decoded import by_column
+from selfsup.report.sections.decoded import by_column, in_order
 
 ROLES = {
     "input": "the sample",
@@ -33,8 +33,8 @@ HTML = """
   <h2>What it saw, what it guessed, what was true</h2>
   <p>It saw {{ sees }}. Hidden from it: {{ hides }}.{% if grid.guesses %} Of the {{ grid.guesses }} guesses shown, \
 <strong>{{ grid.right }}</strong> are right; blind guessing gets about {{ '%.1f' | format(grid.chance * grid.guesses) }} right.\
-{% endif %}{% if columns %} Each bar or point is a column of the table, or one of its categories, over its own range.\
-{% endif %}</p>
+{% endif %}{% if columns %} Each bar or point is a column of the table, or one of its categories, over its own \
+range. {{ columns }}{% endif %}</p>
   <div class="scroll" tabindex="0" role="region" aria-label="Samples">
   <table class="grid">
     <thead><tr><th scope="col"><span class="unseen">sample</span></th>\
@@ -63,7 +63,7 @@ class Grid:
 
 def html(run: Run) -> Markup | None:
     """The grid, with what the method sees and what it hides."""
-    columns = run.columns and run.config.get("decodes") is True
+    columns = in_order(run) if run.columns and run.config.get("decodes") is True else ""
     drawn = grid(by_column(run.arrays, list(ROLES)) if columns else run.arrays)
     sees, hides = say.sight(run.config)
     return say.html(HTML, grid=drawn, sees=sees, hides=hides, columns=columns) if drawn else None

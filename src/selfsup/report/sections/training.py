@@ -40,10 +40,16 @@ if it stays there, nothing is being learnt, however small the loss.</p>
 def html(run: Run) -> Markup | None:
     """The charts that there is something to draw in."""
     fast, held = (speed(run.history), "text") if run.words else (None, "samples")
-    size = svg.LOW if fast else svg.SIZE  # three charts stand side by side
+    ranks = curve(run.history, "rank")
+    size = svg.LOW if fast or ranks else svg.SIZE  # three charts stand side by side
+    width = number(run.history[-1].get("width")) if run.history else None
     found = [
         ("Loss", losses(run.history, size)),
         (f"Shuffle gap on held-out {held}", _alone("gaps", "shuffle gap", curve(run.history, "gap"), size)),
+        (
+            f"Effective rank{run.tell(' of {codes}')}, {width:g} wide" if width else "",
+            _alone("ranks", "rank", ranks, size),
+        ),
         ("Words a second", fast),
     ]
     charts, own = [(title, chart) for title, chart in found if chart], measures(run.history)

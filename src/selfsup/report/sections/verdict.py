@@ -15,13 +15,24 @@ BECAUSE = {
     "layer": "Layer that was judged",
     "gap_share": "Gap, beside the largest of itself, that before, the fall of the loss and its deviation over samples",
     "fall": "Fall of the loss, from that before training",
+    "place": "Where the answer stands",
 }
-SHARES = ("gap_share",)
+SHARES = ("gap_share", "copies", "leak_share", "alone", "stability")
+CELL = ("place_row", "place_column", "place_rows", "place_columns")
+SIDE, MOST = 14, 16  # of a cell, in pixels; cells to a side that are drawn
+GRID = """
+<svg class="place" width="{{ columns * side + 2 }}" height="{{ rows * side + 2 }}" role="img" \
+aria-label="The cell in row {{ row + 1 }}, column {{ column + 1 }}">
+{% for y in range(rows) %}{% for x in range(columns) %}<rect x="{{ x * side + 1 }}" y="{{ y * side + 1 }}" \
+width="{{ side }}" height="{{ side }}" stroke="currentColor" \
+fill="{{ 'currentColor' if (y, x) == (row, column) else 'none' }}"/>{% endfor %}{% endfor %}
+</svg>"""
 HTML = """
 <header class="verdict {{ tone }}">
   <p class="kicker">selfsup report · {{ method }}</p>
   <h1><span class="badge"><span aria-hidden="true">{{ sign }}</span> {{ kind[:1] | upper }}{{ kind[1:] }}</span></h1>
   <p class="sentence">{{ sentence }}</p>
+  {{ drawn }}
   {% if cautions %}
   <ul class="cautions" aria-label="Notes on the training">{% for note in cautions %}<li>\
 <span class="mark" aria-hidden="true">!</span> {{ note | full }}</li>{% endfor %}</ul>
@@ -39,6 +50,7 @@ def html(run: Run) -> Markup:
     kind = say.kind(run.verdict)
     tone, because = say.tone(kind), run.verdict.get("because")
     pairs = say.mapping(because) or ({} if because is None or because == {} else {"because": because})
+    cell, pairs = [pairs.get(key) for key in CELL], {key: value for key, value in pairs.items() if key not in CELL}
     return say.html(
         HTML,
         tone=tone,
@@ -46,9 +58,18 @@ def html(run: Run) -> Markup:
         method=run.method,
         kind=kind,
         sentence=say.sentence(run.verdict),
+        drawn=_grid(cell),
         cautions=run.cautions,
         because=[(_title(key), _value(key, value)) for key, value in pairs.items()],
     )
+
+
+def _grid(cell: list[Any]) -> Markup:
+    """The cell of an image in which the answer stands, on a grid."""
+    if not all(isinstance(number, int) and 0 <= number <= MOST for number in cell):
+        return Markup("")
+    row, column, rows, columns = cell
+    return say.html(GRID, row=row, column=column, rows=rows, columns=columns, side=SIDE)
 
 
 def markdown(run: Run) -> str:

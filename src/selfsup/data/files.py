@@ -1,0 +1,92 @@
+"""Several files as one source: a list of paths, or a glob."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from selfsup.data.arrays import arrays, npy
+from selfsup.data.dataset import Dataset
+from selfsup.data.images import folder
+from selfsup.data.request import Request
+from selfsup.data.tables import delimited, stored
+from selfsup.errors import DataError
+from selfsup.system.files import missing
+
+PACKED = ".gz"
+KINDS = "csv and tsv files, parquet files, .npy files, or images"
+
+
+def suffix_of(path: Path) -> str:
+    """The ending that tells what a file holds, with that of its packing: ``.csv.gz``."""
+    suffix = path.suffix.lower()
+    return f"{path.with_suffix('').suffix.lower()}{suffix}" if suffix == PACKED else suffix
+
+
+def expanded(path: Path) -> list[Path]:
+    """Files that a pattern stands for, sorted; none where it is no pattern."""
+    if not glob.has_magic(str(path)):
+        return []
+    return [Path(one) for one in sorted(glob.glob(str(path), recursive=True)) if Path(one).is_file()]
+
+
+def from_files(
+    paths: Sequence[Path], source: str, readers: Mapping[str, Callable[[Path, Request], Dataset]], request: Request
+) -> Dataset:
+    """Make a `Dataset` of files of one kind, one below the other, in the order given.
+
+    Parameters
+    ----------
+    source
+        What they are, in words.
+    readers
+        By ending: what a single file is read by.
+
+    Raises
+    ------
+    DataError
+        If a file is missing or of another kind than the first, or such files are not read together.
+    """
+    for path in paths:
+        if not path.is_file():
+            raise DataError(
+                missing(path, KINDS) if not path.exists() else f"{path} is a folder; in a list give {KINDS}"
+            )
+        if suffix_of(path) not in readers:
+            raise DataError(f"cannot tell what {path} holds from its name; in a list or a pattern give {KINDS}")
+    kinds = {readers[suffix_of(path)] for path in paths}
+    if len(kinds) > 1:
+        odd = next(path for path in paths if readers[suffix_of(path)] != readers[suffix_of(paths[0])])
+        raise DataError(
+            f"{paths[0]} and {odd} are of different kinds; in a list or a pattern give files of one kind: {KINDS}"
+        )
+    if len(paths) == 1:
+        return kinds.pop()(paths[0], request)
+    one = kinds.pop()
+    if one == delimited.from_csv:
+        return delimited.from_csv_files(paths, source, request)
+    if one == stored.from_parquet:
+        return stored.from_parquet_files(paths, source, request)
+    if one == folder.from_file:
+        return folder.from_files(paths, source, request)
+    if one == npy.from_npy:
+        return _stacked(paths, source, request)
+    raise DataError(f"several {suffix_of(paths[0])} files are not read together; give {KINDS}")
+
+
+def _stacked(paths: Sequence[Path], source: str, request: Request) -> Dataset:
+    """Arrays of one shape a sample, one below the other."""
+    if request.label_column is not None:
+        raise DataError("an array has no columns; give labels= instead of label_column=")
+    parts = [npy.from_npy(path, replace(request, labels=None, limit=None, like=None)).x for path in paths]
+    for path, part in zip(paths, parts, strict=True):
+        if part.shape[1:] != parts[0].shape[1:] or part.dtype != parts[0].dtype:
+            raise DataError(
+                f"{paths[0]} holds samples of shape {parts[0].shape[1:]} ({parts[0].dtype}), {path} of {part.shape[1:]} "
+                f"({part.dtype})"
+            )
+    return arrays.from_array(np.concatenate(parts), request, source)

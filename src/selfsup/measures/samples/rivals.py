@@ -1,0 +1,82 @@
+"""What the judged layer of a model is held against besides: PCA of that layer's width, and more than one untrained network."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from selfsup.measures.run import Evidence, Features
+from selfsup.measures.samples.leads import best_layer, count_of
+from selfsup.system.progress import roughly
+
+SAID = 5.0  # seconds from which on it is announced how long it takes
+log = logging.getLogger("selfsup")
+Row = dict[str, Any]
+Compared = Callable[[Mapping[tuple[str, str], Features]], Sequence[Row]]
+
+
+def with_rivals(evidence: Evidence, compared: Compared) -> list[Row]:
+    """The rows of a table of all encoders, with those of PCA and of the untrained network as the judged layer asks for them.
+
+    Both layers are chosen by the same rule on validation labels, that of the model and the best one of the first untrained
+    network; the other networks are judged at these two alone, as a probe of every layer of each would take three times as long.
+
+    Parameters
+    ----------
+    evidence
+        With codes of PCA and of other networks, where there are such.
+    compared
+        Gives rows of encoders, each with a score, a number of labels and a validation score.
+    """
+    began, features = time.perf_counter(), evidence.features or {}
+    rows = compared(features)
+    layer, each = best_layer(rows), (time.perf_counter() - began) / max(len(features), 1)
+    if layer is None:
+        return list(rows)
+    found = list(rows)
+    width = features["model", layer].train.shape[1]
+    known = features["PCA", ""].train.shape[1] if ("PCA", "") in features else width
+    if evidence.pca is not None and (codes := evidence.pca(width)).train.shape[1] != known:
+        made = compared({("model", layer): features["model", layer], ("PCA", ""): codes})
+        found = _replaced(found, [row for row in made if row["encoder"] == "PCA"])
+    best = best_layer(rows, "random init") or layer
+    layers = {one for one in (layer, best) if ("random init", one) in features}
+    if (expected := each * len(layers) * len(evidence.others)) > SAID:
+        log.info("judging %d more untrained networks takes about %s", len(evidence.others), roughly(expected))
+    others = [compared({("random init", one): net(one) for one in layers}) for net in evidence.others] if layers else []
+    return [_among(row, [same for same in map(_at(row), others) if same]) for row in found]
+
+
+def spread(nets: Sequence[float]) -> float:
+    """The deviation of an untrained network's score from the mean of some: had the model learnt nothing, it were one more."""
+    return float(np.std(nets, ddof=1)) * math.sqrt(1 + 1 / len(nets)) if len(nets) > 1 else 0.0
+
+
+def _at(row: Row) -> Callable[[Sequence[Row]], Row | None]:
+    """The row of another table that is of the same encoder, layer and number of labels."""
+
+    def key(one: Row) -> tuple[Any, ...]:
+        return one["encoder"], one["layer"], count_of(one)
+
+    return lambda rows: next((one for one in rows if key(one) == key(row)), None)
+
+
+def _replaced(rows: Sequence[Row], new: Sequence[Row]) -> list[Row]:
+    return [_at(row)(new) or row for row in rows]
+
+
+def _among(row: Row, others: Sequence[Row]) -> Row:
+    """The row of a network as that of several: the mean score, each of them, and their spread in the error of the lead."""
+    if not others:
+        return row
+    score = "accuracy" if "accuracy" in row else "r2"
+    nets = [float(one[score]) for one in (row, *others)]
+    sd = math.sqrt(np.mean([one["sd"] ** 2 for one in (row, *others)]))
+    error = row.get("lead_error")
+    more = {} if error is None else {"lead_error": math.hypot(error, spread(nets))}
+    return {**row, score: float(np.mean(nets)), "sd": sd, "nets": nets, **more}

@@ -1,0 +1,228 @@
+"""Where the answer stands: part of what is seen is exchanged with another sample's, place by place, and the loss is watched.
+
+A task whose answer stands in its input is solved without learning anything: a column that repeats another, a stamp in a corner,
+a channel that tells what was done to an image. Then one place makes the loss rise when it is another sample's, and no other does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from selfsup.method import Method, Terms, Tree, permute
+
+GRID = 4  # cells to a side of an image
+MOST = 64  # columns, positions or channels that are asked one by one; of more of them, groups are asked first
+FLOOR = 0.01  # of the gap: a second place that raises the loss by less is counted as if it raised it by this much
+
+Path = tuple[Any, ...]  # to a tensor of a tree: numbers or names
+Where = tuple[Any, ...]  # index of a place in a tensor
+
+
+class Place(NamedTuple):
+    """A part of what is seen, and by how much the loss rises where it is another sample's."""
+
+    name: str
+    path: Path
+    where: Where
+    rise: float = 0.0
+    cell: tuple[
+        int, ...
+    ] = ()  # its row and column, and the rows and columns of the grid, where it is a cell of an image
+
+
+class Standing(NamedTuple):
+    """Where the answer stands.
+
+    Attributes
+    ----------
+    places
+        Of one kind (cells, columns, positions; or channels), the one that raises the loss most first.
+    gap
+        Rise of the loss where the whole guess is another sample's.
+    """
+
+    places: list[Place]
+    gap: float
+
+    @property
+    def ratio(self) -> float:
+        """Largest over second largest rise."""
+        second = self.places[1].rise if len(self.places) > 1 else self.places[0].rise
+        return float(self.places[0].rise / max(second, FLOOR * self.gap, 1e-30))
+
+    @property
+    def share(self) -> float:
+        """Largest rise beside the gap."""
+        return float(self.places[0].rise / max(self.gap, 1e-30))
+
+
+@torch.no_grad()
+def standing(method: Method, x: Tensor, names: Sequence[str] | None = None, seed: int = 0) -> list[Standing]:
+    """Exchange each place of what a method sees with another sample's.
+
+    Where both what is seen and what is hidden are the whole sample, both are exchanged, so that a place is not blamed for its own
+    reconstruction.
+
+    Parameters
+    ----------
+    x
+        Batch (B, ...) of the method's view, B >= 2.
+    names
+        Of the columns of a table.
+
+    Returns
+    -------
+    list of Standing
+        One of cells, columns and positions, and one of the channels of each image that is seen; empty where there are no two
+        places to compare.
+    """
+    rng = torch.Generator(device=x.device).manual_seed(seed)
+    seen, hidden = method.hide(x, rng)
+    order = torch.randperm(len(x), generator=rng, device=x.device)
+    other = torch.empty_like(order)
+    other[order] = order.roll(1)  # no sample keeps its own
+    guess, answer = method.predict(seen), method.target(hidden)
+    loss = _mean(method.loss(guess, answer))
+    gap = _mean(method.loss(permute(guess, other), answer)) - loss
+
+    def asked(place: Place) -> Place:
+        changed = _exchanged(seen, place, other), _with(hidden, _like(hidden, seen, place, x.shape), place.where, other)
+        found = _mean(method.loss(method.predict(changed[0]), method.target(changed[1])))
+        return place._replace(rise=found - loss)
+
+    made = []
+    for family in _families(seen, names):
+        if len(family) > 1:
+            found = sorted(map(asked, family), key=lambda place: -place.rise)
+            made.append(Standing(found, gap))
+    return made
+
+
+@torch.no_grad()
+def common(method: Method, x: Tensor, seed: int = 0) -> float:
+    """By how much the loss rises where each sample's answer is guessed from the mean of all samples, hidden in the same way.
+
+    A mark in a corner, a caption or a light from above is in the mean too: where it gives the answer, the loss stays low.
+    """
+    mean = torch.nan_to_num(x).mean(0, keepdim=True).expand_as(x).contiguous()
+    (seen, hidden), (middle, _) = (
+        method.hide(part, torch.Generator(device=x.device).manual_seed(seed)) for part in (x, mean)
+    )
+    answer = method.target(hidden)
+    return _mean(method.loss(method.predict(middle), answer)) - _mean(method.loss(method.predict(seen), answer))
+
+
+def _families(seen: Tree, names: Sequence[str] | None) -> Iterator[list[Place]]:
+    """Places that can be compared: all cells, columns and positions; the channels of each image."""
+    parts = dict(leaves(seen))
+    fine: list[Place] = []
+    for path, leaf in parts.items():
+        of = _of(seen, path) if len(parts) > 1 else ""
+        if leaf.ndim >= 4 and leaf.is_floating_point():
+            fine += _cells(path, leaf, of)
+            if 1 < leaf.shape[-3] <= MOST:
+                yield [Place(f"channel {n + 1}{of}", path, (..., [n], slice(None), slice(None)))
+                       for n in range(leaf.shape[-3])]  # fmt: skip
+        elif leaf.ndim == 3 and leaf.is_floating_point():
+            fine += _along(path, leaf, of, None, "position")
+        elif leaf.ndim <= 2:
+            known = names if names is not None and leaf.ndim == 2 and leaf.shape[1] == len(names) else None
+            fine += _along(path, leaf, of, known, "column" if leaf.is_floating_point() else "position")
+    yield fine
+
+
+def _cells(path: Path, leaf: Tensor, of: str) -> list[Place]:
+    """Cells of a grid over images (..., H, W)."""
+    down, across = (_groups(size, GRID) for size in leaf.shape[-2:])
+    grid = f" of a grid of {len(down)} x {len(across)}"
+    return [
+        Place(
+            f"the cell in row {row + 1}, column {column + 1}{grid}{of}",
+            path,
+            (..., high, wide),
+            cell=(row, column, len(down), len(across)),
+        )
+        for row, high in enumerate(down)
+        for column, wide in enumerate(across)
+    ]
+
+
+def _along(path: Path, leaf: Tensor, of: str, names: Sequence[str] | None, kind: str) -> list[Place]:
+    """Columns or positions of (B, d, ...), in groups where there are many; a column of categories as a whole."""
+    if leaf.ndim == 1:
+        return [Place(of.removeprefix(" of ") or kind, path, (...,))]
+    if names is not None and len(set(names)) <= MOST:
+        named: dict[str, list[int]] = {}
+        for number, name in enumerate(names):
+            named.setdefault(name, []).append(number)
+        return [Place(f"{kind} '{name}'{of}", path, (slice(None), numbers)) for name, numbers in named.items()]
+    found = []
+    for group in _groups(leaf.shape[1], MOST):
+        first, last = (repr(names[n]) if names is not None else str(n + 1) for n in (group.start, group.stop - 1))
+        name = f"{kind} {first}" if first == last else f"{kind}s {first} to {last}"
+        found.append(Place(name + of, path, (slice(None), group)))
+    return found
+
+
+def _groups(size: int, most: int) -> list[slice]:
+    """So many numbers in at most so many groups that lie together."""
+    ends = np.linspace(0, size, min(size, most) + 1).round().astype(int).tolist()
+    return [slice(first, last) for first, last in pairwise(ends)]
+
+
+def leaves(tree: Tree, path: Path = ()) -> Iterator[tuple[Path, Tensor]]:
+    """The tensors of a tree of tuples and mappings, each with the way to it."""
+    if isinstance(tree, Tensor):
+        yield path, tree
+    elif isinstance(tree, Mapping):
+        for key, part in tree.items():
+            yield from leaves(part, (*path, key))
+    elif isinstance(tree, tuple | list):
+        for number, part in enumerate(tree):
+            yield from leaves(part, (*path, number))
+
+
+def _of(tree: Tree, path: Path) -> str:
+    """What a tensor of several is called."""
+    words = []
+    for step in path:
+        words.append(str(getattr(tree, "_fields", {}).__getitem__(step) if hasattr(tree, "_fields") else step))
+        tree = tree[step]
+    return f" of {'.'.join(words)}"
+
+
+def _exchanged(tree: Tree, place: Place, other: Tensor) -> Tree:
+    return _with(tree, place.path, place.where, other)
+
+
+def _with(tree: Tree, path: Path | None, where: Where, other: Tensor) -> Tree:
+    """The tree with a place of one of its tensors taken from other samples (B,); as it is without a path."""
+    if path is None:
+        return tree
+    if not path:
+        changed = tree.clone()
+        changed[where] = tree[other][where]
+        return changed
+    part = _with(tree[path[0]], path[1:], where, other)
+    if isinstance(tree, Mapping):
+        return {**tree, path[0]: part}
+    parts = [*tree[: path[0]], part, *tree[path[0] + 1 :]]
+    return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
+
+
+def _like(hidden: Tree, seen: Tree, place: Place, shape: torch.Size) -> Path | None:
+    """The first tensor of what is hidden that is a sample, as the one that is exchanged is."""
+    if dict(leaves(seen))[place.path].shape != shape:
+        return None
+    return next((path for path, leaf in leaves(hidden) if leaf.shape == shape and leaf.is_floating_point()), None)
+
+
+def _mean(terms: Terms) -> float:
+    """The loss, in float64: beside a large constant a rise would be lost in the rounding of float32."""
+    return sum(float(term.detach().double().mean()) for term in terms.values())

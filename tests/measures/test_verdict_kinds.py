@@ -1,0 +1,360 @@
+"""Every word of the verdict, from small runs that are sick in a known way, and from healthy ones."""
+
+import re
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from torch import Tensor, nn
+
+import selfsup
+from selfsup.measures import health, verdict
+from selfsup.measures.verdict import KINDS
+from selfsup.method import Method
+from selfsup.methods import find
+from selfsup.training.checks import encoding, hashes
+from selfsup.training.leaks import Standing, common, leaves, standing
+
+QUIET = {"progress": False}
+SMALL = {"net": "mlp", "hidden": (32,), **QUIET}
+Denoising = find("denoising")[1]
+
+
+@cache
+def digits(rows=400):
+    images, labels = load_digits(return_X_y=True)
+    return images[:rows].reshape(-1, 8, 8).astype(np.float32), labels[:rows]
+
+
+@cache
+def table(rows=400):
+    """Nine columns of which the first follows from the four after it."""
+    x = np.random.default_rng(0).standard_normal((rows, 9))
+    x[:, 0] = np.tanh(x[:, 1:5]).sum(1) + 0.3 * np.random.default_rng(1).standard_normal(rows)
+    return x.astype(np.float32)
+
+
+class Column(Method):
+    """Predict the first column of a table from the others."""
+
+    kinds, by_heart = ("table",), 0.8
+    recipe = {"lr": 5e-3, "steps": 300, "batch_size": 64}
+
+    def build(self, about):
+        self.net = nn.Sequential(nn.Linear(about.form.size - 1, 64), nn.ReLU(), nn.Linear(64, 32), nn.ReLU())
+        self.head = nn.Linear(32, 1)
+
+    def hide(self, x, rng):
+        return x[:, 1:], x[:, 0]
+
+    def predict(self, seen):
+        return self.head(self.net(seen))[:, 0]
+
+    def loss(self, guess, answer):
+        return {"column": (guess - answer).square()}
+
+    def encode(self, x):
+        return self.net(x[:, 1:])
+
+
+class Flat(find("rotation")[1]):
+    """Its codes lose all dimensions but one while it learns."""
+
+    def encode(self, x):
+        codes = super().encode(x)
+        return torch.cat([codes[:, :1], (1 - self.progress) * codes[:, 1:]], 1)
+
+
+class Still(Denoising):
+    """Whatever it sees, the code is the same."""
+
+    def code_of(self, seen):
+        return 0 * super().code_of(seen) + 1000.5
+
+
+class Together(Denoising):
+    """A code is beside the mean of the batch."""
+
+    def encode(self, x):
+        codes = super().encode(x)
+        return codes - codes.mean(0)
+
+
+class Far(Denoising):
+    """Its codes lie a thousand further along every axis."""
+
+    def encode(self, x):
+        return super().encode(x) + 1000
+
+
+def said_of(data, method, **how):
+    return selfsup.fit(data, method, **how, **(SMALL if method is not Column and "hidden" not in how else QUIET))
+
+
+def test_a_healthy_run_is_learning_and_says_what_was_asked():
+    found = said_of(digits()[0], "denoising", epochs=15).evaluation
+    assert found.verdict["kind"] == "learning"
+    because = found.verdict["because"]
+    assert because["fresh"] < 1.5 * because["trained"]
+    assert because["alone"] < 1e-4
+    assert because["copies"] == 0
+    assert because["rank_end"] > 0.3 * because["rank_start"]
+    assert said_of(table(1500), Column, epochs=12).evaluation.verdict["kind"] == "learning"
+    assert said_of(digits()[0], Far, epochs=15).evaluation.verdict["kind"] == "learning"
+
+
+@pytest.mark.parametrize(
+    ("cls", "kind", "words"),
+    [
+        (Still, "collapsed", "the same for every sample"),
+        (Flat, "collapsed", r"fell onto few dimensions \(effective rank \d\.\d, "),
+        (Together, "undecided", "encode must look at each sample alone"),
+    ],
+)
+def test_codes_that_are_no_good(cls, kind, words):
+    how = {"hidden": (32, 32)} if cls is Flat else {}
+    found = said_of(digits()[0], cls, epochs=8 if cls is Flat else 15, **how).evaluation.verdict
+    assert found["kind"] == kind
+    assert re.search(words, found["sentence"]), found["sentence"]
+
+
+def test_a_column_that_gives_the_answer_is_named():
+    pandas = pytest.importorskip("pandas")
+    x = np.concatenate([table(), 3 * table()[:, :1]], 1)
+    frame = pandas.DataFrame(x, columns=[*"abcdefghi", "price"])
+    found = said_of(frame, Column).evaluation.verdict
+    assert found["kind"] == "leaky"
+    assert found["because"]["place"] == "column 9"  # of what is seen, which has lost its first column and the names
+    assert found["because"]["leak"] > 10
+    assert "with column 9 of another sample the loss rises" in found["sentence"]
+
+
+def test_rows_that_are_known_by_heart():
+    noise = np.random.default_rng(0).standard_normal((60, 9)).astype(np.float32)
+    found = said_of(noise, Column).evaluation.verdict
+    assert found["kind"] == "memorised"
+    assert found["because"]["fresh"] > 3 * found["because"]["trained"]
+    assert "use more data" in found["sentence"]
+
+
+def test_a_bar_in_every_picture_is_a_shortcut():
+    barred = digits()[0].copy()
+    barred[:, -1] = 16
+    found = selfsup.fit(barred, "rotation", hidden=(8, 16), epochs=12, **QUIET).evaluation.verdict
+    assert found["kind"] == "shortcut"
+    assert "what all samples have in common" in found["sentence"]
+    plain = selfsup.fit(digits()[0], "rotation", hidden=(8, 16), epochs=12, **QUIET).evaluation.verdict
+    assert plain["kind"] == "learning"
+
+
+def test_held_out_rows_that_are_copies_are_counted():
+    twice = np.concatenate([digits()[0][:200]] * 2)
+    found = said_of(twice, "denoising", epochs=2).evaluation
+    assert 0.6 < found.health["copies"] <= 1
+    assert any("held-out rows are copies of rows that were learnt from" in note for note in found.notes)
+
+
+def test_equal_rows_have_equal_hashes_and_others_not():
+    x = torch.from_numpy(digits()[0])[:, None]
+    found = hashes(x)
+    assert len(np.unique(found)) == 400
+    changed = x.clone()
+    changed[7, 0, 3, 3] += 1e-3
+    assert (hashes(changed) != found).tolist() == [row == 7 for row in range(400)]
+    assert (hashes(x, at_once=7) == found).all()
+
+
+# Where the answer stands
+
+
+class Parts(NamedTuple):
+    image: Tensor
+    hint: Tensor
+
+
+class Given(Method):
+    """The answer is the mean of some part of what is seen, as `cut` gives it."""
+
+    def __init__(self, cut, form):
+        super().__init__()
+        self.cut, self.form = cut, form
+
+    def hide(self, x, rng):
+        seen = self.form(x)
+        return seen, self.cut(seen)
+
+    def predict(self, seen):
+        return self.cut(seen)
+
+    def loss(self, guess, answer):
+        return {"error": (guess - answer).square() + 1e3}
+
+
+IMAGES = torch.rand(64, 2, 8, 8, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize(
+    ("cut", "form", "place"),
+    [
+        (lambda x: x[:, :, 2, 7].mean(1), lambda x: x, "the cell in row 2, column 4 of a grid of 4 x 4"),
+        (lambda x: x[:, 1].mean((1, 2)), lambda x: x, "channel 2"),
+        (lambda x: x.hint, lambda x: Parts(x, x[:, 0, 0, 0]), "hint"),
+        (lambda x: x["b"][:, 3], lambda x: {"a": x, "b": x[:, 0, 0]}, "column 4 of b"),
+        (lambda x: x[1][:, 5].mean(1), lambda x: (x[:, 0, 0], x[:, 0]), "position 6 of 1"),
+        (lambda x: x[:, 2].float(), lambda x: (9 * x[:, 0, 0]).long(), "position 3"),
+    ],
+)
+def test_the_place_is_found_in_whatever_is_seen(cut, form, place):
+    found = max(standing(Given(cut, form), IMAGES), key=lambda one: one.ratio)
+    assert found.places[0].name == place
+    assert found.ratio > 50
+    assert found.share == pytest.approx(1, abs=0.6)
+
+
+def test_what_is_rebuilt_at_its_own_place_is_no_leak():
+    x = torch.randn(64, 6, generator=torch.Generator().manual_seed(0)) * torch.tensor([1e4, 1, 1, 1, 1, 1])
+
+    class Copy(Given):
+        def hide(self, x, rng):
+            return x, x
+
+        def loss(self, guess, answer):
+            return {"error": (guess - answer).square().sum(1)}
+
+    (found,) = standing(Copy(lambda seen: seen, None), x)
+    assert found.share == 0
+
+
+def test_many_columns_are_asked_in_groups_and_categories_whole():
+    wide = torch.rand(32, 1000, generator=torch.Generator().manual_seed(0))
+    (found,) = standing(Given(lambda x: x[:, 500], lambda x: x), wide)
+    assert len(found.places) == 64
+    assert found.places[0].name == "columns 501 to 516"
+    names = ["size", "colour", "colour", "colour", *["rest"] * 6]
+    (found,) = standing(Given(lambda x: x[:, 2], lambda x: x), wide[:, :10], names)
+    assert found.places[0].name == "column 'colour'"
+    assert len(found.places) == 3
+
+
+def test_samples_are_left_as_they_are_and_one_column_is_no_comparison():
+    before = IMAGES.clone()
+    standing(Given(lambda x: x.mean((1, 2, 3)), lambda x: x), IMAGES)
+    assert torch.equal(IMAGES, before)
+    assert standing(Given(lambda x: x[:, 0], lambda x: x), IMAGES[:, 0, 0, :1]) == []
+    assert [path for path, _ in leaves({"a": (IMAGES, Parts(IMAGES, IMAGES))})] == [("a", 0), ("a", 1, 0), ("a", 1, 1)]
+    assert Standing([], 1.0).places == []
+
+
+def test_the_mean_of_all_samples_gives_what_is_in_all_of_them():
+    marked = torch.cat([IMAGES, torch.full((64, 1, 8, 8), 0.7)], 1)
+    assert common(Given(lambda x: x[:, 2, 0, 0], lambda x: x), marked) == pytest.approx(0, abs=1e-9)
+    assert common(Given(lambda x: x[:, 1, 0, 0], lambda x: x), marked) > 0.05
+
+
+def test_encoding_alone_and_with_noise():
+    x = torch.randn(40, 5, generator=torch.Generator().manual_seed(0))
+
+    class Codes(Given):
+        def encode(self, x):
+            return self.cut(x)
+
+    assert encoding(Codes(lambda x: x, None), x)["alone"] == 0
+    assert encoding(Codes(lambda x: x, None), x)["stability"] == pytest.approx(0.01, rel=0.15)
+    assert encoding(Codes(lambda x: x - x.mean(0), None), x)["alone"] > 0.1
+    assert encoding(Codes(lambda x: 0 * x, None), x) == {}
+    assert encoding(Codes(lambda x: x, None), x.long()) == {}
+
+
+# Words from numbers
+
+CODES = np.random.default_rng(0).standard_normal((300, 16)).astype(np.float32)
+START = {"loss": 1.0, "shuffled": 1.01, "gap": 0.01, "gap_sd": 0.005, "loss_sd": 0.3, "rank": 14.0}
+END = {"loss": 0.02, "shuffled": 1.8, "gap": 1.78, "gap_sd": 0.05, "loss_sd": 0.02, "rank": 13.0}
+ASKED = {
+    "trained": 0.015, "trained_gap": 1.8, "fresh": 0.02, "copies": 0.0, "leak": 1.4, "leak_share": 0.2, "common": 0.5,
+    "alone": 1e-7, "stability": 0.01,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        ({}, "learning"),
+        ({"leak": 4.0}, "leaky"),
+        ({"leak": 4.0, "leak_share": 0.05}, "learning"),
+        ({"leak": 4.0, "loss": 0.1}, "learning"),
+        ({"common": -0.01}, "shortcut"),
+        ({"trained": 0.001, "fresh": 0.2}, "memorised"),
+        ({"trained": 0.001, "fresh": 0.004}, "learning"),  # four times, and next to nothing
+        ({"trained": 0.001, "fresh": 0.2, "trained_gap": 0.01}, "learning"),  # no guess owes anything to its sample
+        ({"alone": 0.2}, "undecided"),
+        ({"rank_end": 2.0}, "collapsed"),
+        ({"rank_end": 2.0, "rank_start": 3.0}, "learning"),
+        ({"gap": 0.04, "gap_sd": 0.02, "stir": 0.5}, "undecided"),
+    ],
+)
+def test_each_word_has_its_number(change, kind):
+    found = verdict({**health(CODES, START, END), **ASKED, **change}, place={"place": "column 'price'"})
+    assert found["kind"] == kind
+    assert found["kind"] in KINDS
+    assert "{" not in found["sentence"]
+    assert found["sentence"].endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("lead", "error", "kind"),
+    [
+        (0.1, 0.01, "learning"),
+        (0.015, 0.01, "undecided"),
+        (-0.1, 0.01, "no better than PCA"),
+        (0.001, 0.002, "no better than PCA"),
+    ],
+)
+def test_a_lead_counts_where_it_passes_two_errors(lead, error, kind):
+    def row(encoder, accuracy):
+        return {
+            "encoder": encoder, "layer": "code" if encoder in ("model", "random init") else "", "width": 16, "labels": 100,
+            "labels_per_class": "all", "accuracy": accuracy, "sd": error, "draws": 1, "validation": None,
+        }  # fmt: skip
+
+    rows = [row("model", 0.7), row("PCA", 0.7 - lead) | {"sd": 0.0}, row("random init", 0.3)]
+    found = verdict({**health(CODES, START, END), **ASKED}, rows)
+    assert found["kind"] == kind
+    if kind == "undecided":
+        assert f"a lead of {100 * lead:.1f} ± {100 * error:.1f}" in found["sentence"]
+
+
+def test_the_cell_is_drawn_in_the_report(tmp_path):
+    class Square(Method):
+        """The square in the middle, a copy of which stands in the corner."""
+
+        kinds, by_heart = ("image",), 0.8
+        recipe = {"lr": 5e-3, "steps": 300, "batch_size": 64}
+
+        def build(self, about):
+            self.net = nn.Sequential(nn.Flatten(), nn.Linear(64, 48), nn.ReLU())
+            self.head = nn.Linear(48, 4)
+
+        def hide(self, x, rng):
+            seen = x.clone()
+            seen[:, :, 3:5, 3:5] = 0
+            seen[:, :, 6:, :2] = x[:, :, 3:5, 3:5]
+            return seen, x[:, 0, 3:5, 3:5].flatten(1)
+
+        def predict(self, seen):
+            return self.head(self.net(seen))
+
+        def loss(self, guess, answer):
+            return {"square": (guess - answer).square().sum(1)}
+
+        def encode(self, x):
+            return self.net(x)
+
+    model = selfsup.fit(digits()[0], Square, out=tmp_path / "run", **QUIET)
+    assert model.evaluation.verdict["kind"] == "leaky"
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert 'aria-label="The cell in row 4, column 1"' in page
+    assert page.split('<svg class="place"')[1].split("</svg>")[0].count("<rect") == 16
