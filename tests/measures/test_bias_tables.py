@@ -211,3 +211,9 @@ def test_names_load_only_what_they_need(code, unwanted):
 def test_a_table_of_a_users_own_keeps_its_plain_look():
     assert look_of("bias_of_mine").columns == ()
     assert wrong(Table("bias_of_mine", [{"a": [1]}]))
+
+
+def test_a_frame_names_the_table_of_every_row():
+    found = Evaluation(tables=[Table("bias", [{"stage": "before", "measure": "WEAT", "value": 1.5}])])
+    frame = found.to_pandas()
+    assert (frame["measure"].tolist(), frame["score"].tolist()) == (["bias"], ["WEAT"])

@@ -127,8 +127,12 @@ class Evaluation:
         return cls(verdict, health, tables, saved["notes"])
 
     def to_pandas(self) -> pd.DataFrame:
-        """All rows of all tables, with the column ``measure``: the name of the table."""
-        rows = [{"measure": table.name} | row for table in self.tables for row in table.rows]
+        """All rows of all tables, with the column ``measure``: the name of the table (a row's own one is called ``score``)."""
+        rows = [
+            {"measure": table.name} | {"score" if key == "measure" else key: value for key, value in row.items()}
+            for table in self.tables
+            for row in table.rows
+        ]
         return pandas.DataFrame(rows, columns=None if rows else ["measure"])
 
 
