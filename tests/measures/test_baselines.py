@@ -19,8 +19,8 @@ from selfsup.measures.run import Columns
 from selfsup.measures.samples import boosting, components
 from selfsup.measures.samples.boosting import error_of
 from selfsup.measures.samples.components import Components, histogram
-from selfsup.measures.samples.leads import BEST, leads
-from selfsup.measures.samples.rivals import spread, with_rivals
+from selfsup.measures.samples.leads import BEST, leads, spread
+from selfsup.measures.samples.rivals import with_rivals
 from selfsup.training.baselines import Beside, Known, another, columns_of, rebuilt
 from selfsup.training.evaluate import untrained_of
 

@@ -120,8 +120,10 @@ def test_draws_are_the_same_rows_for_every_encoder(data):
     for rows in same:
         half = len(rows) // 2
         for one, other in zip(rows[:half], rows[half:], strict=True):
-            assert other["lead_error"] == 0  # the same guesses on every row: that the lead is none is certain
-            aside = {"encoder": "", "layer": "", "lead_error": 0, "error": 0}
+            assert (
+                other["lead_error"] == other["mean_lead_error"] == 0
+            )  # the same guesses on every row: that the lead is none is certain
+            aside = {"encoder": "", "layer": "", "lead_error": 0, "mean_lead_error": 0, "error": 0}
             assert {**one, **aside} == {**other, **aside}
 
 

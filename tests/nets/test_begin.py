@@ -50,7 +50,9 @@ def test_the_baseline_stays_random_and_the_verdict_says_so(tmp_path):
     plain = selfsup.fit(x, "rotation", **options).evaluation.to_dict()
     ours, theirs = (
         [
-            row | {"lead_error": 0} for row in found["tables"]["probe"] if row["encoder"] == "random init"
+            row | {"lead_error": 0, "mean_lead_error": 0}
+            for row in found["tables"]["probe"]
+            if row["encoder"] == "random init"
         ]  # it is of the lead
         for found in (begun, plain)
     )

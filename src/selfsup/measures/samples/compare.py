@@ -11,8 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from selfsup.errors import DataError, OptionError
 from selfsup.measures.run import Features
-from selfsup.measures.samples.leads import best_layer
-from selfsup.measures.samples.paired import leads
+from selfsup.measures.samples.errors import with_errors
 
 log = logging.getLogger("selfsup")
 
@@ -72,9 +71,9 @@ def compare(
     Returns
     -------
     list
-        Rows. Besides the columns of every such table a row has ``tested`` (test rows) and ``validation``: the accuracy on
-        held-out training labels, by which a layer may be chosen without a look at the test rows; None where there were too
-        few labels.
+        Rows. Besides the columns of every such table a row has ``tested`` (test rows), its errors (see `with_errors`) and
+        ``validation``: the accuracy on held-out training labels, by which a layer may be chosen without a look at the test
+        rows; None where there were too few labels.
     """
     check(encoders, y_train, y_test)
     classes, labels = np.unique(y_train, return_inverse=True)
@@ -95,30 +94,6 @@ def compare(
         found += [about | row for row in rows]
         log.debug("evaluated %s %s: %.3f with all labels", name, layer, rows[-1]["accuracy"])
     return with_errors(found, right, seed)
-
-
-def with_errors(rows: Sequence[Row], right: Sequence[np.ndarray], seed: int) -> list[Row]:
-    """Rows with the standard error of their accuracy and, of baselines, that of the model's lead (its best layer's), paired.
-
-    Parameters
-    ----------
-    right
-        (draws, m) of each row: which of the m test rows it has right.
-    """
-    layer, errors = best_layer(rows), [one.error for one in leads(right, seed)]
-    model = {row["labels_per_class"]: place for place, row in enumerate(rows) if is_of(row, "model", layer)}
-    others = [place for place, row in enumerate(rows) if model and row["encoder"] != "model"]
-    apart = [right[model[rows[place]["labels_per_class"]]].astype(np.float32) - right[place] for place in others]
-    led = dict(zip(others, (one.error for one in leads(apart, seed)), strict=True)) if apart else {}
-    return [
-        {**row, "error": error} | ({"lead_error": led[place]} if place in led else {})
-        for place, (row, error) in enumerate(zip(rows, errors, strict=True))
-    ]
-
-
-def is_of(row: Row, encoder: str, layer: str | None) -> bool:
-    """Whether a row is of a layer of an encoder."""
-    return bool(row["encoder"] == encoder and row["layer"] == layer)
 
 
 def check(encoders: Mapping[tuple[str, str], Features], y_train: np.ndarray, y_test: np.ndarray) -> None:

@@ -95,16 +95,18 @@ def noise(pairs: Sequence[tuple[Row, Row]]) -> float:
     on the digits, raw input and a random network: e (1 - e) = 0.25, 0.15, 0.09, 0.03 at four label counts, rows where
     exactly one was right: 0.20, 0.14, 0.09, 0.04).
     """
-    errors = [float(other["lead_error"]) for _, other in pairs if other.get("lead_error") is not None]
-    if len(errors) == len(pairs):
-        # paired on the same rows and draws; a mean of them varies at most by the mean of the errors
-        return float(np.mean(errors))
+    # untrained networks, where there are several: the model might have begun as any of them
+    nets = np.mean([two["nets"] for _, two in pairs], axis=0) if all(two.get("nets") for _, two in pairs) else []
+    if (known := pairs[0][1].get("mean_lead_error")) is not None:  # paired on the same rows and draws, over all counts
+        return float(np.hypot(known, spread(nets)))
     drawn = sum(row["sd"] ** 2 / row["draws"] for pair in pairs for row in pair) / len(pairs) ** 2
     tested = 0.0
     for one, two in pairs:
         error = 1 - (one["accuracy"] + two["accuracy"]) / 2
         tested += error * (1 - error) / one.get("tested", np.inf) / len(pairs)
-    # untrained networks, where there are several: the model might have begun as any of them
-    nets = np.mean([two["nets"] for _, two in pairs], axis=0) if all(two.get("nets") for _, two in pairs) else []
-    between = np.var(nets, ddof=1) * (1 + 1 / len(nets)) if len(nets) > 1 else 0.0
-    return float(np.sqrt(drawn + tested + between))
+    return float(np.sqrt(drawn + tested + spread(nets) ** 2))
+
+
+def spread(nets: Sequence[float] | np.ndarray) -> float:
+    """The deviation of an untrained network's score from the mean of some: had the model learnt nothing, it were one more."""
+    return float(np.std(nets, ddof=1) * np.sqrt(1 + 1 / len(nets))) if len(nets) > 1 else 0.0

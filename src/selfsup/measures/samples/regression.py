@@ -14,9 +14,9 @@ from selfsup.errors import DataError
 from selfsup.measures.run import Evidence, Features, Rows
 from selfsup.measures.samples.accuracy import CELL, NAME, name_of
 from selfsup.measures.samples.compare import check_codes
+from selfsup.measures.samples.errors import with_errors
 from selfsup.measures.samples.judgeable import unjudgeable
-from selfsup.measures.samples.leads import NAMES, best_layer
-from selfsup.measures.samples.paired import leads
+from selfsup.measures.samples.leads import NAMES
 from selfsup.measures.samples.probe import scale_features
 from selfsup.measures.samples.rivals import with_rivals
 from selfsup.measures.table import WIDTH, Look, Table
@@ -162,8 +162,8 @@ def compare(
     -------
     list
         Rows: ``r2``, the mean over the draws; ``sd`` over the draws; ``error``, its standard error by resampling the test rows
-        and by the draws; of a baseline ``lead_error``, that of the lead of the model's best layer over it, paired on the same
-        rows and draws; and ``validation``, the mean R2 on left-out training rows.
+        and by the draws; of a baseline the errors of the model's lead over it, see `with_errors`; and ``validation``, the mean
+        R2 on left-out training rows.
 
     Raises
     ------
@@ -235,7 +235,6 @@ def _rows(
                     "width": int(codes.train.shape[1]),
                     "labels": len(draws[0]),
                     "r2": float(one.scores.mean()),
-                    "error": 0.0,
                     "lead_error": None,
                     "sd": float(one.scores.std(ddof=1)) if len(one.scores) > 1 else 0.0,
                     "draws": len(one.scores),
@@ -243,17 +242,7 @@ def _rows(
                     "validation": one.validation,
                 }
             )
-    held, chosen = [one.shares for each in found.values() for one in each], best_layer(rows)
-    apart = []
-    for place, other in enumerate(held):
-        mine = other if chosen is None else found["model", chosen][place % len(tasks)].shares
-        apart.append(mine - other)
-    errors = [one.error for one in leads([*held, *apart], seed)]
-    for row, error, lead_error in zip(rows, errors, errors[len(rows) :], strict=False):
-        row["error"] = error
-        if row["encoder"] != "model" and chosen is not None:
-            row["lead_error"] = lead_error
-    return rows
+    return with_errors(rows, [one.shares for each in found.values() for one in each], seed)
 
 
 def lines(table: Table) -> list[str]:

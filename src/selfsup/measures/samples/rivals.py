@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from selfsup.measures.run import Evidence, Features
-from selfsup.measures.samples.leads import best_layer, count_of
+from selfsup.measures.samples.leads import best_layer, count_of, spread
 from selfsup.system.progress import roughly
 
 SAID = 5.0  # seconds from which on it is announced how long it takes
@@ -50,11 +50,6 @@ def with_rivals(evidence: Evidence, compared: Compared) -> list[Row]:
         log.info("judging %d more untrained networks takes about %s", len(evidence.others), roughly(expected))
     others = [compared({("random init", one): net(one) for one in layers}) for net in evidence.others] if layers else []
     return [_among(row, [same for same in map(_at(row), others) if same]) for row in found]
-
-
-def spread(nets: Sequence[float]) -> float:
-    """The deviation of an untrained network's score from the mean of some: had the model learnt nothing, it were one more."""
-    return float(np.std(nets, ddof=1)) * math.sqrt(1 + 1 / len(nets)) if len(nets) > 1 else 0.0
 
 
 def _at(row: Row) -> Callable[[Sequence[Row]], Row | None]:
