@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 import torch
 
 import _planted as p
+import _planted_texts as texts
 from _planted import (
     Rows,
     changed,
@@ -30,7 +32,7 @@ from _planted import (
 )
 
 HEALTHY, SICK = "healthy", ("collapsed", "not learning", "leaky", "shortcut", "memorised")
-MASKED = Path(__file__).resolve().parents[1] / "examples"
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 Change = Callable[[np.ndarray, int], np.ndarray]
 
 
@@ -48,6 +50,8 @@ class Planted:
         Options of `fit`.
     cured
         Of a leak or a shortcut: fresh samples without it.
+    related
+        Of words at places (n,): which of them (n, n) belong together.
     """
 
     name: str
@@ -57,6 +61,7 @@ class Planted:
     how: Mapping[str, Any] = field(default_factory=dict)
     cured: Callable[[], np.ndarray] | None = None
     text: bool = False
+    related: Callable[[np.ndarray], np.ndarray] = texts.in_a_row
 
     def fit(self, data: Any, **more: Any) -> Any:
         """Train it on these data."""
@@ -83,13 +88,22 @@ def run(name: str, meant: str, method: Any, rows: Any, cured: Any = None, **how:
 
 
 def text(
-    name: str, meant: str, method: Any, random: bool = False, lines: int = 300, of: int = 0, **how: Any
+    name: str,
+    meant: str,
+    method: Any,
+    random: bool = False,
+    lines: int = 300,
+    of: int = 0,
+    write: Callable[..., Path] = texts.sentences,
+    related: Callable[[np.ndarray], np.ndarray] = texts.in_a_row,
+    **how: Any,
 ) -> Planted:
-    def written(path: Path) -> Path:
-        return p.sentences(path, lines, of, random)
+    """A run on a made text: so many lines of seed `of`, in an order that means something or at random."""
 
-    shared = {"dim": 16, "min_count": 1, **how}
-    return Planted(name, meant, method, written, shared, text=True)
+    def written(path: Path) -> Path:
+        return write(path, lines, of, random)
+
+    return Planted(name, meant, method, written, {"dim": 16, "min_count": 1, **how}, text=True, related=related)
 
 
 def on(rows: Callable[[], Rows], change: Change) -> Callable[[], Rows]:
@@ -120,11 +134,15 @@ def few(rows: Callable[[], Rows], count: int) -> Callable[[], Rows]:
     return cut
 
 
-def masked_words() -> Any:
-    sys.path.insert(0, str(MASKED))
-    from masked_words import MaskedWords
+def example(file: str, name: str) -> Any:
+    """A method of `examples/`."""
+    if str(EXAMPLES) not in sys.path:
+        sys.path.insert(0, str(EXAMPLES))
+    return getattr(import_module(file), name)
 
-    return MaskedWords
+
+def masked_words() -> Any:
+    return example("masked_words", "MaskedWords")
 
 
 def wine() -> Rows:

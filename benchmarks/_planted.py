@@ -353,16 +353,6 @@ class OneWay(Rotation):
         return guess.mean(0, keepdim=True).expand_as(guess)
 
 
-def sentences(path, lines: int = 300, seed: int = 0, random: bool = False):
-    """A text of 100 words in a row, in which a word is followed by one near it, or by any."""
-    rng = np.random.default_rng(seed)
-    names = [first + second for first in "abcdefghij" for second in "klmnopqrst"]
-    places = np.cumsum(rng.integers(-2, 3, (lines, 12)), 1) + rng.integers(0, 100, (lines, 1))
-    places = rng.zipf(1.3, places.shape) if random else places
-    path.write_text("\n".join(" ".join(names[word % 100] for word in row) for row in places.tolist()) + "\n")
-    return path
-
-
 @cache
 def rings(learnt: int = 700, seed: int = 0) -> Rows:
     """Four shells around one centre in 3 dimensions, turned into 24 columns, and noise."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+import tempfile
 from collections import defaultdict
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from _panels import Planted, masked_words, run, text
-from _planted import Rows, Twins, curved, digits, waves
+from _panels import Planted, cifar, masked_words, mnist, run, text
+from _planted import Column, Rows, Twins, curved, digits, rings, waves
 from selfsup.hide import random_crop
 from selfsup.measures.health import effective_rank
 from selfsup.measures.samples.spectrum import alignment, alpha_req, participation_ratio, uniformity
@@ -23,6 +26,14 @@ FLAT = {
     "|alpha - 1|",
     "uniformity",
 }  # whose difference from the untrained net's is taken, and not the ratio
+SHARED = {  # method and options of what is tried on further data, so that a run takes a few seconds
+    "sparse": ("sparse", {"n_components": 256, "epochs": 12}),
+    "variational": ("variational", {"net": "mlp", "hidden": (64,), "n_components": 16, "epochs": 12}),
+    "denoising": ("denoising", {"net": "mlp", "hidden": (64,), "epochs": 6}),
+    "rotation": ("rotation", {"hidden": (8, 16), "epochs": 3}),
+    "position": ("position", {"hidden": (8, 16), "pairs": 4, "epochs": 3}),
+    "column": (Column, {"steps": 300}),
+}
 
 
 def grid() -> list[Planted]:
@@ -42,7 +53,19 @@ def grid() -> list[Planted]:
             add("undercomplete curved", "undercomplete", curved, n_components=width, lr=lr, start="random", epochs=20)
         for noise in (0.1, 0.5, 1.5):
             add("twins digits", Twins, digits, noise=noise, lr=lr, variance=5.0, covariance=1.0, steps=200)
-    words = [("skipgram", "skipgram", lr, dim) for lr in (1e-3, 0.025, 0.2) for dim in (4, 32)]
+    rates = [{"lr": lr} for lr in (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)]
+    further = [
+        ("sparse", mnist, [{"penalty": penalty, "lr": lr} for penalty in (0.3, 3, 30) for lr in (1e-4, 2e-3)]),
+        ("variational", mnist, [{"beta": beta, "lr": lr} for beta in (0.2, 2, 20) for lr in (1e-4, 2e-3)]),
+        ("denoising", cifar, [{"level": level, "lr": lr} for level in (0.1, 1.0) for lr in (1e-4, 2e-3, 3e-2)]),
+        *[(method, rows, rates) for method, rows in (("rotation", mnist), ("rotation", cifar), ("position", cifar))],
+        *[("column", rows, [{"column": 2, **rate} for rate in rates]) for rows in (rings, waves)],
+    ]
+    for name, rows, ways in further:
+        method, how = SHARED[name]
+        for n, way in enumerate(ways):
+            made.append(run(f"{name} {rows.__name__}, {n}", "any", method, rows, **how, **way))
+    words = [("skipgram", "skipgram", lr, dim) for lr in (1e-3, 0.025, 0.05) for dim in (4, 32)]
     words += [("masked words", masked_words(), lr, dim) for lr in (1e-4, 2e-2, 0.3) for dim in (4, 32)]
     for name, method, lr, dim in words:
         more = {"threads": 1, "sample": 0.0} if name == "skipgram" else {}
@@ -96,14 +119,20 @@ def view(x: np.ndarray, rng: torch.Generator) -> np.ndarray:
     return moved.numpy().astype(x.dtype)
 
 
-def of_words(model: Any) -> dict[str, float]:
-    """What of these there is of word vectors."""
+def of_words(model: Any, planted: Planted) -> dict[str, float]:
+    """What of these there is of word vectors; the two views of alignment are words that stand beside each other."""
     vectors = model.word_vectors
     table = np.stack([vectors[word] for word in vectors.words]).astype(np.float64)
     alpha = alpha_req(table)
+    place = {word: n for n, word in enumerate(vectors.words)}
+    with tempfile.TemporaryDirectory() as folder:
+        lines = planted.rows(Path(folder) / "text.txt").read_text().splitlines()
+    beside = [[place[word] for word in pair] for line in lines for pair in pairwise(line.split())]
+    first, second = np.array(beside).T  # (pairs,) each
     return {
         "RankMe": effective_rank(table), "participation ratio": participation_ratio(table), "alpha-ReQ": alpha,
-        "|alpha - 1|": abs(alpha - 1), "uniformity": uniformity(table),
+        "|alpha - 1|": abs(alpha - 1), "alignment": alignment(table[first], table[second]),
+        "uniformity": uniformity(table),
     }  # fmt: skip
 
 
@@ -126,8 +155,8 @@ def measured(planted: Planted, truth: dict[str, Any], model: Any, untrained: Any
     if not planted.text and "probe model" not in truth:
         return row | {"probe": None}
     if planted.text:
-        row |= of_words(model) | {f"{k} untrained": v for k, v in of_words(untrained).items()}
-        return row | {"data": "text", "probe": truth["within 4"], "probe untrained": truth["chance"]}
+        row |= of_words(model, planted) | {f"{k} untrained": v for k, v in of_words(untrained, planted).items()}
+        return row | {"data": "text", "probe": truth["related"], "probe untrained": truth["chance"]}
     rows = planted.rows()
     row |= of_codes(model, rows) | {f"{k} untrained": v for k, v in of_codes(untrained, rows).items()}
     return row | {

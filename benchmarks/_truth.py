@@ -11,28 +11,36 @@ import torch
 
 from _panels import HEALTHY, Planted
 from _planted import Rows
+from _planted_texts import WORDS
 
-COUNTS, DRAWS = (5, 20, "all"), 3  # labels a class that a probe learns from, and how often they are drawn
+COUNTS = {1: 4, 5: 4, 20: 3, 100: 1, "all": 1}  # labels a class that a probe learns from, and how often they are drawn
 MOST = 700  # rows that a probe learns from, at most
 LOOKED_AT = 256  # rows on which losses are measured
 CLEAR = 2.0  # standard errors
+LUCK = 3.0  # errors of an evaluation within which it may have to stay undecided: two to say it, and one for bad luck
 NETS = 3  # untrained
-HELD = 0.2  # of the rows, that an evaluation holds out
+HELD = 0.2  # of the rows, that an evaluation holds out where training held out none
 WORTH = 0.02  # a lead below it may be called none
+LEAST = 0.003  # standard error: there is some that rows, draws and nets do not show
 
 
 def measured(planted: Planted, model: Any) -> dict[str, Any]:
     """Losses, codes and probes of a run of samples."""
     rows = planted.rows()
     seed = planted.how.get("seed", 0)
-    asked = planted.meant in (HEALTHY, "any")  # what a sick run is worth is no part of its truth
     nets = NETS if planted.meant == HEALTHY else 1
     untrained = [random_net(planted, rows.x, seed + n) for n in range(nets)]
-    found: dict[str, Any] = {"rows": len(rows.x), "fresh": len(rows.fresh)}
+    held = model.config["training"]["heldout_rows"] or round(HELD * len(rows.x))
+    found: dict[str, Any] = {"rows": len(rows.x), "fresh": len(rows.fresh), "held": held}
     found |= losses(model, untrained[0], planted, rows)
     found |= shape(model.encode(rows.fresh))
     found |= {f"{key}_untrained": value for key, value in shape(untrained[0].encode(rows.fresh)).items()}
-    return found | (leads(model, untrained, rows, beside=planted.meant == HEALTHY) if asked else {})
+    return found | (leads(model, untrained, rows, beside=planted.meant == HEALTHY) if probed_at_all(planted) else {})
+
+
+def probed_at_all(planted: Planted) -> bool:
+    """Whether it is measured what its codes are worth, which is no part of the truth of a sick run of samples."""
+    return planted.text or planted.meant in (HEALTHY, "any")
 
 
 def random_net(planted: Planted, x: np.ndarray, seed: int) -> Any:
@@ -111,15 +119,21 @@ def leads(model: Any, untrained: list[Any], rows: Rows, *, beside: bool = True) 
     if beside:
         right["raw input"] = probed(raw, rows, draws)
         right["PCA"] = probed(principal(raw, codes[0].shape[1]), rows, draws)
-    others = [pair(one, rows, best_layer(one, rows)) for one in untrained]
-    right["random init"] = np.mean([probed(other, rows, draws) for other in others], axis=0)
+    others = [probed(pair(one, rows, best_layer(one, rows)), rows, draws) for one in untrained]
+    right["random init"] = [np.mean(each, axis=0) for each in zip(*others, strict=True)]
     for name, one in right.items():
-        found[f"probe {name}"] = float(one.mean())
-        found[f"counts {name}"] = one.mean(1).tolist()
+        found[f"counts {name}"] = [float(each.mean()) for each in one]
+        found[f"probe {name}"] = float(np.mean(found[f"counts {name}"]))
     for name in [name for name in right if name != "model"]:
-        lead = (right["model"] - right[name]).mean(0)  # (fresh rows,)
+        each = [one - other for one, other in zip(right["model"], right[name], strict=True)]
+        lead = np.mean([one.mean(0) for one in each], axis=0)  # (fresh rows,)
         found[f"lead {name}"] = float(lead.mean())
         found[f"error {name}"] = float(lead.std() / np.sqrt(len(lead)))
+        drawn_anew = sum(one.mean(1).var(ddof=1) / len(one) for one in each if len(one) > 1) / len(each) ** 2
+        found[f"spread {name}"] = float(np.sqrt(drawn_anew))
+    if len(others) > 1:  # three nets are not all there are
+        nets = [np.mean([each.mean() for each in one]) for one in others]
+        found["spread random init"] = float(np.hypot(found["spread random init"], np.std(nets, ddof=1) / np.sqrt(NETS)))
     return found
 
 
@@ -153,21 +167,21 @@ def principal(raw: list[np.ndarray], width: int) -> list[np.ndarray]:
 def drawn(labels: np.ndarray) -> list[list[np.ndarray]]:
     """Rows of each draw, for each number of labels that there are enough rows for."""
     classes, found = np.unique(labels), []
-    for count in COUNTS:
+    for count, times in COUNTS.items():
         rng = np.random.default_rng(17)
         if count == "all":
             found.append([rng.permutation(len(labels))[:MOST]])
         elif all((labels == one).sum() > count for one in classes):
             each = [
                 np.concatenate([rng.permutation(np.flatnonzero(labels == one))[:count] for one in classes])
-                for _ in range(DRAWS)
+                for _ in range(times)
             ]
             found.append(each)
     return found
 
 
-def probed(codes: list[np.ndarray], rows: Rows, draws: list[list[np.ndarray]]) -> np.ndarray:
-    """(numbers of labels, fresh rows): in how many of the draws a row is classified rightly."""
+def probed(codes: list[np.ndarray], rows: Rows, draws: list[list[np.ndarray]]) -> list[np.ndarray]:
+    """For each number of labels (draws, fresh rows): whether a row is classified rightly."""
     from sklearn.linear_model import LogisticRegression
 
     centre, size = codes[0].mean(0), codes[0].std() or 1.0
@@ -179,8 +193,8 @@ def probed(codes: list[np.ndarray], rows: Rows, draws: list[list[np.ndarray]]) -
             c = 1.0 if len(some) < 200 else strength(train[some], rows.labels[some])
             probe = LogisticRegression(C=c, max_iter=200).fit(train[some], rows.labels[some])
             each.append(probe.predict(test) == rows.fresh_labels)
-        out.append(np.mean(each, axis=0))
-    return np.array(out)
+        out.append(np.array(each, dtype=float))
+    return out
 
 
 def strength(train: np.ndarray, labels: np.ndarray) -> float:
@@ -195,19 +209,17 @@ def strength(train: np.ndarray, labels: np.ndarray) -> float:
     return max(tried, key=lambda c: tried[c])
 
 
-def measured_text(model: Any) -> dict[str, Any]:
-    """Of words that stand in a row: how far the five nearest of each lie from it, beside chance; and of the net untrained."""
+def measured_text(planted: Planted, model: Any) -> dict[str, Any]:
+    """How many of the five nearest words of each belong to it, and how many of all words do."""
     vectors = model.word_vectors
-    names = [first + second for first in "abcdefghij" for second in "klmnopqrst"]
-    known = [place for place, name in enumerate(names) if name in vectors.words]
-    table = np.stack([vectors[names[place]] for place in known]).astype(np.float64)
+    places = np.array([place for place, name in enumerate(WORDS) if name in vectors.words])
+    table = np.stack([vectors[WORDS[place]] for place in places]).astype(np.float64)
     table = table - table.mean(0)
     table /= np.maximum(np.linalg.norm(table, axis=1, keepdims=True), 1e-12)
     near = np.argsort(-(table @ table.T) + 9 * np.eye(len(table)), 1)[:, :5]
-    places = np.array(known)
-    far = np.abs(places[:, None] - places[near])
-    far = np.minimum(far, 100 - far)
-    return {"within 4": float((far <= 4).mean()), "chance": 8 / 99, **shape(table)}
+    related = planted.related(places) & ~np.eye(len(places), dtype=bool)  # (n, n)
+    chance = related.sum() / (len(places) * (len(places) - 1))
+    return {"related": float(np.take_along_axis(related, near, 1).mean()), "chance": float(chance), **shape(table)}
 
 
 def holds(planted: Planted, found: dict[str, Any]) -> bool:
@@ -216,7 +228,7 @@ def holds(planted: Planted, found: dict[str, Any]) -> bool:
     if meant == "any":
         return True
     if planted.text:
-        return (found["within 4"] > 0.4) == (meant == HEALTHY)
+        return (found["related"] > 0.4) == (meant == HEALTHY)
     start, loss = found["loss_start"], found["loss"]
     fall, gap = start - loss, found["loss_strangers"] - loss
     before = found["strangers_start"] - start
@@ -226,7 +238,8 @@ def holds(planted: Planted, found: dict[str, Any]) -> bool:
     learnt_loss = found["loss_learnt"]
     far = loss > 3 * learnt_loss > 0 and loss - learnt_loss > 0.05 * (start - learnt_loss)
     rise = found.get("loss_cured", loss) - loss
-    cue = fall > 0 and rise > 0.15 * fall and rise > 5 * abs(loss)
+    # without the cue the loss is many times what it was, or next to nothing is left of what was learnt
+    cue = fall > 0 and ((rise > 0.15 * fall and rise > 5 * abs(loss)) or rise > 0.8 * fall)
     return {
         HEALTHY: learnt and not alike and not flat and not far and not cue,
         "collapsed": alike or flat or (fall > 0 and gap < 0.01 * fall),
@@ -243,17 +256,19 @@ def allowed(planted: Planted, found: dict[str, Any], labelled: bool) -> set[str]
         return {planted.meant}
     if not labelled or planted.text:
         return {"learning", "undecided", "no better than PCA"} if not planted.text else {"learning", "undecided"}
-    words = {"learning"}
-    seen = np.sqrt(found["fresh"] / max(HELD * found["rows"], 1))  # times the error here is that of an evaluation
+    known = []  # of each baseline: the lead, its error in truth, and that of an evaluation on the rows that it holds out
     for name in ("PCA", "random init"):
-        lead, error = found[f"lead {name}"], max(found[f"error {name}"], 0.003)
-        if lead < max(CLEAR * error, WORTH):
-            words.add("no better than PCA")
-        if lead < CLEAR * error:
-            words.discard("learning")
-        if abs(lead) < 2 * CLEAR * error * seen:  # two errors to say it, and two for bad luck
-            words.add("undecided")
-    return words
+        of_rows, spread = found[f"error {name}"], found[f"spread {name}"]
+        seen = of_rows * np.sqrt(found["fresh"] / found["held"])
+        known.append((found[f"lead {name}"], max(np.hypot(of_rows, spread), LEAST), max(np.hypot(seen, spread), LEAST)))
+    words = set()
+    if all(lead > CLEAR * error for lead, error, _ in known):
+        words.add("learning")
+    if any(lead < WORTH for lead, _, _ in known):
+        words.add("no better than PCA")
+    ahead = all(lead > LUCK * seen for lead, _, seen in known)
+    none = any(lead < -LUCK * seen or lead + LUCK * seen < WORTH for lead, _, seen in known)
+    return words if ahead or none else words | {"undecided"}
 
 
 def truth(planted: Planted, folder: Path) -> tuple[dict[str, Any], Any]:
@@ -261,7 +276,7 @@ def truth(planted: Planted, folder: Path) -> tuple[dict[str, Any], Any]:
     if planted.text:
         with tempfile.TemporaryDirectory() as place:
             model = planted.fit(planted.rows(Path(place) / "text.txt"), out=folder)
-        found = measured_text(model)
+        found = measured_text(planted, model)
     else:
         model = planted.fit(planted.rows().x, evaluate=False, out=folder)
         found = measured(planted, model)

@@ -1,12 +1,13 @@
 """Is the verdict right? Planted runs whose truth is known, judged with labels and without; and what ranks runs without labels.
 
     python benchmarks/verdict_panel.py first --keep DIR      # thresholds may be fitted on it
-    python benchmarks/verdict_panel.py second --keep DIR     # and not on this one
+    python benchmarks/verdict_panel.py second --keep DIR     # not on this one, as it was judged first
+    python benchmarks/verdict_panel.py third --keep DIR      # nor on this one, which confirms them
     python benchmarks/verdict_panel.py chance                # shuffled labels, and nets exchanged for random ones
     python benchmarks/verdict_panel.py ranking --keep DIR    # every measure beside a probe
 
 Trains what is not in the folder yet and measures its truth (`_truth.py`, without our evaluation); then judges every run anew
-by `selfsup.evaluate`. One thread; a panel takes some 3 CPU minutes. ``--out`` writes all numbers as JSON.
+by `selfsup.evaluate`. One thread; a panel takes some 4 CPU minutes. ``--out`` writes all numbers as JSON.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 CONDEMNED = ("not learning", "collapsed", "leaky", "shortcut", "memorised")
-LABELS = 120  # that a probe learns from: with thousands an evaluation takes a minute
+LABELS = 1000  # that a probe learns from, at most: all that are kept of most runs
 Row = dict[str, Any]
 
 
@@ -114,6 +115,9 @@ def summary(rows: Sequence[Row]) -> list[str]:
             f"  sick runs called learning: {len(learning)} of {of[0]} {', '.join(learning)}",
             f"  healthy runs condemned: {len(condemned)} of {of[1]} {', '.join(condemned)}",
         ]
+    words = [row["with"]["verdict"]["kind"] for row in healthy if "with" in row]
+    counts = ", ".join(f"{kind} {words.count(kind)}" for kind in sorted(set(words))) or "not asked"
+    lines.append(f"healthy runs with labels: {counts}")
     for kind in CONDEMNED:
         those = [row for row in sick if row["meant"] == kind]
         named = sum(row["without"]["verdict"]["kind"] == kind for row in those)
@@ -139,12 +143,20 @@ def each(runs: Sequence[Any], work: Callable[[Any], Row], out: Path | None) -> I
         yield rows[-1]
 
 
+def runs_of(what: str) -> list[Any]:
+    """The runs of a panel, or of the grid that is ranked."""
+    import _panels
+    import _ranking
+    import _third
+
+    made = {"first": _panels.first, "second": _panels.second, "third": _third.third, "ranking": _ranking.grid}
+    return made[what]()
+
+
 def panel(given: argparse.Namespace) -> None:
     """Judge a panel."""
-    import _panels
-
     rows = []
-    runs = [run for run in getattr(_panels, given.what)() if given.only in run.name]
+    runs = [run for run in runs_of(given.what) if given.only in run.name]
     for row in each(runs, lambda run: one(run, given.keep, not given.unlabelled), given.out):
         print(line(row), flush=True)
         rows.append(row)
@@ -153,10 +165,7 @@ def panel(given: argparse.Namespace) -> None:
 
 def truths(given: argparse.Namespace) -> None:
     """Train the runs of a panel and measure what they are; judge nothing."""
-    import _panels
-    import _ranking
-
-    runs = _ranking.grid() if given.what == "ranking" else getattr(_panels, given.what)()
+    runs = [run for run in runs_of(given.what) if given.only in run.name]
 
     def work(run: Any) -> Row:
         return {"name": run.name, "meant": run.meant, "truth": kept(run, given.keep)[0]}
@@ -171,43 +180,59 @@ def truths(given: argparse.Namespace) -> None:
 def chance(given: argparse.Namespace) -> None:
     """How often a verdict is "learning" where there is nothing: labels shuffled; the net exchanged for a random one."""
     import selfsup
-    from _planted import digits
+    from _planted import digits, rings
     from selfsup.store.weights import named_tensors, set_tensors
 
-    rows, how = digits(300), {"net": "mlp", "hidden": (32,), "n_components": 16, "progress": False, "evaluate": False}
-    model = selfsup.fit(rows.x, "denoising", epochs=30, **how)
-    kinds = []
-    for seed in range(given.shuffles):
-        labels = np.random.default_rng(seed).permutation(rows.labels)
-        kinds.append(selfsup.evaluate(model, (rows.x, labels), seed=seed, progress=False).verdict)
-    said("labels shuffled", kinds)
-    kinds = []
-    for seed in range(given.nets):
-        other = selfsup.fit(rows.x, "denoising", epochs=0, seed=1000 + seed, **how)
-        set_tensors(model.method, named_tensors(other.method))
-        kinds.append(selfsup.evaluate(model, (rows.x, rows.labels), seed=seed, progress=False).verdict)
-    said("net exchanged for a random one", kinds)
+    how = {"net": "mlp", "hidden": (32,), "n_components": 16, "progress": False, "evaluate": False, "device": "cpu"}
+    seen: dict[str, list[Row]] = {"labels shuffled": [], "net exchanged for a random one": []}
+    for name, rows in (("digits", digits(300)), ("rings", rings(300))):
+        model = selfsup.fit(rows.x, "denoising", epochs=40, **how)
+        print(f"{name}, without labels: {judged(model, rows.x)['verdict']['kind']}", flush=True)
+        began = time.process_time()
+
+        more: Row = {"measures": ("probe",)}
+        for seed in range(given.shuffles // 2):
+            labels = np.random.default_rng(seed).permutation(rows.labels)
+            seen["labels shuffled"].append(judged(model, (rows.x, labels), seed=seed, **more)["verdict"])
+        for seed in range(given.nets // 2):
+            other = selfsup.fit(rows.x, "denoising", epochs=0, seed=1000 + seed, **how)
+            set_tensors(model.method, named_tensors(other.method))
+            seen["net exchanged for a random one"].append(
+                judged(model, (rows.x, rows.labels), seed=seed, **more)["verdict"]
+            )
+        count = given.shuffles // 2 + given.nets // 2
+        print(f"{name}: {(time.process_time() - began) / count:.2f} CPU s for each of {count}", flush=True)
+    for what, verdicts in seen.items():
+        said(what, verdicts)
+    if given.out:
+        given.out.write_text(json.dumps(seen, default=float))
 
 
 def said(what: str, verdicts: Sequence[Row]) -> None:
-    """Count the words, and how often the probe alone would have said so."""
+    """Count the words, and how often the leads alone would have said "learning" or "no better than PCA"."""
     kinds = [one["kind"] for one in verdicts]
-    ahead = 0
-    for one in verdicts:
-        because = one["because"]
-        ahead += all(because[f"lead_{name}"] > 2 * because[f"noise_{name}"] for name in ("PCA", "random_init"))
+    leads = [
+        [(one["because"][f"lead_{name}"], one["because"][f"noise_{name}"]) for name in ("PCA", "random_init")]
+        for one in verdicts
+    ]
+    both = sum(all(lead > 2 * noise for lead, noise in one) for one in leads)
+    random, worse = (sum(sign * one[1][0] > 2 * one[1][1] for one in leads) for sign in (1, -1))
     counts = ", ".join(f"{kind} {kinds.count(kind)}" for kind in sorted(set(kinds)))
-    print(f"{what}, {len(kinds)} evaluations: {counts}; ahead of PCA and random by 2 errors: {ahead}", flush=True)
+    print(
+        f"{what}, {len(kinds)} evaluations: {counts}; by the probe alone ahead of PCA and of untrained nets by 2 errors: "
+        f"{both}; of untrained nets alone: {random}, behind these: {worse}",
+        flush=True,
+    )
 
 
 def ranking(given: argparse.Namespace) -> None:
     """Every measure beside the probe: of the runs of a grid, and of both panels, which are kept beside."""
-    import _panels
     import _ranking
-    from _truth import random_net
+    from _truth import probed_at_all, random_net
 
-    folders = {run.name: given.keep.parent / name for name in ("first", "second") for run in getattr(_panels, name)()}
-    runs = [*_ranking.grid(), *_panels.first(), *_panels.second()]
+    panels = {name: [run for run in runs_of(name) if probed_at_all(run)] for name in ("first", "second")}
+    folders = {run.name: given.keep.parent / name for name, those in panels.items() for run in those}
+    runs = [*runs_of("ranking"), *panels["first"], *panels["second"]]
 
     def work(run: Any) -> Row:
         truth, model = kept(run, folders.get(run.name, given.keep))
@@ -225,7 +250,7 @@ def ranking(given: argparse.Namespace) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["first", "second", "chance", "ranking"])
+    parser.add_argument("what", choices=["first", "second", "third", "chance", "ranking"])
     parser.add_argument("--keep", type=Path, help="folder for the runs and their truth")
     parser.add_argument("--only", default="", help="runs whose name holds this")
     parser.add_argument("--truth", action="store_true", help="train and measure the truth only")

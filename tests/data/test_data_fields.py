@@ -84,9 +84,6 @@ def test_categories(values, words, places):
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        (pd.Series([datetime.timedelta(1)]), "'v' of table holds times.*drop it"),
-        (pd.Series([datetime.time(1)]), "holds times"),
-        (pd.Series(pd.period_range("2020", periods=2)), "holds times"),
         (pd.Series([pd.NaT, pd.NaT]), "every value is missing"),
         (pd.Series([1, "x"], dtype=object), r"column 'v' of table: .*row 0 holds int '1', row 1 holds str 'x'"),
         (pd.Series([1 + 2j]), "not numbers|complex"),

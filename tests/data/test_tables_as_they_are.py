@@ -65,7 +65,7 @@ def test_columns_are_chosen_and_dropped(file):
         open_data(path, drop=("lable",), columns=("zz",))
     with pytest.raises(OptionError, match="'a' is in option 'columns' and in option 'drop'"):
         open_data(path, columns=("a",), drop=("a",))
-    with pytest.raises(OptionError, match="'c' holds the labels"):
+    with pytest.raises(OptionError, match="'c' holds labels"):
         open_data(path, label_column="c", drop=("c",))
     with pytest.raises(DataError, match="option 'drop' is for tables"):
         open_data(np.ones((2, 2)), drop=("a",))
@@ -379,7 +379,7 @@ def test_data_sets_of_pytorch():
     [
         (Items(lambda row: np.ones(2 + row)), "item 1 of Items is of shape \\(3,\\), the first of \\(2,\\)"),
         (Items(lambda row: {"image": 1}), "is a dict; an item must be"),
-        (Items(lambda row: (np.ones(2), np.ones(3))), "the label of item 0 of Items is of shape"),
+        (Items(lambda row: (np.ones(2), np.ones((3, 2)))), "the label of item 0 of Items is of shape"),
         (Items(lambda row: (np.ones(2), 1) if row else np.ones(2)), "5 items have a label and 1 have none"),
         (Items(lambda row: 1 / 0), "item 0 of Items cannot be read: ZeroDivisionError"),
         (Items(lambda row: np.ones(2), 0), "Items is empty"),

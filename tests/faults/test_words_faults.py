@@ -284,10 +284,11 @@ def test_memory_is_asked_for_before_it_is_taken(whole, monkeypatch, options):
     monkeypatch.setattr("selfsup.system.memory.check", lambda size, *_: asked.append(size))
     selfsup.fit(whole / "text.txt", "skipgram", **options)
     tables = 2 * 300 * 512 * 4
-    assert asked[-1] >= (4 if "solver" in options else 2) * tables
-    assert asked[-1] < 100e6
+    most = max(asked)  # what the vectors are held against is counted after training, and asks for its own
+    assert most >= (4 if "solver" in options else 2) * tables
+    assert most < 100e6
     monkeypatch.undo()
-    monkeypatch.setattr("selfsup.system.memory.available", lambda: asked[-1] - 1)
+    monkeypatch.setattr("selfsup.system.memory.available", lambda: most - 1)
     said = "300 words, .* with dim=512.* are available; use smaller options, or fewer words"
     with pytest.raises(DataError, match=said):
         selfsup.fit(whole / "text.txt", "skipgram", **options)

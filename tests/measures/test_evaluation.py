@@ -134,7 +134,7 @@ def test_rows_are_as_documented(data):
     assert list(knn_rows[0])[:8] == keys
     assert [row["labels_per_class"] for row in probe_rows] == [5, 20, "all"]
     assert [row["labels"] for row in probe_rows] == [20, 80, 400]
-    assert [row["draws"] for row in probe_rows] == [3, 3, 1]
+    assert [row["draws"] for row in probe_rows] == [5, 5, 1]
     assert probe_rows[-1]["sd"] == 0.0
     assert json.loads(json.dumps([probe_rows, knn_rows])) == [probe_rows, knn_rows]
     again = compare({("model", "code"): features}, y_train, y_test, counts=("all", 20, 5))
@@ -171,7 +171,7 @@ def test_all_is_capped_by_max_labels(data):
     features, y_train, y_test = data
     rows, _ = compare({("model", "code"): features}, y_train, y_test, max_labels=60, max_test=50)
     assert [row["labels_per_class"] for row in rows] == [1, 5, "all"]
-    assert (rows[-1]["labels"], rows[-1]["draws"], rows[-1]["tested"]) == (60, 3, 50)
+    assert (rows[-1]["labels"], rows[-1]["draws"], rows[-1]["tested"]) == (60, 5, 50)
     labels = np.repeat([0, 1], [1000, 1])
     assert set(labels[at_random(labels, np.arange(1001), 5)]) == {0, 1}, "no class is lost by chance"
 

@@ -180,7 +180,7 @@ def test_words_that_hardly_moved_are_not_learning_and_those_of_a_random_text_nei
     good, random = sentences(tmp_path / "good.txt"), sentences(tmp_path / "random.txt", random=True)
     for seed in range(3):
         for text, how, kinds in (
-            (good, {"epochs": 8}, {"learning"}),
+            (good, {"epochs": 8}, {"undecided"}),
             (good, {"epochs": 1, "lr": 1e-4}, {"not learning"}),
             (random, {"epochs": 8}, {"not learning", "collapsed"}),
         ):
@@ -368,7 +368,7 @@ def test_words_that_were_learnt_before_are_said_to_be_learnt(tmp_path, capsys):
     fit = ["fit", str(small), "--method", "skipgram", *words, "--warm-start", str(tmp_path / "big"), "--no-progress"]
     assert main([*fit, "--out", str(tmp_path / "run")]) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "LEARNING. Held beside random weights and not those of the warm start, learnt from" in said, said
+    assert "UNDECIDED. Held beside random weights and not those of the warm start, learnt from" in said, said
     assert "never learnt" not in said
     assert "since the warm start" in said
 
@@ -376,7 +376,7 @@ def test_words_that_were_learnt_before_are_said_to_be_learnt(tmp_path, capsys):
 def test_a_word_run_prints_its_verdict(tmp_path, capsys):
     text = sentences(tmp_path / "text.txt")
     words = ["--dim", "8", "--min-count", "1", "--sample", "0", "--threads", "1", "--no-progress"]
-    for lr, kind in (("0.05", "LEARNING. "), ("1e-6", "NOT LEARNING. ")):
+    for lr, kind in (("0.05", "UNDECIDED. "), ("1e-6", "NOT LEARNING. ")):
         fit = ["fit", str(text), "--method", "skipgram", "--epochs", "8", "--lr", lr, *words]
         assert main([*fit, "--out", str(tmp_path / lr)]) == 0
         assert f"\n{kind}Learnt from " in capsys.readouterr().out

@@ -127,8 +127,8 @@ def test_a_split_of_a_parquet_folder(tmp_path):
         ([1.0, np.nan, 2.5, 3.0], "row 1 is missing"),
         ([1.0, 2.0, -np.inf, 3.0], "row 2 is infinite"),
         ([1.5, 2.5], "2 labels for 4 rows"),
-        (np.eye(4), "several labels a row"),
-        (np.ones((4, 2)) / 3, "one value a row"),
+        (np.ones((4, 2)) / 3, "column 0 holds 0.333333; several labels a sample are yes or no each"),
+        (np.ones((4, 2, 2)), "one value a row"),
         ([1.5, None, 2.0, 3.0], "row 1 is missing"),
     ],
 )

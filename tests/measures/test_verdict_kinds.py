@@ -16,7 +16,8 @@ from selfsup.measures.verdict import KINDS
 from selfsup.method import Method
 from selfsup.methods import find
 from selfsup.training.checks import encoding, hashes
-from selfsup.training.leaks import Standing, common, leaves, standing
+from selfsup.training.leaks import Standing, leaves, standing
+from selfsup.training.measure import calibrated_gap
 
 QUIET = {"progress": False}
 SMALL = {"net": "mlp", "hidden": (32,), **QUIET}
@@ -145,7 +146,8 @@ def test_a_bar_in_every_picture_is_a_shortcut():
     barred[:, -1] = 16
     found = selfsup.fit(barred, "rotation", hidden=(8, 16), epochs=12, **QUIET).evaluation.verdict
     assert found["kind"] == "shortcut"
-    assert "what all samples have in common" in found["sentence"]
+    assert re.search("all that is left of an image is (what all samples have in common|its border)", found["sentence"])
+    assert found["because"]["cue_lost"] < 0.3
     plain = selfsup.fit(digits()[0], "rotation", hidden=(8, 16), epochs=12, **QUIET).evaluation.verdict
     assert plain["kind"] == "learning"
 
@@ -231,8 +233,10 @@ def test_what_is_rebuilt_at_its_own_place_is_no_leak():
 def test_many_columns_are_asked_in_groups_and_categories_whole():
     wide = torch.rand(32, 1000, generator=torch.Generator().manual_seed(0))
     (found,) = standing(Given(lambda x: x[:, 500], lambda x: x), wide)
-    assert len(found.places) == 64
-    assert found.places[0].name == "columns 501 to 516"
+    assert found.places[0].name == "column 501"
+    assert found.places[0].where == (slice(None), slice(500, 501))
+    assert sum(place.where[1].stop - place.where[1].start for place in found.places) == 1000
+    assert len(found.places) < 70
     names = ["size", "colour", "colour", "colour", *["rest"] * 6]
     (found,) = standing(Given(lambda x: x[:, 2], lambda x: x), wide[:, :10], names)
     assert found.places[0].name == "column 'colour'"
@@ -248,10 +252,21 @@ def test_samples_are_left_as_they_are_and_one_column_is_no_comparison():
     assert Standing([], 1.0).places == []
 
 
-def test_the_mean_of_all_samples_gives_what_is_in_all_of_them():
-    marked = torch.cat([IMAGES, torch.full((64, 1, 8, 8), 0.7)], 1)
-    assert common(Given(lambda x: x[:, 2, 0, 0], lambda x: x), marked) == pytest.approx(0, abs=1e-9)
-    assert common(Given(lambda x: x[:, 1, 0, 0], lambda x: x), marked) > 0.05
+def test_a_value_gives_the_answer_where_samples_near_in_it_are_near_in_the_answer():
+    x = torch.randn(200, 6, generator=torch.Generator().manual_seed(0))
+
+    def told(cut, seen=lambda x: x):
+        (found,) = standing(Given(cut, seen), x)
+        return found.told
+
+    assert told(lambda x: 3 * x[:, 4] + 7) < 0.01
+    assert told(lambda x: torch.tanh(x[:, 4])) < 0.01
+    assert told(lambda x: x[:, 4] + x[:, 2]) == pytest.approx(0.5, abs=0.25)  # half of the answer
+    assert told(lambda x: x[:, 3], lambda x: (x > 0).float()) == 0  # two values: the nearest has the same
+    wide = [IMAGES, torch.rand(64, 8, 5, generator=torch.Generator().manual_seed(0))]
+    assert all(
+        one.told is None for part in wide for one in standing(Given(lambda x: x.flatten(1)[:, 3], lambda x: x), part)
+    )
 
 
 def test_encoding_alone_and_with_noise():
@@ -274,25 +289,41 @@ CODES = np.random.default_rng(0).standard_normal((300, 16)).astype(np.float32)
 START = {"loss": 1.0, "shuffled": 1.01, "gap": 0.01, "gap_sd": 0.005, "loss_sd": 0.3, "rank": 14.0}
 END = {"loss": 0.02, "shuffled": 1.8, "gap": 1.78, "gap_sd": 0.05, "loss_sd": 0.02, "rank": 13.0}
 ASKED = {
-    "trained": 0.015, "trained_gap": 1.8, "fresh": 0.02, "copies": 0.0, "leak": 1.4, "leak_share": 0.2, "common": 0.5,
+    "trained": 0.015, "trained_gap": 1.8, "fresh": 0.02, "copies": 0.0, "leak": 1.4, "leak_share": 0.2,
     "alone": 1e-7, "stability": 0.01,
 }  # fmt: skip
+CUED = {
+    "drawn": 1.0,
+    **dict.fromkeys(("cue_grey", "cue_colour", "cue_light", "cue_border", "cue_least", "cue_most"), 0.9),
+}
 
 
 @pytest.mark.parametrize(
     ("change", "kind"),
     [
         ({}, "learning"),
-        ({"leak": 4.0}, "leaky"),
-        ({"leak": 4.0, "leak_share": 0.05}, "learning"),
-        ({"leak": 4.0, "loss": 0.1}, "learning"),
-        ({"common": -0.01}, "shortcut"),
+        ({"leak": 4.0, "told": 0.01}, "leaky"),
+        ({"leak": 4.0, "told": 0.2}, "learning"),  # the place matters more than others, and does not give the answer
+        ({"leak": 1.5, "told": 0.01}, "learning"),  # it gives the answer, and so do others
+        ({"leak": 4.0, "told": 0.01, "loss": 0.3}, "learning"),
+        ({"leak": 4.0, "leak_share": 0.6}, "leaky"),
+        ({"leak": 4.0, "leak_share": 0.3}, "learning"),
+        ({**CUED, "cue_light": 0.1}, "shortcut"),
+        ({**CUED, "cue_border": 0.0}, "shortcut"),
+        ({**CUED, "cue_colour": 0.2}, "shortcut"),
+        ({**CUED, "cue_least": 0.1}, "learning"),  # what all have in common is in the brightest image, too
+        ({**CUED, "cue_least": 0.1, "cue_most": -0.05}, "shortcut"),
+        ({**CUED, "cue_grey": 0.0}, "learning"),
+        ({**CUED, "cue_light": 0.1, "drawn": 0.0}, "learning"),  # the light is a part of the answer
+        ({**CUED, "cue_light": 0.1, "loss": 0.3}, "learning"),
         ({"trained": 0.001, "fresh": 0.2}, "memorised"),
         ({"trained": 0.001, "fresh": 0.004}, "learning"),  # four times, and next to nothing
         ({"trained": 0.001, "fresh": 0.2, "trained_gap": 0.01}, "learning"),  # no guess owes anything to its sample
         ({"alone": 0.2}, "undecided"),
         ({"rank_end": 2.0}, "collapsed"),
         ({"rank_end": 2.0, "rank_start": 3.0}, "learning"),
+        ({"rank_end": 2.0, "decodes": 1.0, "unexplained": 0.6}, "learning"),  # few dimensions may do
+        ({"rank_end": 2.0, "decodes": 1.0, "unexplained": 0.95}, "collapsed"),
         ({"gap": 0.04, "gap_sd": 0.02, "stir": 0.5}, "undecided"),
     ],
 )
@@ -358,3 +389,35 @@ def test_the_cell_is_drawn_in_the_report(tmp_path):
     page = (tmp_path / "run" / "report.html").read_text()
     assert 'aria-label="The cell in row 4, column 1"' in page
     assert page.split('<svg class="place"')[1].split("</svg>")[0].count("<rect") == 16
+
+
+def test_labels_of_one_class_are_said_and_leave_the_verdict_that_needs_none():
+    images = digits()[0]
+    one = selfsup.fit(images, "denoising", labels=np.zeros(len(images), int), epochs=15, **SMALL).evaluation
+    none = selfsup.fit(images, "denoising", epochs=15, **SMALL).evaluation
+    assert one.verdict["kind"] == none.verdict["kind"] == "learning"
+    assert "only labels would tell" in one.verdict["sentence"]
+    assert any("class" in note for note in one.notes)
+    assert not {"probe", "knn"} & {table.name for table in one.tables}
+
+
+def test_a_gap_that_batch_norm_makes_by_itself_is_no_progress():
+    start = {**START, "loss": 1.4, "gap": 0.0001, "gap_sd": 0.0002, "loss_sd": 0.01}
+    end = {**END, "loss": 1.3998, "gap": 0.0021, "gap_sd": 0.0002, "loss_sd": 0.01}
+    assert verdict({**health(CODES, start, end)})["kind"] == "learning"
+    found = health(CODES, {**start, "gap_calibrated": -0.0078}, end)
+    assert found["gap_start"] == -0.0078
+    assert verdict(found)["kind"] == "not learning"
+
+
+def test_calibrating_batch_norm_leaves_a_net_as_it_is():
+    how = {"net": "bottleneck", "hidden": (8, 16), **QUIET}
+    model = selfsup.fit(digits()[0], "rotation", epochs=2, lr=1e-12, evaluate=False, **how)
+    assert abs(model.start["gap_calibrated"]) > 0
+    assert "gap_calibrated" not in model.history[-1]
+    before = {name: part.clone() for name, part in model.method.state_dict().items()}
+    x = torch.from_numpy(digits()[0][:32])[:, None]
+    assert set(calibrated_gap(model.method, x)) == {"gap_calibrated"}
+    assert all(torch.equal(part, before[name]) for name, part in model.method.state_dict().items())
+    assert not any(module.training for module in model.method.modules())
+    assert calibrated_gap(Given(lambda x: x.mean((1, 2, 3)), lambda x: x), x) == {}

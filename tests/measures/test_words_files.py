@@ -12,12 +12,13 @@ from selfsup.errors import DataError, OptionError
 from selfsup.measures.table import Table, wrong
 from selfsup.measures.words import analogies, similarity
 from selfsup.measures.words.analogies import error_of_share
-from selfsup.measures.words.evidence import left_out, measured_nothing, of_words
+from selfsup.measures.words.evidence import left_out
 from selfsup.measures.words.files import listed, named_apart
 from selfsup.measures.words.neighbours import neighbours
 from selfsup.measures.words.pairs import read_pairs
 from selfsup.measures.words.side import names_of, scores, side_by_side
 from selfsup.measures.words.similarity import error_of_rank, ranks
+from selfsup.measures.words.verdict import measured_nothing, telling
 from selfsup.words import WordVectors
 
 WORDS = ["cord", "smile", "cushion", "pillow", "car", "automobile", "Sun", "sunlight"]
@@ -228,7 +229,7 @@ HEALTH = {"gap": 0.25, "gap_start": 0.26, "gap_sd": 0.0, "loss": 2.6, "loss_star
 
 def test_a_warm_start_is_not_told_that_other_words_guess_as_well():
     """Nothing was gained, but a word's own vector does say what stands around it: both are said as they are."""
-    said = of_words(1000, held_out=True)("as before", HEALTH | {"spread": 1.0, "rank": 9.0, "width": 10})
+    said = telling(1000, "", held_out=True)("as before", HEALTH | {"spread": 1.0, "rank": 9.0, "width": 10})
     assert "guesses as well" not in said
     assert "no more of what stands around it than before training (gap 0.25, it was 0.26)" in said
 
@@ -237,7 +238,7 @@ def test_where_nothing_was_there_to_guess_no_loss_is_told():
     nothing = dict.fromkeys(("gap", "gap_start", "gap_sd", "loss", "loss_start", "shuffled"), 0.0)
     assert measured_nothing(nothing)
     assert not measured_nothing(HEALTH)
-    said = of_words(166, held_out=False)("idle", nothing)
+    said = telling(166, "", held_out=False)("idle", nothing)
     assert "nothing could be measured" in said
     assert "went from" not in said
     assert left_out(900, 1000) == []

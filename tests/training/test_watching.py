@@ -203,8 +203,8 @@ def test_looks_grow_rare_by_counts_alone():
     for epoch in range(2001):
         records.append({"epoch": epoch} | ({"rank": 3.0} if watching.due(records, epoch, 100) else {}))
     looked = [one["epoch"] for one in records if "rank" in one]
-    assert looked[:10] == list(range(10))
-    assert len(looked) == 10 + 2000 * 100 // watching.BETWEEN
+    assert looked[: watching.FREE] == list(range(watching.FREE))
+    assert len(looked) == watching.FREE + 2000 * 100 // watching.BETWEEN
     # large epochs are looked at each time
     records = []
     for epoch in range(40):
@@ -234,7 +234,7 @@ def test_a_resumed_run_has_the_same_records(tmp_path, monkeypatch):
         for model in (whole, again)
     )
     assert one == two
-    assert [each["epoch"] for each in one if "rank" in each] == [*range(10), 18, 22]
+    assert [each["epoch"] for each in one if "rank" in each] == [*range(watching.FREE), 18, 22]
     assert (tmp_path / "whole/model.safetensors").read_bytes() == (tmp_path / "run/model.safetensors").read_bytes()
 
 

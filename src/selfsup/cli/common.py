@@ -46,7 +46,10 @@ def say_skipped(opened: Any) -> None:
     if bad := getattr(opened, "bad", []):
         some = ", ".join(one.name for one in bad[:5]) + (", ..." if len(bad) > 5 else "")
         things = "rows" if all(one.name.startswith("row ") for one in bad) else "files"
-        say(f"{len(bad):,} {things} could not be read and have no row: {some}")
+        many = f"{len(bad):,} {things} could not be read and have"
+        if len(bad) == 1:
+            many = f"1 {things[:-1]} could not be read and has"
+        say(f"{many} no row: {some}")
 
 
 def names_of(opened: Any, rows: int) -> list[str]:

@@ -28,7 +28,8 @@ def evaluate(
     run
         Run folder, or a file of word vectors.
     data
-        Data of the kind it learnt from; with labels (sub-folders that are classes, or a column) its codes are compared.
+        Data of the kind it learnt from; with labels (sub-folders that are classes, or a column) its codes are compared. Beside
+        questions: the text that word vectors were learnt from, so that vectors by counting it are asked them too.
     out
         Write the evaluation to this file too, as JSON.
     overwrite
@@ -44,17 +45,15 @@ def evaluate(
         raise UsageError(
             "--data is missing; of word vectors --analogies, --similarity or --bias; see `selfsup evaluate --help`"
         )
-    if data is not None and asked:
-        raise UsageError(f"--{asked[0]} is for word vectors, which take no --data and no labels")
     for path in settings.get("measures") or ():
         importable(path)
-    is_run = data is not None or evaluating.is_run(run)
-    model = load_run(run, method, device, given) if is_run else WordVectors.load(run)
+    is_run = evaluating.is_run(run)
+    model = load_run(run, method, device, given) if is_run or not asked else WordVectors.load(run)
     found = evaluating.evaluate(model, data, **settings)
     if file:
         store.write_json(file, found.to_dict())
     say(str(found))
-    if is_run and data is None:
+    if is_run and asked:
         keep(model, found, run)
 
 

@@ -120,6 +120,8 @@ class Parser(argparse.ArgumentParser):
             if not word.startswith("-"):
                 files = "data" in self.places and os.path.exists(word)
                 hint = "for several files give their folder, or a 'PATTERN*' in quotation marks" if files else ""
+                if "data" in self.known and "data" not in self.places and len(rest) == 1:
+                    hint = f"did you mean '--data {word}'?"
                 raise UsageError(f"'{word}' is one word too many; {hint or f'see `{self.prog} --help`'}")
             flags = [flag for action in self._actions for flag in action.option_strings]
             near = difflib.get_close_matches(word.split("=")[0], flags, n=1)

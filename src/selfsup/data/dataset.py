@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import numpy as np
 import torch
 
+from selfsup.data import several
 from selfsup.data.arrays.labelled import Labelled
 from selfsup.data.arrays.moments import covariance, measure
 from selfsup.data.arrays.rows import Rows, as_tensor
@@ -37,9 +38,9 @@ class Dataset:
     fingerprint
         Of the values (arrays), or of path, sizes and times of change (files).
     labels
-        Places of classes (n,) int64 in 0..K-1, or numbers (n,) float64, or None. Used for evaluation only.
+        Places of classes (n,) int64 in 0..K-1, or numbers (n,) float64, or several (n, L) bool, or None. For evaluation only.
     classes
-        Names of the K classes; empty without labels, and where these are numbers.
+        Names of the K classes, or of the L labels; empty without labels, and where these are numbers.
     names
         One name a row (paths of files), or None.
     test
@@ -83,7 +84,9 @@ class Dataset:
             words = words.replace("images", "image", 1).replace("vectors", "vector", 1)
         said = [part for part in (self.source if self.source != "array" else "", self.note) if part]
         parts = [f"{words} ({'; '.join(said)})" if said else words]
-        if self.classes:
+        if self.several and self.labels is not None:
+            parts.append(f"{several.count(self.labels)}, used for evaluation only")
+        elif self.classes:
             many, use = (
                 "class" if len(self.classes) == 1 else "classes",
                 "learnt" if self.taught else "used for evaluation only",
@@ -96,8 +99,14 @@ class Dataset:
         if self.test is not None:
             parts.append(f"+ {len(self.test):,} test")
         if self.bad:
-            parts.append(f"{len(self.bad):,} unreadable {'file' if len(self.bad) == 1 else 'files'} skipped")
+            what = "row" if self.form.kind == "table" else "file"
+            parts.append(f"{len(self.bad):,} unreadable {what if len(self.bad) == 1 else what + 's'} skipped")
         return ", ".join(parts)
+
+    @property
+    def several(self) -> bool:
+        """Whether a sample has several labels, each yes or no."""
+        return self.labels is not None and self.labels.ndim == 2
 
     def samples(self, numbers: np.ndarray | torch.Tensor | None = None) -> Rows:
         """Rows (m,) by number, or all of them, as `selfsup.method.Samples`; nothing is copied.
@@ -141,9 +150,16 @@ class Dataset:
         """
         if len(self) < 2:
             raise DataError(f"learning needs at least 2 samples; got {len(self)}")
+        if self.alike():
+            raise DataError(f"all {len(self):,} samples are the same, to the bit: there is nothing to learn from them")
         if share is None:
             share = min(HELD_OUT_SHARE, HELD_OUT_ROWS / len(self))
         return self.cut(min(int(len(self) * share), len(self) - 2), seed)
+
+    def alike(self) -> bool:
+        """Whether all rows are the same."""
+        first = self.x[:1]
+        return bool((self.x[-1:] == first).all() and (self.x == first).all())
 
     def cut(self, count: int, seed: int) -> tuple[Part, Part]:
         """All but so many rows, and those."""
@@ -217,7 +233,7 @@ class Part:
 
     @property
     def labels(self) -> np.ndarray | None:
-        """(m,) int64 in 0..K-1, or float64 where they are numbers, or None."""
+        """(m,) int64 in 0..K-1, or float64 where they are numbers, or (m, L) bool of several, or None."""
         return None if self.data.labels is None else self.data.labels[self.numbers]
 
     def rows(self) -> Rows:
@@ -234,6 +250,8 @@ class Part:
         """
         if self.labels is None:
             return self.rows()
+        if self.data.several:
+            raise DataError("a sample has several of these labels, and what is learnt from are classes: one a sample")
         if not self.data.classes:
             raise DataError(
                 "these labels are numbers, and what is learnt from them are classes; where each number is one, say so: option "
@@ -258,7 +276,7 @@ class Part:
         if name == "moments":
             return measure(self.rows())
         if name == "classes":
-            return Classes(self.data.classes) if self.data.classes else None
+            return Classes(self.data.classes) if self.data.classes and not self.data.several else None
         if name == "colours":
             return colours.measure(self.rows()) if self.form.kind == "image" and self.form.shape[0] == 3 else None
         return self._covariance(**how) if name == "covariance" else None

@@ -18,7 +18,17 @@ from selfsup.errors import DataError
 from selfsup.system.files import missing
 
 PACKED = ".gz"
-KINDS = "csv and tsv files, parquet files, .npy files, or images"
+TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".jsonl", ".jsonl.gz", ".arrow")
+KINDS = "csv and tsv files, parquet files, .arrow, .json, .jsonl or .npy files, or images"
+
+
+TOGETHER = {  # what a single file is read by -> what several of them are
+    delimited.from_csv: delimited.from_csv_files,
+    stored.from_parquet: stored.from_parquet_files,
+    stored.from_arrow: stored.from_arrow_files,
+    stored.from_json: stored.from_json_files,
+    folder.from_file: folder.from_files,
+}
 
 
 def suffix_of(path: Path) -> str:
@@ -51,6 +61,10 @@ def from_files(
     DataError
         If a file is missing or of another kind than the first, or such files are not read together.
     """
+    if request.like is not None and not any(map(_is_named, paths)):
+        raise DataError(
+            f"the model takes {request.like.describe()}; got {len(paths):,} words or texts, no paths of files"
+        )
     for path in paths:
         if not path.is_file():
             raise DataError(
@@ -67,15 +81,40 @@ def from_files(
     if len(paths) == 1:
         return kinds.pop()(paths[0], request)
     one = kinds.pop()
-    if one == delimited.from_csv:
-        return delimited.from_csv_files(paths, source, request)
-    if one == stored.from_parquet:
-        return stored.from_parquet_files(paths, source, request)
-    if one == folder.from_file:
-        return folder.from_files(paths, source, request)
     if one == npy.from_npy:
         return _stacked(paths, source, request)
-    raise DataError(f"several {suffix_of(paths[0])} files are not read together; give {KINDS}")
+    if one not in TOGETHER:
+        raise DataError(f"several {suffix_of(paths[0])} files are not read together; give {KINDS}")
+    return TOGETHER[one](paths, source, request)
+
+
+def _is_named(path: Path) -> bool:
+    """Whether there is such a path, or it could be one by its name."""
+    try:
+        return bool(path.suffix) or path.exists()
+    except (OSError, ValueError):  # too long to be a path, or of what no path holds
+        return False
+
+
+def tables_in(root: Path) -> list[Path]:
+    """Tables that a folder holds, sorted, where there is no image in it; none of the folder of a run."""
+    found = sorted(path for path in root.iterdir() if suffix_of(path) in TABLES and not path.name.startswith("."))
+    return [] if (root / "config.json").exists() or (found and folder.find(root)) else found
+
+
+def from_tables(
+    root: Path, paths: Sequence[Path], readers: Mapping[str, Callable[[Path, Request], Dataset]], request: Request
+) -> Dataset:
+    """Make a `Dataset` of a folder of tables; files whose names begin with ``test`` beside ``train`` are its test part."""
+    train, tests = stored.split_of(paths)
+    made = from_files(train, str(root), readers, request)
+    if not tests or request.labels is not None:
+        return made
+    tested = from_files(tests, str(root), readers, replace(request, like=made.form, limit=None))
+    if tested.labels is None or made.labels is None:
+        return replace(made, test=replace(tested, labels=None, classes=()))
+    held = np.asarray(tested.classes)[tested.labels] if tested.classes else tested.labels
+    return replace(made, test=arrays.same_classes(tested, held, made))
 
 
 def _stacked(paths: Sequence[Path], source: str, request: Request) -> Dataset:

@@ -47,12 +47,20 @@ class Field:
         The categories, in order; for a boolean that came as words, the two words; empty otherwise.
     dates
         Of a number that is a date: how it is counted.
+    hours
+        Whether a number is a time of day or a duration, in hours.
     """
 
     name: str
     kind: Literal["number", "boolean", "category"]
     values: tuple[str, ...] = ()
     dates: Calendar | None = None
+    hours: bool = False
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is a number that is nothing else."""
+        return self.kind == "number" and self.dates is None and not self.hours
 
     @property
     def width(self) -> int:
@@ -62,7 +70,8 @@ class Field:
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         plain: dict[str, Any] = {"name": self.name, "kind": self.kind, "values": list(self.values)}
-        return plain if self.dates is None else {**plain, "dates": self.dates._asdict()}
+        plain |= {} if self.dates is None else {"dates": self.dates._asdict()}
+        return plain | ({"hours": True} if self.hours else {})
 
 
 @dataclass(frozen=True)
@@ -202,7 +211,7 @@ def _read_fields(held: Sequence[Any], columns: Sequence[str] | None, shape: tupl
     """Fields from JSON, if they agree with each other, with the columns and with the shape."""
     found = []
     for plain in held:
-        if not isinstance(plain, dict) or set(plain) - {"dates"} != {"name", "kind", "values"}:
+        if not isinstance(plain, dict) or set(plain) - {"dates", "hours"} != {"name", "kind", "values"}:
             raise DataError(f"a field of the form must have name, kind and values; got {plain!r}")
         name, kind, values = plain["name"], plain["kind"], plain["values"]
         many = {"number": (0,), "boolean": (0, 2), "category": range(1, 1 << 30)}.get(kind) if _is_word(kind) else None
@@ -215,7 +224,10 @@ def _read_fields(held: Sequence[Any], columns: Sequence[str] | None, shape: tupl
             or len(values) not in many
         ):
             raise DataError(f"the form's field {name!r} cannot be of kind {kind!r} with the values {values!r}")
-        found.append(Field(name, kind, tuple(values), _read_calendar(name, kind, plain.get("dates"))))
+        hours = plain.get("hours", False)
+        if not isinstance(hours, bool) or (hours and (kind != "number" or plain.get("dates") is not None)):
+            raise DataError(f"the form's field {name!r} of kind {kind!r} cannot be in hours: {hours!r}")
+        found.append(Field(name, kind, tuple(values), _read_calendar(name, kind, plain.get("dates")), hours))
     if [field.name for field in found] != list(columns or ()):
         raise DataError("the form's 'fields' are not those that 'columns' names")
     width = sum(field.width for field in found)

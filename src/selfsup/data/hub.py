@@ -85,7 +85,8 @@ def from_datasets(
 def _part(split: Any, source: str, folders: tuple[Path, ...] | None) -> Part:
     """One split as an Arrow table; images stay encoded."""
     with foreign(source):
-        labels = [(name, one) for name, one in split.features.items() if type(one).__name__ == "ClassLabel"]
+        held = [(name, getattr(one, "feature", one)) for name, one in split.features.items()]  # of a list what is in it
+        labels = [(name, one) for name, one in held if type(one).__name__ == "ClassLabel"]
         names = {name: one.names for name, one in labels if are_names(one.names)}
         table = split.with_format("arrow")[:] if len(split) else split.data.table
     return Part(Table(table), source, [source, str(split._fingerprint), len(split)], names, folders)

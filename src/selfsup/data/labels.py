@@ -1,4 +1,4 @@
-"""Labels: whatever the user has, as classes (int64 in 0..K-1, and names) or as numbers (float64). For evaluation only."""
+"""Labels, for evaluation only: classes (int64 in 0..K-1, and names), numbers (float64), or several a sample (bool)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from selfsup.data import several
 from selfsup.data.arrays.header import load
 from selfsup.errors import DataError
 from selfsup.lazy import pandas as pd
@@ -20,33 +21,37 @@ WHOLE = re.compile(r"-?[0-9]{1,18}")  # a label in a text file that is a number;
 FRACTION = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 LARGEST = 2.0**63
 FEW = 20  # so many different whole numbers are classes whatever they are; of more it is asked how they are spread
-Kind = Literal["classes", "numbers"]
+Kind = Literal["classes", "numbers", "several"]
 
 
 def taken(
     values: Any, kind: Kind | None = None, known: Sequence[str] | None = None, what: str = "labels"
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Labels as classes or as numbers, whichever they are.
+    """Labels as classes, as numbers, or as several a sample, whichever they are.
 
     Parameters
     ----------
     values
-        Numbers, booleans or strings, (n,) or (n, 1): an array, tensor, list or column.
+        Numbers, booleans or strings, (n,) or (n, 1): an array, tensor, list or column; of several labels see `several.read`.
     kind
-        What they are taken for; None goes by `are_numbers`.
+        What they are taken for; None goes by `several.looks_so` and `are_numbers`.
     known
         Classes of the training part, to read a test part by; those of numbers are none.
 
     Returns
     -------
     labels, classes
-        As of `encode`; or (n,) float64 and no classes.
+        As of `encode`; or (n,) float64 and no classes; or (n, L) bool and the names of the L labels.
 
     Raises
     ------
     DataError
         If a label is missing, infinite, of another type, or not among `known`.
     """
+    if (listed := several.looks_so(values)) and kind == "classes":
+        values = several.as_classes(values, what)
+    elif (listed and kind is None) or kind == "several":
+        return several.read(values, what, known or None)
     if known:
         return encode(values, known, what)
     if known is None and kind == "classes":
@@ -59,6 +64,8 @@ def taken(
 
 def kind_of(values: Any) -> Kind | None:
     """What labels are taken for, all of them together, so that it is the same for a few; None where some are no labels."""
+    if several.looks_so(values):
+        return "several"
     try:
         return "numbers" if are_numbers(flat(values, fractions=True)) else "classes"
     except DataError:
@@ -96,7 +103,9 @@ def numbers(array: np.ndarray, what: str = "labels") -> np.ndarray:
 
 
 def kind_words(labels: np.ndarray, classes: Sequence[str]) -> str:
-    """What labels were taken for, in words, where they are numbers that could have been either; else ""."""
+    """What labels were taken for, in words, where they are several or numbers, or could have been something else; else ""."""
+    if labels.ndim == 2:
+        return several.said(labels)
     if labels.dtype.kind == "f":
         whole = not (labels % 1).any()
         return (
@@ -104,7 +113,7 @@ def kind_words(labels: np.ndarray, classes: Sequence[str]) -> str:
             + "; where each is the name of a class, say so: option 'labels_are' classes" * whole
         )
     if not classes or not all(map(WHOLE.fullmatch, classes)):
-        return ""
+        return several.hint(classes)
     first, last = int(classes[0]), int(classes[-1])
     if first in (0, 1) and last - first == len(classes) - 1:
         return ""  # counted, as classes are
@@ -179,10 +188,9 @@ def flat(values: Any, what: str = "labels", *, fractions: bool = False) -> np.nd
         raise DataError(f"{what} must be one value a row; got a nested list") from error
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
-    if array.ndim == 2 and array.dtype.kind in "biuf" and np.isin(array, (0, 1)).all():
+    if array.ndim == 2 and array.shape[1] and array.dtype.kind in "biuf" and np.isin(array, (0, 1)).all():
         raise DataError(
-            f"{what} must be one value a row; {array.shape[1]} columns of 0 and 1 are several labels a row, and codes are "
-            "judged by one: give one column of them"
+            f"{what} must be one value a row here; {array.shape[1]} columns of 0 and 1 are several labels a row: give one column"
         )
     if array.ndim != 1:
         raise DataError(f"{what} must be one value a row, of shape (n,); got the shape {array.shape}")
@@ -251,7 +259,7 @@ def attach(
     Parameters
     ----------
     values
-        Labels, or the path of a ``.npy`` file or of a text file with one label a line.
+        Labels, or the path of a ``.npy`` file or of a text file with one label (or, if said, several) a line.
     rows
         Rows in the source.
     picked
@@ -264,11 +272,24 @@ def attach(
     DataError
         If the number of labels is not that of the rows.
     """
-    array = flat(read(values, fractions=True) if isinstance(values, str | Path) else values, fractions=True)
+    values = read(values, fractions=True) if isinstance(values, str | Path) else values
+    kind = kind or kind_of(values)
+    array, names = several.read(values) if kind == "several" else (values, ())
+    if kind == "classes" and several.looks_so(values):
+        array = several.as_classes(values)
+    array = array if names else flat(array, fractions=True)
     used = rows if picked is None else len(picked)
     if len(array) not in (rows, used):
         raise DataError(f"got {len(array):,} labels for {rows:,} rows; give one label a row, in the order of the rows")
-    return taken(array if picked is None or len(array) != rows else array[picked], kind or kind_of(array))
+    array = array if picked is None or len(array) != rows else array[picked]
+    return (array, names) if names else taken(array, kind)
+
+
+def given(labels: np.ndarray, classes: Sequence[str]) -> Any:
+    """Labels as a caller might have given them: names of classes, numbers, or a frame with a column for each of several."""
+    if labels.ndim == 2:
+        return pd.DataFrame(labels, columns=list(classes))
+    return np.asarray(classes)[labels] if classes else labels
 
 
 def read(path: str | Path, *, fractions: bool = False) -> Any:

@@ -17,10 +17,11 @@ from selfsup.data.arrays import arrays, indexed, npy
 from selfsup.data.arrays.moments import covariance_of_chunks
 from selfsup.data.arrays.stream import Stream
 from selfsup.data.dataset import Dataset
-from selfsup.data.files import expanded, from_files, suffix_of
+from selfsup.data.files import expanded, from_files, from_tables, suffix_of, tables_in
 from selfsup.data.form import Form
 from selfsup.data.images import folder
-from selfsup.data.request import Request
+from selfsup.data.labels import given
+from selfsup.data.request import Request, only
 from selfsup.data.tables import delimited, stored, tables
 from selfsup.data.tables.frames import columns_of
 from selfsup.errors import DataError, OptionError
@@ -28,7 +29,7 @@ from selfsup.options import Range
 from selfsup.system.files import missing
 
 WORDS = (
-    "a folder of images or of parquet files, an image, a .npy, .npz, .csv, .tsv, .parquet, .arrow, .json or .jsonl file, "
+    "a folder of images or of tables, an image, a .npy, .npz, .csv, .tsv, .parquet, .arrow, .json or .jsonl file, "
     "'hub:NAME', or 'digits'"
 )
 KINDS = f"an array, a tensor, a data frame, a pair (array, labels), {WORDS}"
@@ -44,6 +45,8 @@ READERS = {
     ".arrow": stored.from_arrow,
     ".json": stored.from_json,
     ".jsonl": stored.from_json,
+    ".json.gz": stored.from_json,
+    ".jsonl.gz": stored.from_json,
 } | dict.fromkeys(folder.SUFFIXES, folder.from_file)
 
 
@@ -51,8 +54,8 @@ def open_samples(
     source: Any,
     *,
     labels: Any = None,
-    label_column: str | None = None,
-    labels_are: Literal["classes", "numbers"] | None = None,
+    label_column: str | tuple[str, ...] | None = None,
+    labels_are: Literal["classes", "numbers", "several"] | None = None,
     size: Annotated[int, Range(8)] | None = None,
     on_bad: Literal["stop", "skip"] = "stop",
     stream: bool = False,
@@ -76,12 +79,14 @@ def open_samples(
         (array, labels); a data frame; the path of a file or folder, a list of paths or a glob; a data set of PyTorch with a
         length; ``"hub:NAME"``; ``"digits"``; or a `Dataset`.
     labels
-        Labels (n,) of an array, or a file of them, for evaluation only.
+        Labels (n,) of an array, or several a sample (n, L), each 0 or 1, or a file of them, for evaluation only.
     label_column
-        Name of the column that holds labels, for evaluation only; else one with a usual name is taken.
+        Name of the column that holds labels, for evaluation only; else one with a usual name is taken. The names of several
+        columns, each 0 or 1, are so many labels a sample.
     labels_are
-        classes, or numbers that a ridge regression is to read from the codes. By default fractions are numbers, and so are more
-        than 20 different whole numbers that do not count from 0 or 1 without a gap; all else are classes.
+        classes; numbers, which a ridge regression is to read from the codes; or several labels a sample, of a column whose cells
+        hold them ("cat;dog"). By default fractions are numbers, and so are more than 20 different whole numbers that do not count
+        from 0 or 1 without a gap; columns of 0 and 1 and lists are several; all else are classes.
     size
         Side in pixels to which images are resized and cropped.
     on_bad
@@ -133,12 +138,12 @@ def open_samples(
 
 def _streamed(
     source: Any,
-    label_column: str | None,
+    label_column: str | tuple[str, ...] | None,
     taken: Mapping[str, Any],
     seed: int,
     *,
     closed: bool,
-    labels_are: Literal["classes", "numbers"] | None,
+    labels_are: Literal["classes", "numbers", "several"] | None,
 ) -> Dataset:
     """One pass over rows that need not fit in memory: a sample of them, which knows the mean and covariance of all."""
     if not closed:
@@ -146,7 +151,7 @@ def _streamed(
     for name, value in taken.items():
         if value is not None:
             raise OptionError(f"option '{name}' cannot be used with data that are read in chunks")
-    opened = source if isinstance(source, Stream) else Stream(source, label_column=label_column)
+    opened = source if isinstance(source, Stream) else Stream(source, label_column=only(label_column))
     again = None if opened.once else lambda: map(torch.from_numpy, opened.chunks(1))
     found = covariance_of_chunks(map(torch.from_numpy, opened.chunks(STREAM_SAMPLE, seed)), again)
     return replace(opened.sample(min(STREAM_SAMPLE, found.rows), seed, labels_are), known={"covariance": found})
@@ -201,13 +206,12 @@ def _check_columns(source: Any, request: Request) -> None:
 def _again(made: Dataset, request: Request) -> Dataset:
     """A `Dataset` passes through; what is asked of it besides is done to its values."""
     if request.labels is None and request.labels_are is not None and made.labels is not None:
-        held = made.labels if not made.classes else np.asarray(made.classes)[made.labels]
-        request = replace(request, labels=held)
+        request = replace(request, labels=given(made.labels, made.classes))
     if (request.columns is not None or request.drop is not None) and made.form.columns:
         made, request = _matched(made, replace(request, like=None)), replace(request, columns=None, drop=None)
-    given = (request.labels, request.label_column, request.size, request.limit)
+    wanted = (request.labels, request.label_column, request.size, request.limit)
     like = None if request.like is None else replace(request.like, missing=made.form.missing)
-    if all(option is None for option in given) and like in (None, made.form):
+    if all(option is None for option in wanted) and like in (None, made.form):
         return made
     if like is not None and _form(like) != _form(made.form) and like.columns and made.form.columns:
         return _matched(made, request)
@@ -227,7 +231,7 @@ def _matched(made: Dataset, request: Request) -> Dataset:
     """A table that was opened by itself, in the form of a model's: back to its columns, and from them anew."""
     labels = request.labels
     if labels is None and made.labels is not None:
-        labels = np.asarray(made.classes)[made.labels] if made.classes else made.labels
+        labels = given(made.labels, made.classes)
     new = tables.from_columns(columns_of(made.form, made.x), replace(request, labels=labels), made.source)
     if request.labels is None and made.labels is not None:
         new = replace(new, labels=made.labels[: len(new)], classes=made.classes)
@@ -271,4 +275,7 @@ def _from_folder(path: Path, request: Request) -> Dataset:
     if hub.is_saved(path):
         return hub.from_saved(path, request)
     files = stored.parquet_files(path)
-    return stored.from_parquet_folder(path, files, request) if files else folder.from_folder(path, request)
+    if files:
+        return stored.from_parquet_folder(path, files, request)
+    tables_ = tables_in(path)
+    return from_tables(path, tables_, READERS, request) if tables_ else folder.from_folder(path, request)

@@ -95,9 +95,10 @@ def health(codes: np.ndarray, start: Mapping[str, float], end: Mapping[str, floa
     Returns
     -------
     dict
-        ``gap``, ``gap_sd``, ``stir``, ``loss``, ``shuffled`` of the end; ``loss_sd``, the larger of both; ``gap_start``,
-        ``loss_start``; ``rank`` (`effective_rank`) of ``width``; ``spread`` and ``dead_dims``; ``rows``. Where the records have
-        ranks, of the same rows before and after, ``rank_start`` and ``rank_end``.
+        ``gap``, ``gap_sd``, ``stir``, ``loss``, ``shuffled`` of the end; ``loss_sd``, the larger of both; ``gap_start``, the
+        larger of those with batch norm as it is and calibrated; ``loss_start``; ``rank`` (`effective_rank`) of ``width``;
+        ``spread`` and ``dead_dims``; ``rows``. Where the records have ranks, of the same rows before and after, ``rank_start``
+        and ``rank_end``.
     """
     if codes.ndim != 2 or codes.size == 0:
         raise DataError(f"codes must be (n, D) with at least one row and one column; got {codes.shape}")
@@ -108,7 +109,8 @@ def health(codes: np.ndarray, start: Mapping[str, float], end: Mapping[str, floa
             "training may have diverged: try a smaller lr"
         )
     first, last = losses_of(start), losses_of(end)
-    losses = last | {"gap_start": first["gap"], "loss_start": first["loss"]}
+    gaps = first["gap"], float(start.get("gap_calibrated") or 0.0)
+    losses = last | {"gap_start": max(gaps, key=abs), "loss_start": first["loss"]}
     losses["loss_sd"] = max(first["loss_sd"], last["loss_sd"])
     if start.get("rank") is not None and end.get("rank") is not None:
         losses |= {"rank_start": float(start["rank"]), "rank_end": float(end["rank"])}

@@ -46,6 +46,11 @@ def facts(pairs: Iterable[tuple[str, Any]]) -> str:
     return f"<table {GRID}>{rows}</table>"
 
 
+def lines(title: str, said: Sequence[str], note: str = "") -> str:
+    """Lines whose columns stand below one another, folded under the title."""
+    return _folded(title, f'<pre style="margin:.3em 0;line-height:1.3">{escape(chr(10).join(said))}</pre>', "", note)
+
+
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], note: str = "") -> str:
     """Cells under the names of their columns, folded under the title; of a long table the first rows."""
     head = "".join(f'<th scope="col" style="{CELL};{LINE}">{escape(column)}</th>' for column in columns)
@@ -54,8 +59,12 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], not
         for row in rows[:ROWS]
     )
     more = paragraph(f"and {len(rows) - ROWS:,} more rows") if len(rows) > ROWS else ""
+    return _folded(title, f"<table {GRID}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>", more, note)
+
+
+def _folded(title: str, shown: str, more: str, note: str) -> str:
+    """What is HTML already under a title that opens and closes it, and what is said below it."""
     return (
         f'<details open style="margin:.6em 0"><summary><strong>{escape(title)}</strong></summary>'
-        f'<div style="overflow-x:auto"><table {GRID}><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>{more}{paragraph(note) if note else ''}</details>"
+        f'<div style="overflow-x:auto">{shown}</div>{more}{paragraph(note) if note else ""}</details>'
     )

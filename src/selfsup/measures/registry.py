@@ -26,6 +26,9 @@ REGISTERED = {
     "probe_numbers": Entry(
         "selfsup.measures.samples.regression:measure", "selfsup.measures.samples.regression:LOOK", ("numbers",)
     ),
+    "probe_several": Entry(
+        "selfsup.measures.samples.multilabel:measure", "selfsup.measures.samples.multilabel:LOOK", ("several",)
+    ),
     "maps": Entry(
         "selfsup.measures.samples.maps:measure", "selfsup.measures.samples.maps:LOOK", ("labels", "maps"), costly=True
     ),
@@ -47,6 +50,7 @@ REGISTERED = {
     "neighbours": Entry(
         "selfsup.measures.words.beside:measure", "selfsup.measures.words.neighbours:LOOK", ("words", "text")
     ),
+    "counting": Entry("selfsup.measures.words.rivals:measure", "selfsup.measures.words.leads:LOOK", ("words",)),
     "map": Entry("selfsup.measures.words.plane:measure", "selfsup.measures.words.plane:LOOK", ("words", "text")),
     "analogies": Entry(
         "selfsup.measures.words.analogies:measure", "selfsup.measures.words.analogies:LOOK", ("words", "analogies")

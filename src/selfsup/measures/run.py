@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 
 Rows = Any  # (n, D): an array, or sparse rows
+LABELS = {
+    "labels": "classes",
+    "numbers": "numbers",
+    "several": "several a sample",
+}  # need of a measure -> what they are
 
 
 class Features(NamedTuple):
@@ -67,10 +72,21 @@ class Attempt(NamedTuple):
 
 
 class Text(NamedTuple):
-    """Words that were learnt from, as places in the vocabulary (N,) int32 with -1 between sentences; words to either side."""
+    """A text that word vectors come from.
+
+    Attributes
+    ----------
+    ids
+        Words that were learnt from, as places in the vocabulary (N,) int32 with -1 between sentences.
+    window
+        Words to either side that were neighbours.
+    fresh
+        (M,) int32, words that were held out; none where there was too little to hold any out.
+    """
 
     ids: np.ndarray
     window: int
+    fresh: np.ndarray | None = None
 
 
 class Patches(NamedTuple):
@@ -126,7 +142,8 @@ class Evidence(NamedTuple):
     features
         (encoder, layer) -> codes; row i is the same sample for all of them. The encoder is ``model`` or a baseline.
     y_train, y_test
-        Classes (n,) and (m,) of these rows, int64; or numbers, float64, where labels are those.
+        Classes (n,) and (m,) of these rows, int64; or numbers, float64, where labels are those; or (n, L) and (m, L) bool,
+        where a sample has several.
     pca
         Codes of the same rows by principal component analysis of so many components.
     others
@@ -141,6 +158,10 @@ class Evidence(NamedTuple):
         Word vectors, the most frequent words first, with their counts.
     text
         That these were learnt from.
+    rivals
+        Word vectors that they are held against, by name, of the same words or of the first of these.
+    kept
+        What one measure has found and another may need: not made twice.
     patches
         Codes of single patches, where it matters that these do not give their places away.
     painted
@@ -163,6 +184,8 @@ class Evidence(NamedTuple):
     attempts: Sequence[Attempt] | None = None
     words: WordVectors | None = None
     text: Text | None = None
+    rivals: Mapping[str, WordVectors] | None = None
+    kept: dict[str, Any] | None = None
     patches: Patches | None = None
     painted: Painted | None = None
     transferred: Sequence[Attempt] | None = None
@@ -171,10 +194,16 @@ class Evidence(NamedTuple):
 
     def has(self, need: str) -> bool:
         """Whether there is what a measure needs."""
-        if need in ("labels", "numbers"):
+        if need in LABELS:
             there = self.features is not None and self.y_train is not None and self.y_test is not None
-            return there and (np.asarray(self.y_train).dtype.kind == "f") == (need == "numbers")
+            return there and self._kind == need
         return getattr(self, need, None) is not None or self.options.get(need) is not None
+
+    @property
+    def _kind(self) -> str:
+        """What labels are, as a measure asks for them."""
+        labels = np.asarray(self.y_train)
+        return "several" if labels.ndim == 2 else "numbers" if labels.dtype.kind == "f" else "labels"
 
 
 Measure = Callable[[Evidence], Table]
@@ -211,10 +240,10 @@ def _ours(name: Any, evidence: Evidence) -> Table:
         raise OptionError(f"the table '{name}' is made with others, and no measure of its own")
     for need in entry.needs:
         if not evidence.has(need):
-            other = {"labels": "numbers", "numbers": "labels"}.get(need, "")
-            if other and evidence.has(other):
-                kind = "classes" if need == "labels" else "numbers"
-                raise OptionError(f"the measure '{name}' needs labels that are {kind}; see the option 'labels_are'")
+            if need in LABELS and any(map(evidence.has, LABELS)):
+                raise OptionError(
+                    f"the measure '{name}' needs labels that are {LABELS[need]}; see the option 'labels_are'"
+                )
             raise OptionError(f"the measure '{name}' needs {need}, and these data or options have none")
     module, _, function = entry.measure.partition(":")
     found: Table = getattr(importlib.import_module(module), function)(evidence)

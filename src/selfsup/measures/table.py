@@ -54,10 +54,13 @@ class Table:
         return cls(name, list(rows), columns, look.baselines, look.note, **more)
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: the columns side by side."""
+        """What a notebook shows: a table that has a look of its own as on a terminal, with errors; of others the columns."""
+        look = look_of(self.name)
+        if look.lines is not plain and self.rows:
+            return html.lines(look.title, look.lines(self), self.note or look.note)
         keys = self.columns or tuple(dict.fromkeys(key for row in self.rows for key in row))
         cells = [[shown(row.get(key)) for key in keys] for row in self.rows]
-        return html.table(look_of(self.name).title, [title_of(key) for key in keys], cells, self.note)
+        return html.table(look.title, [title_of(key) for key in keys], cells, self.note)
 
 
 def plain(table: Table) -> list[str]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from selfsup.measures.samples.leads import NAMES, Row, best_layer, curve, leads, score
-from selfsup.measures.wording import codes_of, number, percent, with_counts, with_labels, words
+from selfsup.measures import fitting
+from selfsup.measures.samples.leads import NAMES, Lead, Row, best_layer, curve, leads, rival, score, unit_of
+from selfsup.measures.shortcuts import cue, cue_words, leaks, place_read
+from selfsup.measures.wording import codes_of, number, percent, with_counts, with_labels, with_rows, words
 
 REASONS = {  # what the health of a run shows -> kind of verdict
     "alike": "collapsed",  # the codes are one point
@@ -15,7 +18,8 @@ REASONS = {  # what the health of a run shows -> kind of verdict
     "placed": "leaky",  # one place of what is seen gives the answer
     "by heart": "memorised",  # the loss has fallen on the rows that were trained on
     "blind": "collapsed",  # the loss fell, but a guess does not depend on what was seen
-    "in common": "shortcut",  # what all samples have in common gives the answer
+    "by a cue": "shortcut",  # what is trivial in an image gives the answer
+    "by place": "shortcut",  # colours or JPEG's grid tell where a patch was cut
     "flat": "collapsed",  # the codes fill few dimensions, far fewer than before training
     "unsure": "undecided",  # the gap is within its noise
     "idle": "not learning",  # neither
@@ -33,7 +37,11 @@ GAP_SHARE = 0.01  # of what the loss fell, of the gap before, and of the loss's 
 GAP_SDS = 3.0  # and beyond what permuting the same guesses another way changes
 GAP_GROWTH = 1.5  # some nets have a gap before training (their views of a sample are alike): it must have grown, or
 FALL = 0.25  # the loss fallen by this share of it: untrained sparse codes rebuild their sample, trained ones better
-OF_NUMBERS = " (% of the labels' variance that is explained: R2)"
+UNITS = {  # what the sentence's numbers are, by the score of the table
+    "accuracy": "",
+    "r2": " (% of the labels' variance that is explained: R2)",
+    "map": " (mean average precision over the labels, in %)",
+}
 NOT_HERE = "what gives these codes was not trained here, and only labels would tell whether they are worth having"
 SURE = 2.0  # standard errors that a mean lead must exceed, either way
 WORTH = 0.02  # a lead that is surely smaller than this is none
@@ -41,10 +49,8 @@ BY_HEART = 3.0  # times the training loss, or the held-out fall, is memorised,
 APART = 0.05  # where this share of the fall of the training loss lies between the two
 OWED = 0.1  # of what the training loss fell, the part that depends on the sample
 FEW, FLAT = 8.0, 0.27  # dimensions that are few, and the share of those before training that is
-COMMON_LOSS = 0.12  # of the loss before training: so little is left where what samples have in common gives the answer
+LOST = 0.85  # of what samples differ by is left unexplained after code and back: sound runs .71 or less, collapsed 1 or more
 TOGETHER = 0.01  # of the codes' deviation by which a code may change with the samples beside it
-LEAK, LEAK_SHARE = 3.2, 0.12  # largest rise beside the second, and beside the gap, where one place gives the answer
-LEAK_LOSS = 0.06  # of the loss before training, and so little of it is left
 
 
 ASKED = {  # reason of what was asked beyond loss and gap -> sentence
@@ -56,9 +62,6 @@ ASKED = {  # reason of what was asked beyond loss and gap -> sentence
     "to {fresh}; use more data, fewer epochs or a smaller net",
     "flat": "the codes fell onto few dimensions (effective rank {rank_end}, {rank_start} before training); try a lower rate "
     "(lr), or another method",
-    "in common": "the answer stands in what all samples have in common: guessed from their mean, the loss rises by "
-    "{common} only (it is {loss}, and was {loss_start} before training); crop or mask what is the "
-    "same in all of them, or take another method",
     "unsure": "the gap ({gap}) is within its noise (± {noise}), so it cannot be told whether a guess depends on its sample; "
     "train longer, or hold out more rows",
 }
@@ -71,6 +74,7 @@ def verdict(
     tell: Callable[[str, Mapping[str, float]], str] | None = None,
     where: str = "",
     place: Mapping[str, Any] = MappingProxyType({}),
+    audit: Sequence[Row] = (),
 ) -> dict[str, Any]:
     """Judge a run from its health and, where there were labels, from the probes beside the baselines.
 
@@ -87,6 +91,8 @@ def verdict(
     place
         Where the answer stands if it stands in one place: ``place``, its name in words; of a cell of an image also
         ``place_row`` and ``place_column``, from 0, of ``place_rows`` and ``place_columns``.
+    audit
+        Rows of this table, of what patches tell of their place.
 
     Returns
     -------
@@ -96,6 +102,10 @@ def verdict(
     because, learnt_here = _because(health), "gap" in health
     reason = judge_health(health) if learnt_here else "learnt"
     kind, sentence = REASONS[reason], (tell or of_samples)(reason, health) if learnt_here else NOT_HERE
+    if reason == "learnt" and learnt_here and (read := place_read(audit, health)) is not None:
+        kind, sentence, because = REASONS["by place"], read[0], because | read[1]
+    if reason == "by a cue" and (found := cue(health)) is not None:
+        because |= {"cue": found[0], "cue_lost": found[1]}
     if reason == "placed":
         because |= place
         sentence = sentence.format(place=place.get("place", "one place"))
@@ -108,7 +118,10 @@ def verdict(
                 because[f"{prefix}noise_{lead.baseline.replace(' ', '_')}"] = lead.noise
         if kind == "learning":
             kind, sentence = judge_probe(probe, layer, health)
-            sentence += "" if "accuracy" in probe[0] else OF_NUMBERS
+            sentence += UNITS[unit_of(probe[0])]
+        elif kind == "memorised" and judge_probe(probe, layer, health)[0] == "learning":
+            sentence += f"; all the same {where_ahead(probe, layer)}{UNITS[unit_of(probe[0])]}"
+    sentence += beside_pca(health) if not probe and kind == "learning" else ""
     sentence = f"{where}, {sentence}" if where else sentence
     return {"kind": kind, "sentence": sentence[0].upper() + sentence[1:] + ".", "because": because}
 
@@ -117,7 +130,8 @@ def _because(health: Mapping[str, float]) -> dict[str, Any]:
     """The numbers that a verdict rests on."""
     keys = (
         "gap", "gap_start", "gap_sd", "loss", "loss_start", "spread", "rank", "rank_start", "rank_end", "trained", "fresh",
-        "trained_gap",         "copies", "leak", "leak_share", "common", "alone", "stability",
+        "trained_gap", "copies", "leak", "leak_share", "told", "alone", "stability", "cue_grey", "cue_colour", "cue_light",
+        "cue_border", "cue_least", "cue_most",
     )  # fmt: skip
     because: dict[str, Any] = {key: float(health[key]) for key in keys if key in health}
     if "gap" in health:
@@ -140,11 +154,11 @@ def judge_health(health: Mapping[str, float]) -> str:
         return "alike"
     if health.get("alone", 0.0) > TOGETHER:
         return "together"
-    if leaks(health):
+    least = GAP_SHARE * max(fall, before, health["loss_sd"])
+    if gap > max(noise, least) and leaks(health):
         return "placed"
     if by_heart(health):
         return "by heart"
-    least = GAP_SHARE * max(fall, before, health["loss_sd"])
     if gap <= max(noise, least):
         # one guess for all samples saved this much; where guesses still differ they are only no better than others'
         if fall > noise and (
@@ -155,26 +169,9 @@ def judge_health(health: Mapping[str, float]) -> str:
     grown = gap > GAP_GROWTH * before + noise
     if not grown and fall <= max(FALL * before, noise):
         return "as before"
-    if in_common(health):
-        return "in common"
+    if cue(health) is not None:
+        return "by a cue"
     return "flat" if flat(health) else "learnt"
-
-
-def left(health: Mapping[str, float]) -> float:
-    """What is left of the loss before training: a share of it, or 1 where it says nothing."""
-    return max(0.0, health["loss"] / health["loss_start"]) if health["loss_start"] > 0 else 1.0
-
-
-def solved(health: Mapping[str, float]) -> bool:
-    """Whether so little of the loss is left that it is worth asking where the answer stands."""
-    return left(health) < max(LEAK_LOSS, COMMON_LOSS)
-
-
-def leaks(health: Mapping[str, float]) -> bool:
-    """Whether the loss is next to nothing and one place of what is seen is all that it needs."""
-    if health.get("leak", 0.0) < LEAK or health["leak_share"] < LEAK_SHARE:
-        return False
-    return left(health) < LEAK_LOSS
 
 
 def by_heart(health: Mapping[str, float]) -> bool:
@@ -190,19 +187,14 @@ def by_heart(health: Mapping[str, float]) -> bool:
     return kept or (health["fresh"] > BY_HEART * health["trained"] > 0 and apart > APART * fall)
 
 
-def in_common(health: Mapping[str, float]) -> bool:
-    """Whether the mean of all samples gives the answer of each, as it does where a mark or a light is in all of them."""
-    return left(health) < COMMON_LOSS and health.get("common", 1.0) <= 0.0
-
-
 def flat(health: Mapping[str, float]) -> bool:
     """Whether the codes fill few dimensions and far fewer than those of the untrained net.
 
-    Where codes are decoded, the loss itself says what few dimensions lose.
+    Where codes are decoded, few of them may do: they are a collapse where the samples are hardly rebuilt.
     """
     return (
         "rank_end" in health
-        and not health.get("decodes")
+        and not (health.get("decodes") and health.get("unexplained", 0.0) < LOST)
         and health["rank_end"] < min(FEW, FLAT * health["rank_start"])
     )
 
@@ -211,6 +203,8 @@ def of_samples(reason: str, health: Mapping[str, float]) -> str:
     """The sentence for a reason, of samples that each have a code."""
     loss, loss_start = number(health["loss"]), number(health["loss_start"])
     gap, gap_start, shuffled = (number(health[key]) for key in ("gap", "gap_start", "shuffled"))
+    if reason == "by a cue":
+        return cue_words(health)
     if reason in ASKED:
         known = {name: number(float(value)) for name, value in health.items()}
         known |= {f"{name}_percent": percent(value) for name, value in health.items()}
@@ -232,6 +226,18 @@ def of_samples(reason: str, health: Mapping[str, float]) -> str:
     }[reason]
 
 
+def beside_pca(health: Mapping[str, float]) -> str:
+    """What can be said of codes without labels: whether they are as wide as a sample, and what they lose beside PCA."""
+    said = ""
+    if (width := health.get("width", 0.0)) >= health.get("values", math.inf):
+        said += f"; the code is as wide as a sample ({width:.0f} values beside {health['values']:.0f}): a copy would do as well"
+    if "unexplained_pca" in health:
+        ours, pca, error = (health[f"unexplained{end}"] for end in ("", "_pca", "_lead_error"))
+        said += f"; code and back lose {percent(ours)} % of what samples differ by, PCA of as many components {percent(pca)} % "
+        said += f"(a lead of {percent(pca - ours)} ± {percent(error)})"
+    return said
+
+
 def judge_probe(probe: Sequence[Row], layer: str, health: Mapping[str, float]) -> tuple[str, str]:
     """Whether a run that learns its task has codes worth having: ahead of PCA and of a random network."""
     passed = [lead for lead in leads(probe, layer) if lead.baseline != "raw input"]
@@ -241,43 +247,76 @@ def judge_probe(probe: Sequence[Row], layer: str, health: Mapping[str, float]) -
     parts = []
     for lead in behind or [lead for lead in passed if lead.size <= SURE * lead.noise]:
         how = "worse than" if lead.size < -SURE * lead.noise else "not clearly better than"
-        error = "" if behind else f", a lead of {percent(lead.size)} ± {percent(lead.noise)}"
-        parts.append(f"{how} {NAMES[lead.baseline]} ({percent(lead.model)} % beside {percent(lead.other)}{error})")
+        beside = f"{percent(lead.model)} % beside {percent(lead.other)}, a lead of {by(lead)}"
+        parts.append(f"{how} {NAMES[lead.baseline]} ({beside})")
+    # a note says so, too, and asks for fewer epochs
+    overfits = health.get("fresh", 0.0) > fitting.APART * health.get("trained", math.inf)
     known = f"the task is learnt (gap {number(health['gap'])}), but " if "gap" in health else ""
     said = f"{known}on average over all numbers of labels {codes_of(layer)} are {words(parts)}"
     if behind:
-        return "no better than PCA", f"{said}; train longer, on more data, or try another method"
-    return "undecided", f"{said}; more rows with labels would tell, or a longer training"
+        return (
+            "no better than PCA",
+            f"{said}; {'' if overfits else 'train longer, '}use more data, or try another method",
+        )
+    return "undecided", f"{said}; more rows with labels would tell{'' if overfits else ', or a longer training'}"
+
+
+def by(lead: Lead) -> str:
+    """A mean lead with its standard error, in points."""
+    return f"{percent(lead.size)} ± {percent(lead.noise)}"
 
 
 def where_ahead(probe: Sequence[Row], layer: str) -> str:
-    """At which numbers of labels the codes beat every baseline, and where they do not, with the numbers."""
-    told = with_counts if "accuracy" in probe[0] else with_labels
+    """At which numbers of labels the codes beat every baseline by two errors, and where they do not, with the numbers."""
+    told = {"accuracy": with_counts, "r2": with_labels, "map": with_rows}[unit_of(probe[0])]
     model = shown(curve(probe, "model", layer))
-    others = {name: found for name in NAMES if (found := shown(curve(probe, name, layer)))}
+    others = {name: found for name in NAMES if (found := shown(rival(probe, name, layer)))}
     if not others:
         most = list(model)[-1]
         return f"{codes_of(layer)} give {model[most]} % {told([most])}, and there is no baseline beside them"
     leaders = {count: max(others, key=lambda name: others[name].get(count, 0.0)) for count in model}
     margins = {count: round(model[count] - others[leaders[count]].get(count, 0.0), 1) for count in model}
-    won = [count for count in model if margins[count] > 0]
+    rivals = {name: rival(probe, name, layer) for name in others}
+    # two errors, in points, of the lead at that number of labels; none where none was measured
+    chance = {
+        (name, count): SURE * 100 * float(row.get("lead_error") or 0.0)
+        for name, found in rivals.items()
+        for count, row in found.items()
+    }
+    won = [
+        count
+        for count in model
+        if all(model[count] - others[name][count] > chance[name, count] for name in others if count in others[name])
+    ]
     behind = []
     for name in others:
         lost = [count for count in model if leaders[count] == name and count not in won]
         if lost:
             worst = min(lost, key=lambda count: margins[count])
-            verb = "is ahead" if margins[worst] < 0 else "is level"
+            within = abs(margins[worst]) <= chance.get((name, worst), 0.0)
+            verb = (
+                "is not clearly behind"
+                if within and margins[worst]
+                else "is ahead"
+                if margins[worst] < 0
+                else "is level"
+            )
             at = f"{told([worst])}: " if len(lost) > 1 else ""
             numbers = f"{at}{others[name][worst]} % beside {model[worst]}"
             behind.append(f"{NAMES[name]} {verb} {told(lost)} ({numbers})")
+    mean = {lead.baseline: by(lead) for lead in leads(probe, layer)}
     if not won:
-        beaten = words([NAMES[name] for name in others if name != "raw input"])
-        return f"{codes_of(layer)} beat {beaten} on average, but not every baseline at once: {'; '.join(behind)}"
+        judged = [name for name in others if name != "raw input"]
+        ahead = (
+            f"{words([NAMES[name] for name in judged])} on average, by {words([mean[name] for name in judged])} points"
+        )
+        return f"{codes_of(layer)} beat {ahead}, but at no number of labels clearly every baseline: {'; '.join(behind)}"
     best = max(won, key=lambda count: margins[count])
     at = f"{told([best])}: " if len(won) > 1 else ""
-    rivals = words([str(found[best]) for found in others.values() if best in found])
+    beside = words([str(found[best]) for found in others.values() if best in found])
     beaten = words([NAMES[name] for name in others])
-    ahead = f"{codes_of(layer)} beat {beaten} {told(won)} ({at}{model[best]} % beside {rivals})"
+    ahead = f"{codes_of(layer)} beat {beaten} {told(won)} ({at}{model[best]} % beside {beside})"
+    ahead += f", on average by {words([mean[name] for name in others])} points"
     return "; ".join([ahead, *behind])
 
 

@@ -36,6 +36,11 @@ def with_labels(counts: Sequence[Any]) -> str:
     return f"with {words([f'{count:,}' for count in counts])} labels"
 
 
+def with_rows(counts: Sequence[Any]) -> str:
+    """With 10, 100 and 353 labelled rows, each of which has several labels."""
+    return with_labels(counts).removesuffix("labels") + "labelled rows"
+
+
 def codes_of(layer: str) -> str:
     """The codes, or the codes of a block that is not what ``encode`` gives."""
     return "the codes" if layer in ("", "code") else f"the codes of {layer}"

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from selfsup.data.tables.missing import ends
 from selfsup.errors import DataError, OptionError
 from selfsup.method import Method, Samples
 from selfsup.system import memory
@@ -47,16 +48,13 @@ def _ends(samples: Samples) -> dict[str, np.ndarray]:
     part = samples[torch.arange(min(len(samples), 1))]
     if part.ndim != 2 or not part.is_floating_point():
         return {}
-    limit = torch.finfo(torch.float32).max
-    low, high = torch.full((part.shape[1],), limit), torch.full((part.shape[1],), -limit)
+    low, high = np.full((2, part.shape[1]), np.nan, np.float32)
     rows = max(1, VALUES // part.shape[1])
     for start in range(0, len(samples), rows):
-        part = samples[slice(start, start + rows)].float().cpu()
-        low = torch.minimum(low, part.nan_to_num(nan=limit).amin(0))
-        high = torch.maximum(high, part.nan_to_num(nan=-limit).amax(0))
-    none = low > high  # of a column without any value
-    low, high = torch.where(none, -limit, low), torch.where(none, limit, high)
-    return {"low": low.numpy(), "high": high.numpy()}
+        least, largest = ends(samples[slice(start, start + rows)].float().cpu().numpy())
+        low, high = np.fmin(low, least), np.fmax(high, largest)
+    limit = float(np.finfo(np.float32).max)  # of a column without any value
+    return {"low": np.nan_to_num(low, nan=-limit), "high": np.nan_to_num(high, nan=limit)}
 
 
 def within(x: np.ndarray, form: Any, codes: dict[str, np.ndarray]) -> np.ndarray:

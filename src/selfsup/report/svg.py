@@ -29,6 +29,7 @@ ON_PAGE = {colour: f"var(--c{place})" for place, colour in enumerate(COLOURS)} |
 DASHES, SHAPES = ("-", "--", ":", "-."), {"o": "●", "D": "◆", "s": "■", "P": "✚", "^": "▲"}
 SIZE, LOW = (480, 300), (360, 200)  # of a chart, and of a small one, in units of its letters' 12
 LONGEST = 40  # letters of a name
+CLOSE = 0.08  # of the width of an axis: names of places nearer than this run into each other
 NOT_XML = re.compile("[\ufffe\uffff]")
 STYLE: dict[Any, Any] = {
     "axes.axisbelow": True, "axes.formatter.limits": (-4, 9), "axes.formatter.useoffset": False,
@@ -67,6 +68,7 @@ def lines(
     ticks: Sequence[tuple[float, str]] = (),
     log: bool = False,
     bottom: float | None = None,
+    most: float | None = None,
     size: tuple[int, int] = SIZE,
 ) -> Markup:
     """Draw curves.
@@ -85,6 +87,8 @@ def lines(
         Whether the vertical axis is logarithmic.
     bottom
         Lowest value shown, where that is not the lowest of the curves.
+    most
+        Largest value that there can be: the axis ends there, though errors reach beyond.
     """
     tips = {}
 
@@ -108,6 +112,8 @@ def lines(
             _decades(axes)
         if bottom is not None:
             axes.set_ylim(bottom=bottom)
+        if most is not None and axes.get_ylim()[1] > most:
+            axes.set_ylim(top=most)
         if len(curves) > 1:
             figure.legend(loc="outside upper left", ncols=2, handlelength=2.6)
 
@@ -142,9 +148,19 @@ def _horizontal(axes: Any, ticks: Sequence[tuple[float, str]], *, few: bool) -> 
         axes.set_xscale("log")
         axes.set_xticks([place for place, _ in ticks], [name_of(name) for _, name in ticks])
         axes.minorticks_off()
+        _apart(axes)
     else:
         axes.set_xlim(left=0)
         axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator("auto", integer=few))
+
+
+def _apart(axes: Any) -> None:
+    """Names of two places that lie close together stand to the left and to the right of them."""
+    low, high = np.log(axes.get_xlim())
+    places, names = np.log(axes.get_xticks()), axes.get_xticklabels()
+    for first in np.flatnonzero(np.diff(places) < CLOSE * (high - low)).tolist():
+        names[first].set_horizontalalignment("right")
+        names[first + 1].set_horizontalalignment("left")
 
 
 def _decades(axes: Any) -> None:

@@ -24,7 +24,9 @@ from selfsup.nets import Standardize
 from selfsup.system.progress import roughly
 
 FEWEST, JUDGED, BYTES = 4, 2_000, 1 << 28  # rows that what is rebuilt is judged on, and what they may take
-NETS = 3  # untrained, from as many seeds: two of them differ by more than a point as often as not
+# Untrained, from as many seeds: two of them differ by more than a point as often as not. How far they do is known the better the
+# more there are, and of few rows they cost next to nothing: so many as see this many rows together, but three at least.
+FEWEST_NETS, NETS, TOGETHER = 3, 8, 8_000
 
 
 class Units:
@@ -129,8 +131,9 @@ class Beside:
         return {layer: Features(codes, test[layer]) for layer, codes in train.items()}
 
     def others(self, again: Sequence[Callable[[], Method]]) -> Sequence[Callable[[str], Features]]:
-        """Codes by one block of each of the networks, which are built and run when they are first asked for."""
-        return [_Once(self.layers, make) for make in again]
+        """Codes by one block of each of the networks, of some of many rows; each is built when it is first asked for."""
+        nets = max(FEWEST_NETS, TOGETHER // max(1, sum(map(len, self.parts))))
+        return [_Once(self.layers, make) for make in again[: nets - 1]]
 
     def columns(self, width: int, notes: list[str]) -> Columns | None:
         """The columns of a table as they are, for boosting; None where there are none, or it would take long, which is noted.
@@ -149,9 +152,11 @@ class Beside:
         wide, trees = train.shape[1], boosting.classes_of(learnt.labels)
         took = sum(boosting.seconds(len(learnt), columns, trees) for columns in (wide, wide + width))
         if took > boosting.LONG:
+            several = learnt.labels.ndim == 2
+            told = f"{trees:,} labels" if several else f"{len(np.unique(learnt.labels)):,} classes"
             notes.append(
                 f"gradient boosting on the columns was left out: of {wide:,} columns, {width:,} codes and "
-                f"{len(np.unique(learnt.labels)):,} classes it takes about {roughly(took)}"
+                f"{told} it takes about {roughly(took)}"
             )
             return None
         return Columns(train, other, categories)

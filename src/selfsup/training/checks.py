@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,13 +10,16 @@ import torch
 from torch import Tensor
 
 from selfsup.data.text.form import TextForm
+from selfsup.measures.shortcuts import solved
 from selfsup.method import Method, Samples, shuffle_gap
 from selfsup.solvers.devices import steady
-from selfsup.training.leaks import Standing, common, standing
+from selfsup.training.cues import cues
+from selfsup.training.leaks import Standing, standing
 from selfsup.training.measure import DRAWS
 
-ROWS = 200  # of each part, on which losses are compared
-ASKED = 64  # rows of which a place is exchanged
+ROWS = 128  # learnt from, of which the loss is held against that of others
+ASKED, IMAGES = 200, 32  # rows of which a place is exchanged; of images so many, since nets of these cost the most
+NOISED = 64  # rows to which noise is given
 ALONE = 8  # rows that are encoded alone
 NOISE = 0.01  # of the deviation of the input
 LOOKED = 50_000_000  # values of the rows learnt from that are searched for copies, at most
@@ -29,9 +33,9 @@ class Checks(NamedTuple):
     numbers
         ``trained`` and ``fresh``: losses of rows learnt from and of held-out ones that are no copies of these, on equally many
         rows that are hidden alike; and their gaps, ``trained_gap`` and ``fresh_gap``. ``copies``: share of held-out rows that
-        are learnt from. ``decodes``: 1 where codes have a way back. ``leak``, ``leak_share``: see
-        `leaks.Standing`; ``common``: see `leaks.common`. ``alone``: how much a code changes where its sample is encoded alone,
-        and ``stability`` with noise of 1 % in the input, as shares of the deviation of the codes.
+        are learnt from. ``decodes``: 1 where codes have a way back. ``leak``, ``leak_share``, ``told``: ratio, share and told
+        of `leaks.Standing`. ``cue_NAME``, ``drawn``: see `cues.cues`. ``alone``: how much a code changes where its sample is
+        encoded alone, and ``stability`` with noise of 1 % in the input, as shares of the deviation of the codes.
     standing
         Where the loss rises when it is another sample's; None where that was not asked, or there are no two places.
     copied, looked
@@ -64,7 +68,14 @@ class Checks(NamedTuple):
 
 
 def checks(
-    method: Method, learnt: Any, test: Any, device: torch.device, *, solved: bool, trained: bool = True, seed: int = 0
+    method: Method,
+    learnt: Any,
+    test: Any,
+    device: torch.device,
+    found: Mapping[str, float],
+    *,
+    trained: bool = True,
+    seed: int = 0,
 ) -> Checks:
     """Ask a trained method.
 
@@ -72,8 +83,9 @@ def checks(
     ----------
     learnt, test
         Parts of the data: learnt from, and held out.
-    solved
-        Whether next to nothing is left of the loss, so that it is asked where the answer stands, in a pass a place.
+    found
+        The health of the run: held-out loss and gap, and what is left of the loss. Where that is little, it is asked where the
+        answer stands, in a pass a place, and which cues give it.
     trained
         Whether the first is what the method was trained on.
     """
@@ -84,17 +96,22 @@ def checks(
     fresh = test.part(np.flatnonzero(~copied)) if copied.any() else test
     with steady(device, exact=True):
         if trained and (rows := min(ROWS, len(learnt), len(fresh))) >= 2:
-            for name, part in (("trained", learnt), ("fresh", fresh)):
-                x = _batch(method, part, rows, rng, device)
-                found = shuffle_gap(method, x, draws=DRAWS)
-                numbers |= {name: found["loss"], f"{name}_gap": found["gap"]}
-        x = _batch(method, test, ASKED, rng, device)
-        numbers |= encoding(method, x, seed)
-        if solved and x.is_floating_point():
-            numbers["common"] = common(method, x, seed)
-        most = _leak(method, x, getattr(test.form, "names", lambda: None)(), seed) if solved else None
+            parts = {"trained": learnt, "fresh": fresh}
+            if not copied.any() and not method.coupled:  # a loss that compares samples needs as many of them
+                del parts["fresh"]
+                numbers |= {"fresh": found["loss"], "fresh_gap": found["gap"]}
+            for name, part in parts.items():
+                losses = shuffle_gap(method, _batch(method, part, rows, rng, device), draws=DRAWS)
+                numbers |= {name: losses["loss"], f"{name}_gap": losses["gap"]}
+        x, little = _batch(method, test, ASKED, rng, device), solved(found)
+        numbers |= encoding(method, x[:NOISED], seed)
+        if little or callable(getattr(method, "patch_size", None)):
+            numbers |= cues(method, x, seed)
+        few = x[:IMAGES] if x.ndim >= 4 and not method.coupled else x
+        most = _leak(method, few, getattr(test.form, "names", lambda: None)(), seed) if little else None
     if most is not None:
         numbers |= {"leak": most.ratio, "leak_share": most.share}
+        numbers |= {} if most.told is None else {"told": most.told}
     return Checks(numbers, most, int(copied.sum()), len(copied))
 
 

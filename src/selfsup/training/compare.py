@@ -17,6 +17,7 @@ from selfsup.measures.evaluation import Evaluation
 from selfsup.measures.health import shape_of
 from selfsup.measures.run import Features
 from selfsup.measures.samples import runs as measuring
+from selfsup.measures.samples.judgeable import left_out
 from selfsup.measures.samples.recorded import tables_of_evaluations
 from selfsup.measures.table import Row, Table
 from selfsup.measures.wording import words
@@ -43,8 +44,8 @@ def compare(
     data: Any = None,
     *,
     labels: Any = None,
-    label_column: str | None = None,
-    labels_are: Literal["classes", "numbers"] | None = None,
+    label_column: str | tuple[str, ...] | None = None,
+    labels_are: Literal["classes", "numbers", "several"] | None = None,
     draws: Annotated[int, Range(1, 100)] = DRAWS,
     seed: Annotated[int, Range(0, 2**32 - 1)] = 0,
     max_labels: Annotated[int, Range(2)] = MAX_LABELS,
@@ -54,9 +55,9 @@ def compare(
 ) -> Evaluation:
     """Hold runs side by side, on the same rows, and say which leads are more than chance.
 
-    With labelled data a linear probe and nearest neighbours (of numbers as labels: a ridge regression) judge the codes of every
-    run by the same training rows, the same draws of labels and the same test rows, beside raw input and PCA. Each lead has its
-    paired standard error: a bootstrap of test rows and draws together (`measures.samples.paired`).
+    With labelled data a linear probe and nearest neighbours (of numbers as labels a ridge regression, of several a probe of each)
+    judge the codes of every run by the same training rows, the same draws of labels and the same test rows, beside raw input and
+    PCA. Each lead has its paired standard error: a bootstrap of test rows and draws together (`measures.samples.paired`).
 
     Parameters
     ----------
@@ -67,11 +68,11 @@ def compare(
         they learnt from, on the rows that all of them held out in training; else on a fifth. Without labels what needs none is
         shown side by side. By default what the runs' own evaluations hold is compared, where these are of the same split.
     labels
-        Labels (n,) of an array.
+        Labels (n,) of an array; or several a sample (n, L), each 0 or 1.
     label_column
-        Name of the column that holds the labels.
+        Name of the column that holds the labels; or of several that are 0 and 1.
     labels_are
-        classes, or numbers; by default what they look like.
+        classes, numbers, or several a sample; by default what they look like.
     draws
         How often few labels are drawn.
     seed
@@ -125,6 +126,11 @@ def entered(runs: Any) -> dict[str, Model]:
         raise OptionError("compare takes a list of runs: compare([first, second])")
     if not 2 <= len(runs) <= MOST:
         raise OptionError(f"compare takes 2 to {MOST} runs; got {len(runs)}")
+    for run in runs:
+        if not isinstance(run, str | os.PathLike | Model):
+            raise OptionError(
+                f"compare takes models and paths of run folders; got a {type(run).__name__}: {str(run)[:40]}"
+            )
     paths = [os.fspath(run) if not isinstance(run, Model) else None for run in runs]
     models = [load(run) if not isinstance(run, Model) else run for run in runs]
     named = dict(
@@ -279,6 +285,8 @@ def with_labels(
     if len(learnt) < len(field.parts[widest][0]) or len(test) < len(field.parts[widest][1]):
         notes.append(f"probes were trained on {len(learnt):,} labelled rows and tested on {len(test):,}")
     notes += [taken] if (taken := kind_words(learnt.labels, learnt.data.classes)) else []
+    if learnt.labels.ndim == 2 and (lacking := left_out(learnt.labels, test.labels, learnt.data.classes)):
+        notes.append(lacking)
     for name, model in entrants.items():
         shown.show(f"codes of {name}")
         encoders[name] = Features(

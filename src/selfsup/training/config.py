@@ -79,7 +79,7 @@ def configuration(
             "source": data.source,
             "rows": data.source_rows,
             "fingerprint": data.fingerprint,
-            "classes": list(data.classes),
+            "classes": [] if getattr(data, "several", False) else list(data.classes),
             "description": data.describe(),
             "bad": len(data.unreadable()),
         },

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,13 +18,16 @@ from selfsup.data.text.form import TextForm
 from selfsup.errors import DataError, OptionError
 from selfsup.measures.evaluation import Evaluation
 from selfsup.measures.registry import REGISTERED
-from selfsup.measures.run import Evidence, Measure, run
+from selfsup.measures.run import Evidence, Measure, Text, run
+from selfsup.measures.samples.judgeable import told_apart
 from selfsup.measures.words.files import listed
+from selfsup.measures.words.leads import UNTRAINED
 from selfsup.method import Method
 from selfsup.model.load import load
 from selfsup.model.model import Model
 from selfsup.model.pretrained import model_of
 from selfsup.options import Range, checked
+from selfsup.system.progress import Progress
 from selfsup.training import efficiency, evidence
 from selfsup.training.baselines import NETS, another
 from selfsup.training.measure import ONCE, measure, probe_of
@@ -32,6 +36,11 @@ from selfsup.words.vectors import WordVectors
 
 FEWEST = 2  # rows that can be told from one another
 OF_WORDS = ("analogies", "similarity", "bias")  # what word vectors are measured by
+NO_TEXT = (
+    "vectors by counting stand beside these where the text that they were learnt from is given too (--data, or the second "
+    "argument in Python)"
+)
+OTHER_TEXT = "vectors by counting are of another text than these were learnt from"
 MEASURED = 512  # rows, drawn from the test part, on which loss and gap are measured
 
 
@@ -40,8 +49,8 @@ def evaluate(
     labelled: Any = None,
     *,
     labels: Any = None,
-    label_column: str | None = None,
-    labels_are: Literal["classes", "numbers"] | None = None,
+    label_column: str | tuple[str, ...] | None = None,
+    labels_are: Literal["classes", "numbers", "several"] | None = None,
     column: str | None = None,
     analogies: str | tuple[str, ...] | None = None,
     similarity: str | tuple[str, ...] | None = None,
@@ -66,12 +75,14 @@ def evaluate(
         Data of the kind the model learnt from, with labels or without. What is measured is measured on the test part: a split of
         their own, or the rows held out in training, where these are the same data; otherwise a fifth of the rows where there
         are labels, and all of them where there are none. Texts need labels (`selfsup.data.text.labelled.open_labelled`).
+        With analogies or similarity: the text that word vectors were learnt from, so that counting it is asked them too.
     labels
-        Labels (n,) of an array.
+        Labels (n,) of an array; or several a sample (n, L), each 0 or 1.
     label_column
-        Name of the column that holds the labels.
+        Name of the column that holds the labels; or of several that are 0 and 1, so many labels a sample.
     labels_are
-        classes, or numbers, which a ridge regression is to read from the codes; by default what they look like.
+        classes; numbers, which a ridge regression is to read from the codes; or several, of which each sample has any number. By
+        default what they look like.
     column
         Name of the column that holds texts.
     analogies
@@ -113,17 +124,20 @@ def evaluate(
     asked = {name: one for name in OF_WORDS if (one := settings.pop(name)) is not None}
     if isinstance(model, str | os.PathLike):
         model = opened(model)
-    if labelled is None:
-        return of_words(model, asked, measures, seed)
-    if any(asked.values()):
-        raise OptionError(
-            "labelled data are for codes; word vectors take analogies=, similarity= and bias= without them"
-        )
+    if labelled is None or any(asked.values()):
+        about = [name for name in ("labels", "label_column", "labels_are") if settings.get(name) is not None]
+        if about and labelled is not None:
+            raise OptionError(
+                f"option '{about[0]}' is for codes, and '{next(iter(asked))}' for word vectors: evaluate one after the other"
+            )
+        reading = {name: settings[name] for name in ("column", "limit")}
+        return of_words(model, asked, measures, seed, text=labelled, **reading)
     model = model_of(model) if isinstance(model, WordVectors) else model
     if isinstance(model.form, TextForm):
-        if settings.pop("labels_are") == "numbers":
+        if settings.pop("labels_are") in ("numbers", "several") or not isinstance(label_column, str | None):
             raise OptionError(
-                "option 'labels_are': texts are compared by classes; numbers as labels are for images and tables"
+                "texts are compared by classes, one a text, in one column; numbers and several labels a sample are for images "
+                "and tables (options 'labels_are' and 'label_column')"
             )
         return of_texts(model, labelled, measures=measures, **{k: v for k, v in settings.items() if k != "progress"})
     if settings.pop("column") is not None:
@@ -138,7 +152,9 @@ def evaluate(
     subject = evidence.Subject(
         method, untrained, model.device, learnt, test, start, end, where, trained=same and bool(held)
     )
-    subject = subject._replace(again=[partial(untrained_of, model, more) for more in range(1, NETS)])
+    subject = subject if subject.trained else subject._replace(of_training=_of_training(model, end))
+    again = [partial(untrained_of, model, more) for more in range(1, NETS)]
+    subject = subject._replace(again=again, progress=Progress(progress))
     notes = list(model.config.get("notes", [])) if same else []
     warm, labels = model.config["warm_start"] is not None, model.config["training"]["rows"]
     return efficiency.judge(
@@ -159,7 +175,11 @@ def is_run(path: str | os.PathLike[str]) -> bool:
 def _check(data: Any) -> None:
     """Raise `DataError` if there is too little in data to judge by."""
     labels, fewest = data.labels, FEWEST
-    if labels is not None:
+    if labels is not None and labels.ndim == 2:
+        if not told_apart(labels, labels).any():
+            raise DataError("each of these labels is had by all rows or by none: there is nothing to tell by")
+        fewest *= 2
+    elif labels is not None:
         if len(np.unique(labels)) < 2:
             one = (
                 "of one class; give labels of at least 2 classes" if data.classes else "one number; give such as differ"
@@ -176,15 +196,18 @@ def _check(data: Any) -> None:
             raise DataError(
                 f"an evaluation needs at least {least} rows{' with labels' * (least > FEWEST)}; got {len(part)}"
             )
+        if part is not None and part.alike():
+            raise DataError(f"all {len(part):,} rows are the same, to the bit: there is nothing to tell apart")
 
 
 def _measured(methods: tuple[Method, ...], test: Any, device: torch.device, seed: int) -> list[dict[str, Any]]:
-    """Loss and gap of each method on the same rows: not those of training, which may be of other data."""
+    """Loss and gap of the untrained method and the trained one on the same rows: those of training may be of other data."""
     few = test.some(MEASURED, np.random.default_rng(seed))
     found = []
-    for method in methods:
+    for place, method in enumerate(methods):
         method.progress = 1.0  # as training has left it: what is scheduled is at its end
-        found.append(measure(method.to(device), probe_of(method, few, few, device, once=True), 0, draws=ONCE))
+        probe = probe_of(method, few, few, device, once=True)
+        found.append(measure(method.to(device), probe, 0, draws=ONCE, untrained=place == 0))
     return found
 
 
@@ -193,27 +216,80 @@ def of_words(
     asked: Mapping[str, Any],
     measures: tuple[str | Measure, ...] | None = None,
     seed: int = 0,
+    text: Any = None,
+    **reading: Any,
 ) -> Evaluation:
-    """Word vectors by files of questions, an attribute of bias, and a user's own measures; beside what was known of a run."""
+    """Word vectors by files of questions, an attribute of bias, and a user's own measures; beside what was known of a run.
+
+    Parameters
+    ----------
+    text
+        That they were learnt from: vectors by counting are then made of it and asked the same questions.
+    """
     vectors = model.word_vectors if isinstance(model, Model) else model
     if vectors is None:
-        raise OptionError("this model has no word vectors; give labelled data to compare its codes by")
+        raise OptionError(
+            "this model has no word vectors; give data to measure it on (data, --data), with labels or without, and no questions"
+        )
     given = {name for name, one in asked.items() if one}
     if not given and measures is None:
         raise OptionError(
             "nothing to measure word vectors by: give analogies= or similarity=, files of questions, or bias='gender'"
         )
+    counts = bool(given & {"analogies", "similarity"}) and measures is None
+    if text is not None and not counts:
+        raise OptionError(
+            "a text beside word vectors is for analogies and similarity, which are then asked of vectors by counting it too; "
+            "leave it out, or the measures"
+        )
     known = model.evaluation if isinstance(model, Model) else None
     found = known or Evaluation()
-    wanted = [name for name, entry in REGISTERED.items() if given & set(entry.needs)] if measures is None else measures
-    for table in run(Evidence(words=vectors, options=asked, seed=seed), wanted):
+    said: list[str] = []
+    wanted: list[Any] = list(measures or [name for name, entry in REGISTERED.items() if given & set(entry.needs)])
+    given_here = Evidence(words=vectors, options=asked, seed=seed)
+    if counts:
+        read, said = text_of(model, text, **reading)
+        given_here = given_here._replace(text=read, rivals=untrained_words(model))
+        wanted += ["counting"] if read or given_here.rivals else []
+    for table in run(given_here, wanted):
         found = found.with_table(table)
-    return found
+    return replace(found, notes=[*(note for note in found.notes if note not in (NO_TEXT, OTHER_TEXT)), *said])
+
+
+def text_of(model: Model | WordVectors, text: Any, **reading: Any) -> tuple[Text | None, list[str]]:
+    """The text that word vectors come from, by their vocabulary, where it is given; and what a reader should know."""
+    if text is None:
+        return None, [NO_TEXT] if isinstance(model, Model) and model.history else []
+    own = model if isinstance(model, Model) else model_of(model)
+    vectors = own.word_vectors
+    assert vectors is not None
+    corpus = own.open(text, **{name: value for name, value in reading.items() if value is not None})
+    same = vectors.counts is None or np.array_equal(corpus.vocabulary.counts, vectors.counts)
+    return Text(corpus.ids, evidence.window_of(own.method)), [] if same else [OTHER_TEXT]
+
+
+def untrained_words(model: Model | WordVectors) -> dict[str, WordVectors]:
+    """Vectors of the words of a run before training; nothing of vectors that were learnt elsewhere."""
+    if not isinstance(model, Model) or not model.history:
+        return {}
+    first = evidence.vectors_of(untrained_of(model), model.form)
+    return {} if first is None else {UNTRAINED: first}
 
 
 def _is_same(data: Any, model: Model) -> bool:
     """Whether the model learnt from these very data."""
     return bool(data.fingerprint == model.config["data"]["fingerprint"])
+
+
+def _of_training(model: Model, end: Mapping[str, Any]) -> dict[str, float]:
+    """Losses of rows trained on and of others by the run's own evaluation: that it knows rows by heart does not show on new ones.
+
+    New rows on which it does worse than on its own held-out ones are no sign of that.
+    """
+    known = {} if model.evaluation is None else model.evaluation.health
+    if not known.keys() >= {"trained", "trained_gap", "fresh"}:
+        return {}
+    return {name: known[name] for name in ("trained", "trained_gap")} | {"fresh": min(known["fresh"], end["heldout"])}
 
 
 def split_of(data: Any, model: Model, seed: int) -> tuple[Any, Any, str]:

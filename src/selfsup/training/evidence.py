@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,12 +18,15 @@ from selfsup.data.text.form import TextForm
 from selfsup.measures.evaluation import Evaluation, judged
 from selfsup.measures.health import health
 from selfsup.measures.run import Evidence, Features, Maps, Measure, run
-from selfsup.measures.samples.judgeable import unjudgeable
-from selfsup.measures.verdict import solved, verdict
+from selfsup.measures.samples import boosting, expected
+from selfsup.measures.samples.judgeable import left_out, unjudgeable
+from selfsup.measures.verdict import verdict
 from selfsup.measures.words import evidence as evidence_of_words
+from selfsup.measures.words.neighbours import COUNTED
 from selfsup.method import Method, Samples
 from selfsup.model.encode import codes_of, encode_batches
 from selfsup.solvers.devices import steady
+from selfsup.system.progress import Progress, roughly
 from selfsup.training.baselines import Beside, Known, rebuilt
 from selfsup.training.checks import checks
 from selfsup.training.painted import painted_of
@@ -30,6 +36,16 @@ from selfsup.words.vectors import WordVectors
 
 MAX_LABELS = 5_000  # labelled rows used for training a probe, and rows it is tested on: what a laptop does in a minute
 MAX_TEST = 10_000
+ONE_ROW = {
+    "kind": "undecided",
+    "sentence": "There was one row to measure on, which can be told from no other; use more data, or hold out more (holdout).",
+}
+SHAPED = 1_000  # rows whose codes are looked at where there are no labels
+PLACED = 250  # images of which patches are
+PROBES = {"probe", "probe_numbers", "probe_several"}
+SAID = 2.0  # seconds from which on a person wants to know
+SILENT = Progress(False)
+log = logging.getLogger("selfsup")
 WINDOW = 5  # words to either side that are counted as neighbours, where the method names no window
 Measures = Iterable[str | Measure] | None
 
@@ -49,8 +65,12 @@ class Subject(NamedTuple):
         What these were measured on, or beside, where it has to be said.
     trained
         Whether the learnt part is what the method was trained on, and not only what probes are.
+    of_training
+        What is known of the rows that the method was trained on, where these are not among the parts.
     again
         Make other networks that might have been trained, untrained: how far two of them differ is no progress.
+    progress
+        Is told how long the probes will take.
     """
 
     method: Method
@@ -62,7 +82,9 @@ class Subject(NamedTuple):
     end: Mapping[str, Any]
     where: str = ""
     trained: bool = True
+    of_training: Mapping[str, float] = MappingProxyType({})
     again: Sequence[Callable[[], Method]] = ()
+    progress: Progress = SILENT
 
 
 def gather(
@@ -82,21 +104,26 @@ def gather(
     method, device, learnt = subject.method, subject.device, subject.learnt
     rng = np.random.default_rng(seed)
     test = subject.test.some(MAX_TEST, rng)
-    tested = encode_batches(method.layers, method.view(test), device)
-    codes = tested["code"] if "code" in tested else codes_of(method, method.view(test), device)
+    judgeable, of_labels = _labelled(learnt, test)
+    tested = encode_batches(method.layers, method.view(test), device) if judgeable else {}
+    some = test if judgeable else test.some(SHAPED, np.random.default_rng(seed))
+    codes = tested["code"] if "code" in tested else codes_of(method, method.view(some), device)
     found = health(codes, subject.start, subject.end)
-    asked = checks(method, learnt, test, device, solved=solved(found), trained=subject.trained, seed=seed)
-    found |= asked.numbers
+    asked = checks(method, learnt, test, device, found, trained=subject.trained, seed=seed)
+    found |= {**subject.of_training, **asked.numbers}
     known = None if isinstance(learnt.form, TextForm) else Known.of(learnt, device)  # a text has no rows by itself
     found |= {} if known is None else rebuilt(method, known, learnt, test, device)
     notes, evidence = [*notes, *asked.notes], Evidence(seed=seed)
-    judgeable, of_labels = _labelled(learnt, test)
     notes += of_labels
     if judgeable and known is not None and subject.untrained is not None:
         learnt = learnt.some(max_labels, rng)
         if len(learnt) == max_labels:
             notes.append(f"probes were trained on at most {max_labels:,} labelled rows and tested on {len(test):,}")
+        began = time.perf_counter()
         trained = encode_batches(method.layers, method.view(learnt), device)
+        took = (time.perf_counter() - began) * (1 + len(test) / len(learnt))  # of the codes of one net
+        if learnt.labels.ndim == 2 and (said := left_out(learnt.labels, test.labels, learnt.data.classes)):
+            notes.append(said)
         features = {("model", name): Features(codes, tested[name]) for name, codes in trained.items()}
         beside = Beside(known, learnt, test, device)
         notes += beside.units.notes
@@ -105,15 +132,34 @@ def gather(
         evidence = evidence._replace(features=features, y_train=learnt.labels, y_test=test.labels, maps=maps)
         others, columns = beside.others(subject.again), beside.columns(codes.shape[1], notes)
         evidence = evidence._replace(pca=beside.pca, others=others, columns=columns)
+        if measures is None or PROBES & {name for name in measures if isinstance(name, str)}:
+            _announce(subject.progress, evidence, took)
     if callable(getattr(method, "patch_size", None)) and len(test) >= FEWEST:
+        placed = test if judgeable else some.some(PLACED, np.random.default_rng(seed))
         encoders = {"model": method} | ({"random init": subject.untrained} if subject.untrained is not None else {})
-        evidence = evidence._replace(patches=placed_patches(encoders, test, device, seed=seed))
+        evidence = evidence._replace(patches=placed_patches(encoders, placed, device, seed=seed))
     evidence = evidence._replace(painted=painted_of(method, device, subject.learnt, test, seed))
     tables = run(evidence, measures)
     rows = {table.name: table.rows for table in tables}
-    probe = rows.get("probe") or rows.get("probe_numbers", [])
-    said = verdict(found, probe, rows.get("knn", []), where=subject.where, place=asked.place)
-    return judged(said, found, tables, notes)
+    probe = next((rows[name] for name in ("probe", "probe_numbers", "probe_several") if rows.get(name)), [])
+    nearest, audit = rows.get("knn", []), rows.get("audit", [])
+    word = verdict(found, probe, nearest, where=subject.where, place=asked.place, audit=audit)
+    return judged(word if len(codes) > 1 else word | ONE_ROW, found, tables, notes)
+
+
+def _announce(progress: Progress, evidence: Evidence, took: float) -> None:
+    """Say how long the probes will take, before they begin; ``took`` is what the codes of one more net do."""
+    known, asked, others = np.asarray(evidence.y_train), np.asarray(evidence.y_test), len(evidence.others)
+    features = evidence.features or {}
+    seconds = expected.seconds(features, known, asked, others) + others * took
+    if evidence.columns is not None:
+        trees, width = boosting.classes_of(known), evidence.columns.width
+        more = width + boosting.codes_of(features).train.shape[1]
+        seconds += sum(boosting.seconds(len(known), columns, trees) for columns in (width, more))
+    said = f"probes on {len(known):,} rows with labels, of {others + 1} untrained nets too: about {roughly(seconds)}"
+    log.info("%s", said)
+    if seconds > SAID:
+        progress.close(said)
 
 
 def _labelled(learnt: Any, test: Any) -> tuple[bool, list[str]]:
@@ -159,6 +205,22 @@ def vectors_of(method: Method, form: Any) -> WordVectors | None:
     return WordVectors(form.words, table, form.counts, kept)
 
 
+def window_of(method: Method) -> int:
+    """Words to either side that are neighbours."""
+    problem = getattr(method, "problem", lambda: None)()
+    return WINDOW if problem is None else int(problem.window)
+
+
+def first_words(method: Method) -> np.ndarray | None:
+    """Vectors of the most frequent words as they are now, where it has the verb: those that trained ones are held against."""
+    words = getattr(method, "words", None)
+    if not callable(words):
+        return None
+    with torch.no_grad():
+        found: np.ndarray = words()[:COUNTED].detach().cpu().float().numpy().copy()  # (n, D)
+    return found
+
+
 def of_words(
     vectors: WordVectors,
     method: Method,
@@ -167,20 +229,24 @@ def of_words(
     notes: list[str],
     *,
     own: int,
-    held_out: bool,
+    heldout: Any,
+    untrained: np.ndarray | None = None,
     where: str = "",
 ) -> Evaluation:
     """Evaluate word vectors on the text they come from.
 
     Parameters
     ----------
+    learnt, heldout
+        Parts of the text; the second is empty where there is too little.
     ends
         Records from before and after training.
-    own, held_out, where
+    own, untrained, where
         See `measures.words.evidence`.
     """
-    problem = getattr(method, "problem", lambda: None)()
-    window = WINDOW if problem is None else problem.window
-    found = evidence_of_words.evidence(vectors, learnt.ids, window, *ends, own=own, held_out=held_out, where=where)
+    found = evidence_of_words.evidence(
+        vectors, learnt.ids, window_of(method), *ends, own=own, held_out=len(heldout) > 0,
+        fresh=heldout.ids if len(heldout) else None, untrained=untrained, where=where,
+    )  # fmt: skip
     notes = [*notes, *evidence_of_words.left_out(int(learnt.vocabulary.counts.sum()), learnt.raw_words)]
     return replace(found, notes=[*notes, *found.notes])

@@ -288,6 +288,11 @@ def _check_labels(data: Any, learnt: Any) -> None:
             f"{data.source}: fine-tuning needs labels, and there are none: sub-folders that are classes, a column (option "
             "'label_column'), or a pair (array, labels)"
         )
+    if data.several:
+        raise DataError(
+            f"{data.source}: fine-tuning teaches classes, one a sample, and a sample has several of these labels; give one "
+            "column of classes (option 'label_column')"
+        )
     if not data.classes:
         raise DataError(
             f"{data.source}: fine-tuning teaches classes, and these labels are numbers; where each number is a class, say so: "

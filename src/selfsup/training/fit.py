@@ -6,8 +6,9 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ParamSpec
 
 from selfsup import store
 from selfsup.data.open import KINDS, check_looks, open_data, reader_of, reading_options
@@ -27,8 +28,23 @@ from selfsup.training.job import Job, Settings
 from selfsup.training.warm import Earlier
 
 log = logging.getLogger("selfsup")
+P = ParamSpec("P")
 
 
+def _labels_beside_a_method(function: Callable[P, Model]) -> Callable[P, Model]:
+    """Let labels stand in second place, as scikit-learn's users give them, where the method is named too."""
+
+    @wraps(function)
+    def fit(*args: P.args, **options: P.kwargs) -> Model:
+        if len(args) == 2 and "method" in options:
+            call: Callable[..., Model] = function
+            return call(args[0], **_with_labels(args[1], options))
+        return function(*args, **options)
+
+    return fit
+
+
+@_labels_beside_a_method
 def fit(
     data: Any,
     method: str | type[Any] | Any = None,

@@ -97,6 +97,7 @@ class Job:
         twice = wanted or self._moves(self.method)  # the net before training is kept beside the trained one
         method = build(self.method, about, seed, self._room(plan, device, twice=twice, saved=folder is not None))
         untrained = copy.deepcopy(method) if twice else None
+        first = evidence.first_words(method) if self.settings.evaluate else None
         start = self._start(method, about)
         log.info("%s with %s on %s (%s)", self.name, method.net_words(), self.data.describe(), self.why)
         method, form, records, begun, notes = self._train(
@@ -111,12 +112,14 @@ class Job:
             if vectors is not None:
                 evaluation = evidence.of_words(
                     vectors, method, learnt, (begun, records[-1]), notes,
-                    own=len(self.data.form.words), held_out=len(heldout) > 0, where=self._beside(),
+                    own=len(self.data.form.words), heldout=heldout, untrained=first, where=self._beside(),
                 )  # fmt: skip
             else:
                 known, test = self._parts(learnt, heldout, notes)
                 subject = evidence.Subject(method, untrained, device, known, test, begun, records[-1], self._beside())
-                subject = subject._replace(again=self._others(untrained, about))
+                subject = subject._replace(
+                    again=self._others(untrained, about), progress=Progress(self.settings.progress)
+                )
                 evaluation = efficiency.judge(subject, notes, warm=self.earlier is not None, seed=seed)
                 shown = pictures(method, test, latent, device, seed)
         warm = None if self.earlier is None else self.earlier.path
@@ -212,7 +215,7 @@ class Job:
         )  # fmt: skip
         asked = plan["epochs"]
         # what is held against a random net is not what was learnt before, in another run
-        begun = None if self.earlier is None else measure(method.to(device), probe, 0, loop.draws)
+        begun = None if self.earlier is None else measure(method.to(device), probe, 0, loop.draws, untrained=True)
         with memory.refused(f"training by method '{self.name}'", "use a smaller batch_size, or smaller options"):
             records = loop.run(Task(method, learnt, plan, device, warm=self._warm(method)))
         notes = _held(plan, asked, late=loop.late, epoch=records[-1]["epoch"])
@@ -224,7 +227,7 @@ class Job:
         )
         if moved and untrained is not None:
             notes += _no_worse(method, first, records)
-            records[0] = measure(untrained.to(device), probe, 0)  # "before training" means a random net
+            records[0] = measure(untrained.to(device), probe, 0, untrained=True)  # "before training" means a random net
         for parameter in method.parameters():
             if (
                 parameter.untyped_storage().nbytes() > parameter.nbytes

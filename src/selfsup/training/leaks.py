@@ -6,7 +6,8 @@ a channel that tells what was done to an image. Then one place makes the loss ri
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -17,7 +18,9 @@ from torch import Tensor
 from selfsup.method import Method, Terms, Tree, permute
 
 GRID = 4  # cells to a side of an image
+APART = 1.2  # times the second rise, and the first stands out
 MOST = 64  # columns, positions or channels that are asked one by one; of more of them, groups are asked first
+FEW = 4  # samples share each of the values of a place of categories, on average
 FLOOR = 0.01  # of the gap: a second place that raises the loss by less is counted as if it raised it by this much
 
 Path = tuple[Any, ...]  # to a tensor of a tree: numbers or names
@@ -25,15 +28,22 @@ Where = tuple[Any, ...]  # index of a place in a tensor
 
 
 class Place(NamedTuple):
-    """A part of what is seen, and by how much the loss rises where it is another sample's."""
+    """A part of what is seen, and by how much the loss rises where it is another sample's.
+
+    Attributes
+    ----------
+    cell
+        Its row and column, and the rows and columns of the grid, where it is a cell of an image.
+    halves
+        Makes the parts of a group: both halves of columns, the cells of a quarter of an image.
+    """
 
     name: str
     path: Path
     where: Where
     rise: float = 0.0
-    cell: tuple[
-        int, ...
-    ] = ()  # its row and column, and the rows and columns of the grid, where it is a cell of an image
+    cell: tuple[int, ...] = ()
+    halves: Callable[[], list[Place]] = list
 
 
 class Standing(NamedTuple):
@@ -45,10 +55,14 @@ class Standing(NamedTuple):
         Of one kind (cells, columns, positions; or channels), the one that raises the loss most first.
     gap
         Rise of the loss where the whole guess is another sample's.
+    told
+        Rise of the loss beside the gap where the guess is that of the sample that is nearest in the first place alone: about 0
+        where the place gives the answer. None of a place of many values, in which no two samples are near.
     """
 
     places: list[Place]
     gap: float
+    told: float | None = None
 
     @property
     def ratio(self) -> float:
@@ -67,7 +81,8 @@ def standing(method: Method, x: Tensor, names: Sequence[str] | None = None, seed
     """Exchange each place of what a method sees with another sample's.
 
     Where both what is seen and what is hidden are the whole sample, both are exchanged, so that a place is not blamed for its own
-    reconstruction.
+    reconstruction. Many places are asked in groups: quarters of an image, or columns side by side. Where one of these stands out,
+    it is taken apart, and the second as well, so that like is compared with like.
 
     Parameters
     ----------
@@ -100,22 +115,30 @@ def standing(method: Method, x: Tensor, names: Sequence[str] | None = None, seed
     for family in _families(seen, names):
         if len(family) > 1:
             found = sorted(map(asked, family), key=lambda place: -place.rise)
-            made.append(Standing(found, gap))
+            while found[0].rise > APART * max(found[1].rise, 0.0) and (group := _group(found[:2])) is not None:
+                rest = [place for place in found if place is not group]
+                found = sorted([*map(asked, group.halves()), *rest], key=lambda place: -place.rise)
+            told = _told(method, seen, guess, answer, found[0])
+            made.append(Standing(found, gap, None if told is None else (told - loss) / max(gap, 1e-30)))
     return made
 
 
-@torch.no_grad()
-def common(method: Method, x: Tensor, seed: int = 0) -> float:
-    """By how much the loss rises where each sample's answer is guessed from the mean of all samples, hidden in the same way.
+def _group(places: Sequence[Place]) -> Place | None:
+    """The first of some places that can be taken apart."""
+    return next((place for place in places if place.halves()), None)
 
-    A mark in a corner, a caption or a light from above is in the mean too: where it gives the answer, the loss stays low.
+
+def _told(method: Method, seen: Tree, guess: Tree, answer: Tree, place: Place) -> float | None:
+    """The loss where each sample is given the guess of the one that is nearest to it in a single value of what is seen.
+
+    Where that value gives the answer, samples that have it in common have the answer in common.
     """
-    mean = torch.nan_to_num(x).mean(0, keepdim=True).expand_as(x).contiguous()
-    (seen, hidden), (middle, _) = (
-        method.hide(part, torch.Generator(device=x.device).manual_seed(seed)) for part in (x, mean)
-    )
-    answer = method.target(hidden)
-    return _mean(method.loss(method.predict(middle), answer)) - _mean(method.loss(method.predict(seen), answer))
+    values = dict(leaves(seen))[place.path][place.where]
+    values = values.reshape(len(values), -1).double().nan_to_num()  # (B, d)
+    if values.shape[1] > 1 and FEW * len(values.unique(dim=0)) > len(values):
+        return None
+    apart = torch.cdist(values, values).fill_diagonal_(torch.inf)
+    return _mean(method.loss(permute(guess, apart.argmin(1)), answer))
 
 
 def _families(seen: Tree, names: Sequence[str] | None) -> Iterator[list[Place]]:
@@ -138,19 +161,27 @@ def _families(seen: Tree, names: Sequence[str] | None) -> Iterator[list[Place]]:
 
 
 def _cells(path: Path, leaf: Tensor, of: str) -> list[Place]:
-    """Cells of a grid over images (..., H, W)."""
+    """Quarters of images (..., H, W), which have the cells of a grid."""
     down, across = (_groups(size, GRID) for size in leaf.shape[-2:])
-    grid = f" of a grid of {len(down)} x {len(across)}"
-    return [
-        Place(
-            f"the cell in row {row + 1}, column {column + 1}{grid}{of}",
-            path,
-            (..., high, wide),
-            cell=(row, column, len(down), len(across)),
-        )
-        for row, high in enumerate(down)
-        for column, wide in enumerate(across)
-    ]
+
+    def placed(
+        high: list[list[slice]], wide: list[list[slice]], first: tuple[int, int], of_all: tuple[int, int]
+    ) -> list[Place]:
+        found = []
+        for row, rows in enumerate(high, first[0]):
+            for column, columns in enumerate(wide, first[1]):
+                name = f"the cell in row {row + 1}, column {column + 1} of a grid of {of_all[0]} x {of_all[1]}{of}"
+                where = (..., slice(rows[0].start, rows[-1].stop), slice(columns[0].start, columns[-1].stop))
+                halves: Callable[[], list[Place]] = list
+                if len(rows) > 1 or len(columns) > 1:
+                    corner = down.index(rows[0]), across.index(columns[0])
+                    single = [[one] for one in rows], [[one] for one in columns]
+                    halves = partial(placed, *single, corner, (len(down), len(across)))
+                found.append(Place(name, path, where, cell=(row, column, *of_all), halves=halves))
+        return found
+
+    high, wide = ([part[group] for group in _groups(len(part), 2)] for part in (down, across))
+    return placed(high, wide, (0, 0), (len(high), len(wide)))
 
 
 def _along(path: Path, leaf: Tensor, of: str, names: Sequence[str] | None, kind: str) -> list[Place]:
@@ -162,11 +193,18 @@ def _along(path: Path, leaf: Tensor, of: str, names: Sequence[str] | None, kind:
         for number, name in enumerate(names):
             named.setdefault(name, []).append(number)
         return [Place(f"{kind} '{name}'{of}", path, (slice(None), numbers)) for name, numbers in named.items()]
+    return _groups_of(range(leaf.shape[1]), MOST, path, of, names, kind)
+
+
+def _groups_of(columns: range, most: int, path: Path, of: str, names: Sequence[str] | None, kind: str) -> list[Place]:
+    """Columns or positions in at most so many groups that lie together; a group of several can be halved."""
     found = []
-    for group in _groups(leaf.shape[1], MOST):
-        first, last = (repr(names[n]) if names is not None else str(n + 1) for n in (group.start, group.stop - 1))
+    for part in _groups(len(columns), most):
+        group = columns[part]
+        first, last = (repr(names[n]) if names is not None else str(n + 1) for n in (group[0], group[-1]))
         name = f"{kind} {first}" if first == last else f"{kind}s {first} to {last}"
-        found.append(Place(name + of, path, (slice(None), group)))
+        halves = partial(_groups_of, group, 2, path, of, names, kind) if len(group) > 1 else list
+        found.append(Place(name + of, path, (slice(None), slice(group[0], group[-1] + 1)), halves=halves))
     return found
 
 

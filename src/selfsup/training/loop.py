@@ -131,7 +131,7 @@ class Loop:
             return
         many = f"{asked:g} epoch{'' if asked == 1 else 's'}"
         if seconds > LONG and self.minutes is None:
-            many += "; option 'minutes' holds it"
+            many += "; option 'minutes' sets a limit"
         elif plan["epochs"] < asked:
             many = f"{plan['epochs']:g} of {many}, as many as fit into {self.minutes:g} min"
         said = f"about {roughly(seconds)} for {many}"
@@ -150,7 +150,7 @@ class Loop:
         elif self.minutes is not None and pause.epoch < epochs:  # a record needs a step before it
             self.late = self._spent() > 60 * self.minutes
         if not self.records:
-            self.records.append(measure(task.method, self.probe, 0, self.draws))
+            self.records.append(measure(task.method, self.probe, 0, self.draws, untrained=True))
             self.keep(self.records)
         elif pause.record is not None and pause.epoch > self.records[-1]["epoch"]:
             self._record(task, pause, last=pause.epoch >= epochs or self.late)

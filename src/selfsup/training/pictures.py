@@ -70,7 +70,7 @@ def pictures(
     arrays = {name: array for key, tree in shown.items() for name, array in _flatten(key, tree)}
     if len(part) >= 3:
         arrays["map_codes"] = codes_of(method, look.samples, device)
-        if part.labels is not None:
+        if part.labels is not None and part.labels.ndim == 1:
             arrays["map_labels"] = part.labels
     return arrays | (decoded(look, np.arange(len(part)), part.form.shape, seed) if method.decodes() else {})
 

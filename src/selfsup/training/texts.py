@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +15,7 @@ from selfsup.measures.health import health, shape_of
 from selfsup.measures.run import Evidence, Features, run
 from selfsup.measures.verdict import verdict
 from selfsup.model.model import Model
+from selfsup.training.baselines import NETS
 from selfsup.training.evidence import MAX_LABELS, MAX_TEST, Measures
 from selfsup.words import texts as by_words
 from selfsup.words.texts import Bags
@@ -70,8 +71,15 @@ def of_texts(
     features |= baselines(model, parts, codes.shape[1], seed)
     if model.word_vectors is not None:
         covered = model.covered(test)
+        if not covered.any():
+            raise DataError(
+                "no word of these texts has a vector, so there is nothing to judge; give texts as those learnt from"
+            )
         notes.append(f"{covered.mean():.1%} of the words of a text have a vector, on average over the texts tested on")
-    evidence = Evidence(features=features, y_train=parts.learnt.labels, y_test=parts.test.labels, seed=seed)
+    others: list[Callable[[str], Features]] = []
+    if (vectors := model.word_vectors) is not None:
+        others = [lambda layer, at=seed + n: at_random(vectors, model.form, parts, at) for n in range(1, NETS)]  # type: ignore[misc]
+    evidence = Evidence(features, parts.learnt.labels, parts.test.labels, others=others, seed=seed)
     found = health(codes, model.start, model.history[-1]) if model.history else shape_of(codes)
     tables = run(evidence, measures)
     rows = {table.name: table.rows for table in tables}
@@ -83,6 +91,11 @@ def split(data: LabelledTexts, seed: int, max_labels: int) -> Split:
     """A fifth to test on, and of the rest at most so many to learn from, at random."""
     if len(data.classes) < 2:
         raise DataError("these labels are all of one class; give labels of at least 2 classes")
+    if len(data.classes) == len(data.texts):
+        raise DataError(
+            f"each of these {len(data.texts):,} labels is a class of its own, so nothing can be told from one text of another; "
+            "give labels that occur more than once"
+        )
     if len(data.texts) < FEWEST:
         raise DataError(f"an evaluation needs at least {FEWEST} texts with labels; got {len(data.texts)}")
     order = np.random.default_rng(seed).permutation(len(data.texts))
@@ -121,7 +134,7 @@ def baselines(model: Model, parts: Split, width: int, seed: int) -> dict[tuple[s
         found["PCA", ""] = Features(*(lsa.transform(part).astype(np.float32) for part in raw))
     if model.word_vectors is not None:
         found["plain mean", ""] = Features(*(model.encode(part.texts, **PLAIN) for part in (parts.learnt, parts.test)))
-        found["random init", ""] = at_random(model.word_vectors, model.form, parts, seed)
+        found["random init", "code"] = at_random(model.word_vectors, model.form, parts, seed)
     return found
 
 

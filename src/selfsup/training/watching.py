@@ -14,7 +14,7 @@ from selfsup.method import Method
 from selfsup.model.encode import rows_at_once
 
 ROWS, FEWEST = 512, 8  # of which codes are looked at, and of fewer they are not
-FREE, BETWEEN = 10, 16 * ROWS  # looks that are free, and rows learnt from for each one after these: 2 % of the training
+FREE, BETWEEN = 4, 16 * ROWS  # looks that are free, and rows learnt from for each one after these: 2 % of the training
 SHAPE = ("rank", "width", "spread", "dead_dims")  # what a record has of the codes
 # Sound runs kept 0.38 or more of their first rank, and 0.08 of their first spread (docs/log.md); collapsing ones pass both limits
 # within a few epochs.

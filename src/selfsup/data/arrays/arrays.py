@@ -64,17 +64,18 @@ def from_array(source: Any, request: Request, name: str = "array", test: tuple[A
         made = replace(made, labels=codes, classes=classes)
     if test is not None:
         part = from_array(test[0], Request(like=form), name)
-        made = replace(made, test=_same_classes(part, test[1], made))
+        made = replace(made, test=same_classes(part, test[1], made))
     return made
 
 
-def _same_classes(part: Dataset, labels: Any, made: Dataset) -> Dataset:
+def same_classes(part: Dataset, labels: Any, made: Dataset) -> Dataset:
     """Read the test part's labels as those of the training part are: by its classes, or as numbers."""
     if labels is None or made.labels is None:
         return part
-    if (found := flat(labels, fractions=True)).shape != (len(part),):
-        raise DataError(f"got {len(found):,} labels for the {len(part):,} rows of the test part; give one label a row")
-    read, classes = taken(found, known=made.classes)
+    found = labels if made.several else flat(labels, fractions=True)
+    read, classes = taken(found, "several" if made.several else None, known=made.classes)
+    if len(read) != len(part):
+        raise DataError(f"got {len(read):,} labels for the {len(part):,} rows of the test part; give one label a row")
     return replace(part, labels=read, classes=classes)
 
 

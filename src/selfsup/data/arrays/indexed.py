@@ -66,7 +66,7 @@ def from_indexed(source: Any, request: Request) -> Dataset:
         raise DataError(
             f"of {name} {used - bare:,} items have a label and {bare:,} have none; give all of them one, or none"
         )
-    given = request.labels if request.labels is not None or bare else np.asarray(labels)
+    given = request.labels if request.labels is not None or bare else labels
     return arrays.from_array(x, replace(request, labels=given), name)
 
 
@@ -91,11 +91,13 @@ def _item(source: Any, row: int, name: str) -> tuple[np.ndarray, Any]:
 
 
 def _label(value: Any, row: int, name: str) -> Any:
-    """A label that is one value."""
+    """A label that is one value, or several: 0 or 1 for each."""
     if isinstance(value, torch.Tensor | np.ndarray | np.generic):
-        if int(np.prod(tuple(value.shape))) != 1:
+        if len(value.shape) > 1:
             raise DataError(f"the label of item {row} of {name} is of shape {tuple(value.shape)}; {ADVICE}")
-        return value.item()
+        return value.item() if int(np.prod(tuple(value.shape))) == 1 else value.tolist()
+    if isinstance(value, list | tuple):
+        return list(value)
     if not isinstance(value, int | float | str | bool):
         raise DataError(f"the label of item {row} of {name} is a {type(value).__name__}; {ADVICE}")
     return value

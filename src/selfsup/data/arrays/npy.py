@@ -11,7 +11,7 @@ from selfsup.data.arrays.archive import Member, members as members_of, unpacked
 from selfsup.data.arrays.arrays import from_array
 from selfsup.data.arrays.header import load
 from selfsup.data.dataset import Dataset
-from selfsup.data.request import Request
+from selfsup.data.request import Request, only
 from selfsup.errors import DataError, unknown
 from selfsup.system.reading import DAMAGED, foreign
 
@@ -39,7 +39,7 @@ def from_npz(path: Path, request: Request) -> Dataset:
     with foreign(str(path), DAMAGED), zipfile.ZipFile(path) as archive:
         members = members_of(path, archive)
         data = _data_name(path, members)
-        labels = request.label_column or next((name for name in LABELS if name in members and name != data), None)
+        labels = only(request.label_column) or next((name for name in LABELS if name in members and name != data), None)
         if labels is not None and labels not in members:
             raise DataError(unknown(f"array of {path.name}", labels, members))
         test = next((name for name in TEST_DATA if name in members and data != name), None)

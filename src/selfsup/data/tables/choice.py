@@ -35,12 +35,34 @@ def chosen(names: Sequence[str], request: Request, source: str) -> list[str]:
     if both := [name for name in columns or () if name in drop]:
         raise OptionError(f"column '{both[0]}' is in option 'columns' and in option 'drop'")
     for option, given in (("columns", columns or ()), ("drop", drop)):
-        if request.label_column in given:
+        if asked := [name for name in label_columns(request, names) if name in given]:
             raise OptionError(
-                f"column '{request.label_column}' holds the labels (option 'label_column'), which are for evaluation only; take "
-                f"it out of option '{option}'"
+                f"column '{asked[0]}' holds labels (option 'label_column'), which are for evaluation only; take it out of option "
+                f"'{option}'"
             )
     return [name for name in names if name not in drop and (columns is None or name in columns)]
+
+
+def label_columns(request: Request, names: Sequence[str]) -> tuple[str, ...]:
+    """Names of the columns that the caller says hold labels; a word with commas is several, unless a column is called so.
+
+    Raises
+    ------
+    DataError
+        If a name is none of the table's.
+    """
+    asked = request.label_column
+    if asked is None:
+        return ()
+    given = (asked,) if isinstance(asked, str) else tuple(asked)
+    if len(given) == 1 and given[0] not in names and "," in given[0]:
+        given = tuple(part.strip() for part in given[0].split(",") if part.strip())
+    for name in given:
+        if name not in names:
+            raise DataError(unknown("column", name, names))
+    if not given or len(set(given)) < len(given):
+        raise OptionError(f"option 'label_column' takes the names of columns, each once; got {asked!r}")
+    return given
 
 
 @contextmanager

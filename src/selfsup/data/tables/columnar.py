@@ -15,11 +15,12 @@ import numpy as np
 from selfsup.data.dataset import Dataset
 from selfsup.data.images import images
 from selfsup.data.images.decode import Blob, Canvas, Unreadable
-from selfsup.data.labels import attach, kind_of
+from selfsup.data.labels import attach
 from selfsup.data.request import Request
+from selfsup.data.tables.choice import label_columns
 from selfsup.data.tables.column import Column, of_arrow
-from selfsup.data.tables.tables import LABEL_NAMES, column_labels, from_columns, label_name
-from selfsup.errors import DataError, unknown
+from selfsup.data.tables.tables import LABEL_NAMES, column_labels, from_columns, label_names
+from selfsup.errors import DataError
 from selfsup.lazy import pyarrow as pa
 from selfsup.system.reading import foreign
 from selfsup.system.screen import printable
@@ -192,11 +193,11 @@ def from_parts(train: Part, test: Part | None, request: Request) -> Dataset:
     made = _one(train, request, None, None)
     if test is None or test.table.rows == 0:
         return made
-    labels = None if request.labels is not None else request.label_column
+    labels = () if request.labels is not None else label_columns(request, train.table.schema.names)
     known = made.classes if request.labels is None and made.labels is not None else None
     like = request.like if made.form.kind == "image" else made.form
-    part = replace(request, labels=None, label_column=labels, limit=None, like=like)
-    if known is not None and labels is not None and labels not in test.table.schema.names:
+    part = replace(request, labels=None, label_column=labels or None, limit=None, like=like)
+    if known is not None and not set(labels) <= {*test.table.schema.names}:
         part, known = replace(part, label_column=None), None
     shape = made.form.shape if made.form.kind == "image" else None
     tested = _one(test, part, shape, known)
@@ -211,8 +212,8 @@ def _one(part: Part, request: Request, shape: tuple[int, ...] | None, known: Seq
     column = image_column(part.table.schema)
     if column is None:
         columns = {name: _column(part, name) for name in part.table.schema.names}
-        label = label_name(columns, request.label_column, request.like)
-        return from_columns(columns, request, part.source, None, _names(part, label), known)
+        names = _names(part, label_names(columns, request))
+        return from_columns(columns, request, part.source, None, names, known)
     rows = part.table.rows
     limit = rows if request.limit is None else min(rows, request.limit)
     blobs = Encoded(part, column, limit)
@@ -221,11 +222,10 @@ def _one(part: Part, request: Request, shape: tuple[int, ...] | None, known: Seq
     if request.labels is not None:
         labels, classes = attach(request.labels, rows, np.arange(limit), request.labels_are)
     else:
-        label = _label(part.table.schema.names, request.label_column)
-        if label is not None:
-            values = _column(part, label).values
-            kind = request.labels_are or kind_of(values)
-            labels, classes = column_labels(values[:limit], label, _names(part, label), known, kind)
+        asked = _labels(part.table.schema.names, request)
+        if asked:
+            held = {name: _column(part, name).values for name in asked}
+            labels, classes = column_labels(held, limit, _names(part, asked), known, request.labels_are)
     if labels is not None:
         labels = labels[done.kept]
     return Dataset(
@@ -241,15 +241,14 @@ def _column(part: Part, name: str) -> Column:
         return of_arrow(values)
 
 
-def _label(columns: Sequence[str], given: str | None) -> str | None:
-    """Name of the label column beside images."""
-    if given is not None and given not in columns:
-        raise DataError(unknown("column", given, columns))
-    return given or next((name for usual in LABEL_NAMES for name in columns if name.lower() == usual), None)
+def _labels(columns: Sequence[str], request: Request) -> tuple[str, ...]:
+    """Names of the label columns beside images."""
+    usual = [name for usual in LABEL_NAMES for name in columns if name.lower() == usual]
+    return label_columns(request, columns) or tuple(usual[:1])
 
 
-def _names(part: Part, label: str | None) -> Sequence[str] | None:
-    return None if label is None else part.names.get(label, part.names.get(""))
+def _names(part: Part, labels: Sequence[str]) -> Sequence[str] | None:
+    return part.names.get(labels[0], part.names.get("")) if len(labels) == 1 else None
 
 
 def checked(schema: Any) -> Any:
@@ -272,7 +271,8 @@ def class_names(schema: Any) -> dict[str, Sequence[str]]:
     """Names of classes that Hugging Face `datasets` wrote into a file's schema, by column."""
     try:
         features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
-        found = {name: value["names"] for name, value in features.items() if value.get("_type") == "ClassLabel"}
+        held = {name: value.get("feature", value) for name, value in features.items()}  # of a list what is in it
+        found = {name: value["names"] for name, value in held.items() if value.get("_type") == "ClassLabel"}
         return {name: names for name, names in found.items() if are_names(names)}
     except (KeyError, ValueError, TypeError, AttributeError, RecursionError):
         return {}

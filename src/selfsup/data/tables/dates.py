@@ -75,7 +75,12 @@ def _order(last: Sequence[re.Match[str]], what: str, known: Calendar | None) -> 
 
 
 def seconds(values: Any) -> np.ndarray:
-    """Seconds (n,) float64 since 1970 of dates of any type; missing ones are NaN. What has a time zone is taken in UTC."""
+    """Seconds (n,) float64 since 1970 of dates of any type; missing ones are NaN.
+
+    What has a time zone is taken in UTC, of a period its beginning.
+    """
+    if values.dtype.kind == "O" and any(isinstance(value, pd.Period) for value in values):
+        values = pd.PeriodIndex(values).to_timestamp()
     series = pd.Series(pd.to_datetime(values, utc=True))
     stamps = series.dt.tz_localize(None).to_numpy(dtype="datetime64[us]")
     found = stamps.astype(np.int64) / 1e6

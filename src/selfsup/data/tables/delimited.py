@@ -6,17 +6,22 @@ import csv
 import io
 import logging
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from selfsup.data.dataset import Dataset
+from selfsup.data.form import BadFile
+from selfsup.data.labels import read as read_labels
 from selfsup.data.request import Request
 from selfsup.data.tables import fields
+from selfsup.data.tables.choice import Refused
+from selfsup.data.tables.ragged import Sound, fit, records, sound
 from selfsup.data.tables.tables import from_frame, some
 from selfsup.data.text.blocks import check_encoding
 from selfsup.errors import DataError
@@ -46,11 +51,17 @@ class Read(NamedTuple):
         Whether its columns have no names of their own.
     notes
         What was found out of it, besides what is usual.
+    sound
+        Where some of its lines have more or fewer values than the first: the others, which the frame is made of.
+    trouble
+        What is wrong with these lines, where they are not to be left out.
     """
 
     frame: Any
     bare: bool
     notes: tuple[str, ...]
+    sound: Sound | None = None
+    trouble: str = ""
 
 
 def from_csv(path: Path, request: Request) -> Dataset:
@@ -61,8 +72,7 @@ def from_csv(path: Path, request: Request) -> Dataset:
     DataError
         If the file cannot be read as a table, besides what `from_columns` raises.
     """
-    read = _read(path, request)
-    return _noted(from_frame(read.frame, request, path.name, bare=read.bare), read.notes)
+    return _made([_read(path, request)], [path], request, path.name)
 
 
 def from_csv_files(paths: Sequence[Path], source: str, request: Request) -> Dataset:
@@ -74,7 +84,7 @@ def from_csv_files(paths: Sequence[Path], source: str, request: Request) -> Data
         If a file cannot be read, or has other columns than the first.
     """
     first = _read(paths[0], request)
-    frames, notes = [first.frame], dict.fromkeys(first.notes)
+    reads = [first]
     for path in paths[1:]:
         read = _read(path, request)
         if read.bare != first.bare:
@@ -84,14 +94,38 @@ def from_csv_files(paths: Sequence[Path], source: str, request: Request) -> Data
         if set(read.frame.columns) != set(first.frame.columns):
             odd = sorted({str(name) for name in set(read.frame.columns) ^ set(first.frame.columns)})
             raise DataError(f"{paths[0]} and {path} have different columns: {some(odd)} in one of them only")
-        frames.append(read.frame[list(first.frame.columns)])
-        notes |= dict.fromkeys(read.notes)
-    frame = pd.concat(frames, ignore_index=True)
-    return _noted(from_frame(frame, request, source, bare=first.bare), notes)
+        reads.append(read._replace(frame=read.frame[list(first.frame.columns)]))
+    return _made(reads, paths, request, source)
 
 
-def _noted(made: Dataset, notes: Iterable[str]) -> Dataset:
-    return replace(made, note="; ".join(filter(None, (made.note, *notes))))
+def _made(reads: Sequence[Read], paths: Sequence[Path], request: Request, source: str) -> Dataset:
+    """The rows of one or more files as one `Dataset`, which knows what was found out of them and which were left out."""
+    frame = reads[0].frame if len(reads) == 1 else pd.concat([read.frame for read in reads], ignore_index=True)
+    notes = dict.fromkeys(note for read in reads for note in read.notes)
+
+    def noted(made: Dataset) -> Dataset:
+        return replace(made, note="; ".join(filter(None, (made.note, *notes))))
+
+    if all(read.sound is None for read in reads):
+        return noted(from_frame(frame, request, source, bare=reads[0].bare))
+    troubles = [Refused(None, read.trouble) for read in reads if read.trouble]
+    bad: list[BadFile] = []
+    names: list[str] = []
+    kept: list[int] = []  # rows, counted over all files
+    before = 0
+    for read, path in zip(reads, paths, strict=True):
+        whose = "" if len(reads) == 1 else f"{path.name}: "
+        rows, left = (range(len(read.frame)), []) if read.sound is None else (read.sound.rows, read.sound.bad)
+        bad += [one._replace(name=f"{whose}{one.name}") for one in left]
+        names += [f"{whose}row {row}" for row in rows]
+        kept += [before + row for row in rows]
+        before += len(rows) + len(left)
+    if request.labels is not None:
+        labels = read_labels(request.labels) if isinstance(request.labels, str | Path) else request.labels
+        labels = np.asarray(labels)
+        request = replace(request, labels=labels[kept] if len(labels) == before else labels)
+    made = noted(from_frame(frame, request, source, bare=reads[0].bare, troubles=troubles))
+    return replace(made, bad=bad, names=names[: len(made)])
 
 
 def _read(path: Path, request: Request) -> Read:
@@ -133,6 +167,13 @@ def opened(path: Path) -> Iterator[Any]:
 
 
 @contextmanager
+def lines_of(path: Path, encoding: str) -> Iterator[io.TextIOWrapper]:
+    """The lines of a file, unpacked."""
+    with opened(path) as file, io.TextIOWrapper(file, encoding, newline="") as text:
+        yield text
+
+
+@contextmanager
 def _as_table(path: Path, encoding: str) -> Iterator[None]:
     """While a file is read: what goes wrong is said with its name."""
     try:
@@ -152,29 +193,77 @@ def _as_table(path: Path, encoding: str) -> Iterator[None]:
 
 
 def _decoded(path: Path, encoding: str, request: Request) -> Read:
-    with opened(path) as file, io.TextIOWrapper(file, encoding, newline="") as text:
-        line = text.readline()
+    with lines_of(path, encoding) as text:
+        line = next((line for line in text if line.strip()), "")
         separator = _separator(line)
-        first = next(csv.reader([line], delimiter=separator), [])
-        second = next(csv.reader(text, delimiter=separator), [])
-    if len(second) > len(first):  # pandas would take the first column for the names of the rows
-        raise DataError(f"cannot read {path} as a table: its second line has more values than its first")
-
-    def frame_of(header: int | None) -> Any:  # whole numbers and booleans stay what they are where values are missing
-        with opened(path) as file:
-            plain = path if path.suffix.lower() != ".gz" else file
-            return pd.read_csv(
-                plain, sep=separator, header=header, encoding=encoding, low_memory=False, dtype_backend="numpy_nullable"
-            )
-
+        found = records(chain([line], text), separator)
+        first = next(csv.reader(io.StringIO(next(found, (0, "", 0))[1]), delimiter=separator), [])
+        second = next(found, (0, "", 0))[2]
     bare = _is_bare(first, request)
-    frame = frame_of(None if bare else 0)
+    frame, sound = _parsed(path, encoding, separator, (len(first), second), bare=bool(bare))
     if bare is None and _is_row(first, frame):
-        bare, frame = True, frame_of(None)
+        bare = True
+        frame, sound = _parsed(path, encoding, separator, (len(first), second), bare=True)
     notes = _notes(separator, encoding, bare=bool(bare) and request.header == "auto")
     if not bare:
         frame = _named(frame, first, path.name, request)
-    return Read(_with_points(frame, path.name, separator), bool(bare), notes)
+    read = Read(_with_points(frame, path.name, separator), bool(bare), notes, sound)
+    if sound is None:
+        return read
+    trouble = sound.said(path.name, len(first))
+    if not sound.rows:
+        raise DataError(trouble)
+    if request.on_bad == "stop":
+        return read._replace(trouble=trouble)
+    many = "1 row is" if len(sound.bad) == 1 else f"{len(sound.bad):,} rows are"
+    first_bad = sound.bad[0]
+    log.warning("%s: %s left out, as asked (on_bad skip): %s: %s", path.name, many, first_bad.name, first_bad.reason)
+    return read
+
+
+def _parsed(
+    path: Path, encoding: str, separator: str, widths: tuple[int, int], *, bare: bool
+) -> tuple[Any, Sound | None]:
+    """A file as a frame; where lines of it do not have as many values as the first, those that have.
+
+    Parameters
+    ----------
+    widths
+        Numbers of values of the first and the second line.
+    """
+
+    def frame_of(plain: Any) -> Any:  # whole numbers and booleans stay what they are where values are missing
+        return pd.read_csv(
+            plain, sep=separator, header=None if bare else 0, encoding=encoding, low_memory=False,
+            dtype_backend="numpy_nullable",
+        )  # fmt: skip
+
+    if widths[1] <= widths[0]:  # of a longer one pandas would take the first column for the names of the rows
+        try:
+            with opened(path) as file:
+                frame = frame_of(path if path.suffix.lower() != ".gz" else file)
+        except pd.errors.EmptyDataError as error:
+            raise DataError(f"cannot read {path} as a table: it is empty") from error
+        except pd.errors.ParserError as error:
+            failed: Exception | None = error
+        else:
+            failed = None
+            if (
+                widths[0] == 1 or not frame.iloc[:, -1].isna().any()
+            ):  # where lines are too short, the last one is missing
+                return frame, None
+            with opened(path) as file:
+                if fit(file, (len(frame) + (not bare)) * (widths[0] - 1), separator):
+                    return frame, None
+    else:
+        failed = None
+    with lines_of(path, encoding) as text:
+        found = sound(text, separator, widths[0], bare=bare)
+    if not found.bad:
+        if failed is not None:
+            raise failed
+        return frame, None
+    return frame_of(io.StringIO(found.text)), found
 
 
 def _notes(separator: str, encoding: str, *, bare: bool) -> tuple[str, ...]:

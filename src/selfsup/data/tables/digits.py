@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from selfsup.data.tables.missing import name_of
+from selfsup.data.tables.missing import ends, name_of
 from selfsup.errors import DataError
 
 WHOLE = 2.0**24  # up to here float32 has every whole number
@@ -46,7 +46,7 @@ def check_digits(
     DataError
         If a column becomes constant though its values differ.
     """
-    low, high = _ends(x)
+    low, high = ends(x)
     size = np.maximum(np.abs(low), np.abs(high))
     with np.errstate(over="ignore", invalid="ignore"):
         doubtful = (size > WHOLE) | (
@@ -80,15 +80,6 @@ def check_digits(
     if told and said:
         others = f"; and so in {more} more columns" if more else ""
         logging.getLogger("selfsup").warning("%s%s", "; ".join(told), others)
-
-
-def _ends(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Least and largest value of each column, missing ones left out."""
-    low, high = x.min(0), x.max(0)
-    gaps = np.isnan(low)
-    if gaps.any():
-        low[gaps], high[gaps] = np.fmin.reduce(x[:, gaps], 0), np.fmax.reduce(x[:, gaps], 0)
-    return low, high
 
 
 def _told(column: str, values: np.ndarray, single: np.ndarray, whole: bool) -> str:

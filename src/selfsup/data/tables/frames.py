@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from selfsup.data.form import Field, Form
-from selfsup.data.tables import dates
+from selfsup.data.tables import dates, times
 from selfsup.data.tables.column import Column
 from selfsup.errors import DataError
 from selfsup.lazy import pandas as pd
@@ -61,7 +61,10 @@ def columns_of(form: Form, x: np.ndarray) -> dict[str, Column]:
 def _values(field: Field, group: np.ndarray) -> np.ndarray:
     """One column (n,) from its group (n, w) of values: numbers, booleans (objects where some are missing), or words."""
     if field.kind == "number":
-        return group[:, 0] if field.dates is None else dates.dated(group[:, 0].astype(np.float64), field.dates)
+        values = group[:, 0]
+        if field.hours:
+            return times.timed(values.astype(np.float64))
+        return values if field.dates is None else dates.dated(values.astype(np.float64), field.dates)
     absent = np.isnan(group).any(1)
     if field.kind == "boolean" and not field.values:
         truth: np.ndarray = group[:, 0] >= 0.5

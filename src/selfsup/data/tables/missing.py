@@ -128,6 +128,15 @@ def say(x: np.ndarray, form: Form) -> str:
     )  # fmt: skip
 
 
+def ends(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Least and largest value (d,) of each column of x (n, d), missing ones left out; NaN where all of them are."""
+    low, high = x.min(0), x.max(0)
+    gaps = np.isnan(low)
+    if gaps.any():
+        low[gaps], high[gaps] = np.fmin.reduce(x[:, gaps], 0), np.fmax.reduce(x[:, gaps], 0)
+    return low, high
+
+
 def name_of(place: int, names: Sequence[str] | None) -> str:
     """What messages call a column: its name in quotes, or its number."""
     return str(place) if names is None else f"'{names[place]}'"

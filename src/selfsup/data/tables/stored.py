@@ -1,16 +1,18 @@
-"""Files of columns: parquet (one, or a folder with splits), Arrow, JSON. Hugging Face's own cache is left alone."""
+"""Files of columns: parquet, Arrow, JSON; one, several, or a folder with splits. Hugging Face's own cache is left alone."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from selfsup.data.dataset import Dataset
 from selfsup.data.request import Request
 from selfsup.data.tables.columnar import Part, Table, checked, class_names, from_parts
+from selfsup.data.tables.delimited import opened
+from selfsup.data.tables.tables import some
 from selfsup.errors import DataError
 from selfsup.lazy import pyarrow as pa
 from selfsup.system import memory
@@ -47,14 +49,19 @@ def from_parquet_folder(folder: Path, files: Sequence[Path], request: Request) -
     Files whose names begin with ``train`` are learnt from, and the first of ``test``, ``val``, ``valid``,
     ``validation``, ``dev`` there is becomes the test part. Without either, all files are learnt from.
     """
+    train, tests = split_of(files)
+    tested = _part(tests, str(folder), folder) if tests else None
+    return from_parts(_part(train, str(folder), folder), tested, request)
+
+
+def split_of(files: Sequence[Path]) -> tuple[Sequence[Path], Sequence[Path]]:
+    """Files of the training part and of the test part, by what their names begin with; without ``train`` all are learnt from."""
     split: dict[str, list[Path]] = {}
     for path in files:
         split.setdefault(re.split(r"[-_.\d]", path.name.lower(), maxsplit=1)[0], []).append(path)
-    tests = next((split[word] for word in TEST if word in split), None)
     if "train" not in split:
-        return from_parts(_part(files, str(folder), folder), None, request)
-    train = _part(split["train"], str(folder), folder)
-    return from_parts(train, None if tests is None else _part(tests, str(folder), folder), request)
+        return files, []
+    return split["train"], next((split[word] for word in TEST if word in split), [])
 
 
 class Parquet:
@@ -112,39 +119,71 @@ def _names(folder: Path) -> dict[str, Sequence[str]]:
 
 def from_arrow(path: Path, request: Request) -> Dataset:
     """Make a `Dataset` of an ``.arrow`` file (the stream form that Hugging Face writes, or the file form)."""
-    with foreign(f"{path} as Arrow"), pa.memory_map(str(path)) as file:
-        try:
-            table = pa.ipc.open_stream(file).read_all()
-        except pa.ArrowInvalid:
-            table = pa.ipc.open_file(file).read_all()
-    return _file(path, table, request)
+    return from_arrow_files([path], path.name, request)
+
+
+def from_arrow_files(paths: Sequence[Path], source: str, request: Request) -> Dataset:
+    """Make a `Dataset` of such files, one below the other; their columns are matched by name."""
+    return from_parts(_joined(paths, source, _arrow), None, request)
 
 
 def from_json(path: Path, request: Request) -> Dataset:
-    """Make a `Dataset` of ``.jsonl`` (one object a line) or ``.json`` (a list of objects, or lists by column)."""
-    with foreign(f"{path} as a table"):
-        if path.suffix.lower() == ".jsonl":
+    """Make a `Dataset` of a file of JSON, plain or ``.gz``: an object a line, a list of objects, or lists by column."""
+    return from_json_files([path], path.name, request)
+
+
+def from_json_files(paths: Sequence[Path], source: str, request: Request) -> Dataset:
+    """Make a `Dataset` of such files, one below the other; their columns are matched by name."""
+    return from_parts(_joined(paths, source, _json), None, request)
+
+
+def _arrow(path: Path) -> Any:
+    with foreign(f"{path} as Arrow"), pa.memory_map(str(path)) as file:
+        try:
+            return pa.ipc.open_stream(file).read_all()
+        except pa.ArrowInvalid:
+            return pa.ipc.open_file(file).read_all()
+
+
+def _json(path: Path) -> Any:
+    bare = path.with_suffix("") if path.suffix.lower() == ".gz" else path
+    with foreign(f"{path} as a table"), opened(path) as file:
+        if bare.suffix.lower() == ".jsonl":
             _check_lines(path)
-            table = pa.json.read_json(path)
-        else:
-            held = json.loads(path.read_text(encoding="utf-8-sig"))
-            table = pa.Table.from_pydict(held) if isinstance(held, dict) else pa.Table.from_pylist(held)
-    return _file(path, table, request)
+            return pa.json.read_json(file)
+        held = json.loads(file.read().decode("utf-8-sig"))
+        return pa.Table.from_pydict(held) if isinstance(held, dict) else pa.Table.from_pylist(held)
 
 
 def _check_lines(path: Path) -> None:
     """Refuse a line that is no object: at the beginning of a block ``null`` makes Arrow's reader crash."""
-    with path.open("rb") as file:
+    with opened(path) as file:
         for number, line in enumerate(file, 1):
             for part in (line,) if b"\r" not in line else line.splitlines():  # Arrow ends a block at either
                 if part.lstrip()[:1] not in (b"{", b""):
                     raise DataError(f"{path}, line {number}: an object expected, {{...}}; got {part.strip()[:40]!r}")
 
 
-def _file(path: Path, table: Any, request: Request) -> Dataset:
-    state = path.stat()
-    identity: list[str | int] = [str(path.resolve()), state.st_size, state.st_mtime_ns]
-    checked(table.schema)
-    return from_parts(
-        Part(Table(table, str(path)), path.name, identity, class_names(table.schema), (path.parent,)), None, request
-    )
+def _joined(paths: Sequence[Path], source: str, read: Callable[[Path], Any]) -> Part:
+    """Files with columns of the same names as one table.
+
+    Raises
+    ------
+    DataError
+        If one has other columns than the first, or of another type.
+    """
+    tables: list[Any] = []
+    identity: list[str | int] = []
+    for path in paths:
+        state = path.stat()
+        identity += [str(path.resolve()), state.st_size, state.st_mtime_ns]
+        table = read(path)
+        checked(table.schema)
+        first = tables[0] if tables else table
+        if odd := sorted({*table.column_names} ^ {*first.column_names}):
+            raise DataError(f"{paths[0]} and {path} have different columns: {some(odd)} in one of them only")
+        tables.append(table.select(first.column_names))
+    with foreign(f"{source} as one table"):
+        whole = tables[0] if len(tables) == 1 else pa.concat_tables(tables, promote_options="permissive")
+    names = class_names(tables[0].schema)
+    return Part(Table(whole, str(paths[0]) if len(paths) == 1 else source), source, identity, names, (paths[0].parent,))

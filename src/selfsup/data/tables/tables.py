@@ -1,4 +1,4 @@
-"""Tables as vectors: numbers as they are, booleans as 0 and 1, categories one-hot, dates as days."""
+"""Tables as vectors: numbers as they are, booleans as 0 and 1, categories one-hot, dates as days, times as hours."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from selfsup.data import several
 from selfsup.data.dataset import Dataset
 from selfsup.data.form import Field, Form
-from selfsup.data.labels import Kind, attach, flat, kind_of, named, taken
+from selfsup.data.labels import Kind, attach, flat, given, kind_of, named, taken
 from selfsup.data.request import Request
-from selfsup.data.tables import fields
-from selfsup.data.tables.choice import Refused, chosen, collected, refuse
+from selfsup.data.tables import fields, matching
+from selfsup.data.tables.choice import Refused, chosen, collected, label_columns, refuse
 from selfsup.data.tables.column import Column, of_arrow, of_pandas
 from selfsup.data.tables.digits import check_digits
 from selfsup.data.tables.missing import check_columns, say_empty
-from selfsup.errors import DataError, unknown
+from selfsup.errors import DataError, OptionError, unknown
 from selfsup.system import hashing, memory
 
 LABEL_NAMES = ("label", "labels", "class", "target", "y", "fine_label")
@@ -37,15 +38,14 @@ class Block(NamedTuple):
         return sum(field.width for field in self.fields)
 
 
-def label_name(columns: Columns, given: str | None, like: Form | None = None) -> str | None:
-    """Name of the label column: the one given, else one with a usual name that holds classes; None if there is none.
+def label_names(columns: Columns, request: Request) -> tuple[str, ...]:
+    """Names of the label columns: those given, else one with a usual name that holds classes; none if there is none.
 
     A column of fractions, or one that the model of `like` was trained on, is data whatever its name.
     """
-    if given is not None:
-        if given not in columns:
-            raise DataError(unknown("column", given, columns))
-        return given
+    if asked := label_columns(request, [*columns]):
+        return asked
+    like = request.like
     trained = like.columns if like is not None and like.columns is not None else ()
     for usual in LABEL_NAMES:
         for name, column in columns.items():
@@ -55,8 +55,8 @@ def label_name(columns: Columns, given: str | None, like: Form | None = None) ->
                 and column.values.ndim == 1
                 and _are_classes(column.values)
             ):
-                return name
-    return None
+                return (name,)
+    return ()
 
 
 def _are_classes(values: np.ndarray) -> bool:
@@ -73,6 +73,7 @@ def from_columns(
     names: Sequence[str] | None = None,
     known: Sequence[str] | None = None,
     bare: bool = False,
+    troubles: Sequence[Refused] = (),
 ) -> Dataset:
     """Make a `Dataset` of a table's columns.
 
@@ -88,6 +89,8 @@ def from_columns(
         Classes of the training part, where this is a test part.
     bare
         The columns have no names of their own: if all hold numbers they are taken as an array is.
+    troubles
+        What is wrong with the table already, to be said with all else.
 
     Raises
     ------
@@ -100,8 +103,8 @@ def from_columns(
     if rows == 0:
         raise DataError(f"{source} is empty")
     like, skip = request.like, request.on_bad == "skip"
-    label, columns, rest = _shared(columns, request, source)
-    refused: list[Refused] = []
+    labels, columns, rest = _shared(columns, request, source)
+    refused: list[Refused] = [*troubles]
     learnt = (
         _learnt(rest, source, refused) if like is None else _matched(columns, rest, like, source, refused, skip=skip)
     )
@@ -112,7 +115,7 @@ def from_columns(
     x = _matrix(blocks, rows if picked is None else len(picked)) if blocks else np.empty((0, 0), np.float32)
     blocks, x, gaps = _usable(blocks, x, refused, learnt=like is None)
     with collected(refused):
-        codes, classes = _labels(columns, label, request, rows, picked, names, known)
+        codes, classes = _labels(columns, labels, request, rows, picked, names, known)
     refuse(refused, source, len(blocks), learnt=like is None, skip=skip)
     found = tuple(field for block in blocks for field in block.fields)
     _say_dates(found, source, learnt=like is None)
@@ -121,16 +124,16 @@ def from_columns(
     return Dataset(x, form, source, fingerprint or hashing.of_array(x), codes, classes)
 
 
-def _shared(columns: Columns, request: Request, source: str) -> tuple[str | None, Columns, Columns]:
-    """Name of the label column; the columns without those that are dropped; and those of them that are values.
+def _shared(columns: Columns, request: Request, source: str) -> tuple[tuple[str, ...], Columns, Columns]:
+    """Names of the label columns; the columns without those that are dropped; and those of them that are values.
 
     A column that is asked for by its name is none of labels unless it is given as that too.
     """
     wanted = chosen([*columns], request, source)
     left = {name: column for name, column in columns.items() if name not in (request.drop or ())}
     free = {name: column for name, column in left.items() if name not in (request.columns or ())}
-    label = label_name(left if request.label_column is not None else free, request.label_column, request.like)
-    return label, left, {name: columns[name] for name in wanted if name != label}
+    labels = label_names(left if request.label_column is not None else free, request)
+    return labels, left, {name: columns[name] for name in wanted if name not in labels}
 
 
 def _by_value(blocks: Sequence[Block]) -> tuple[str, ...]:
@@ -176,18 +179,20 @@ def _usable(
 
 
 def _say_dates(found: Sequence[Field], source: str, *, learnt: bool) -> None:
-    """Say which columns are dates, and how they are counted."""
-    if learnt and (dated := [field for field in found if field.dates is not None]):
-        said = ", ".join(f"'{field.name}' (since {field.dates.first})" for field in dated if field.dates is not None)
-        logging.getLogger("selfsup").warning("%s: dates are read as days since the first of them: %s", source, said)
+    """Say which columns are dates or times, and how they are counted."""
+    log = logging.getLogger("selfsup")
+    if learnt and (dated := [f"'{one.name}' (since {one.dates.first})" for one in found if one.dates is not None]):
+        log.warning("%s: dates are read as days since the first of them: %s", source, ", ".join(dated))
+    if learnt and (timed := [f"'{one.name}'" for one in found if one.hours]):
+        log.warning("%s: times of day and durations are read as hours: %s", source, ", ".join(timed))
 
 
 def _intake(found: tuple[Field, ...], gaps: bool, bare: bool) -> Form:
     """The form of a table; fields are told only where not all are numbers."""
     columns = tuple(field.name for field in found)
     shape = (sum(field.width for field in found),)
-    plain = all(field.kind == "number" and field.dates is None for field in found)
-    if bare and not any(field.values or field.dates for field in found):
+    plain = all(field.plain for field in found)
+    if bare and all(field.plain or (field.kind == "boolean" and not field.values) for field in found):
         return Form("table", shape, missing=gaps)
     return Form("table", shape, columns=columns, fields=None if plain else found, missing=gaps)
 
@@ -238,13 +243,13 @@ def _matched(
         block = None
         if field.name in columns:
             with collected(refused, field.name):
-                block = Block((field,), fields.matched(field, columns[field.name], what, skip=skip))
+                block = Block((field,), matching.matched(field, columns[field.name], what, skip=skip))
         else:
             name, first = owners[field.name]
             spread_ = _spread(name, columns[name])
             whole = wanted[place : place + len(spread_)] == spread_  # lists in their order are copied at once
             values = columns[name].values if whole else columns[name].values[:, first]
-            block = Block(spread_ if whole else (field,), fields.matched(field, Column(values), what))
+            block = Block(spread_ if whole else (field,), matching.matched(field, Column(values), what))
         if block is not None:
             yield block
         place += 1 if block is None else len(block.fields)
@@ -273,32 +278,43 @@ def _came(x: np.ndarray, held: fields.Held, inside: int, place: int) -> np.ndarr
 
 def _labels(
     columns: Columns,
-    label: str | None,
+    labels: Sequence[str],
     request: Request,
     rows: int,
     picked: np.ndarray | None,
     names: Sequence[str] | None,
     known: Sequence[str] | None,
 ) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """Codes and classes: the caller's labels, the label column's, or none."""
+    """Codes and classes: the caller's labels, those of the label columns, or none."""
     if request.labels is not None:
         return attach(request.labels, rows, picked, request.labels_are)
-    if label is None:
+    if not labels:
         return None, ()
-    values = columns[label].values
-    kind = request.labels_are or kind_of(values)
-    return column_labels(values if picked is None else values[picked], label, names, known, kind)
+    used = rows if picked is None else len(picked)
+    return column_labels({name: columns[name].values for name in labels}, used, names, known, request.labels_are)
 
 
 def column_labels(
-    values: Any,
-    label: str,
+    columns: Mapping[str, np.ndarray],
+    rows: int,
     names: Sequence[str] | None,
     known: Sequence[str] | None,
     kind: Kind | None = None,
 ) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """Read a label column, by the names of its classes or by the classes of the training part, where given."""
-    what = f"the labels in column '{label}'"
+    """Read the first rows of a label column, by the names of its classes or by those of the training part, where given.
+
+    Several columns are several labels a sample; classes, where that is asked for and each row has exactly one.
+    """
+    if len(columns) > 1:
+        if kind == "numbers":
+            raise OptionError("option 'labels_are': numbers are in one column; option 'label_column' names several")
+        flags = several.columns({name: values[:rows] for name, values in columns.items()})
+        return taken(given(*flags), "classes", known) if kind == "classes" else flags
+    label, values = next(iter(columns.items()))
+    kind, values, what = kind or kind_of(values), values[:rows], f"the labels in column '{label}'"
+    if kind == "several":
+        flag = values.ndim == 1 and values.dtype.kind in "biuf"
+        return several.read(values, what, known, (label,) if flag else names or ())
     if names is not None and kind != "numbers":
         found = named(values, names, what)
         return (None, ()) if found is None else found
@@ -308,8 +324,10 @@ def column_labels(
     return taken(array, kind, known, what)
 
 
-def from_frame(frame: Any, request: Request, source: str = "table", bare: bool = False) -> Dataset:
-    """Make a `Dataset` of a data frame (pandas, polars); `bare` if its columns have no names of their own."""
+def from_frame(
+    frame: Any, request: Request, source: str = "table", bare: bool = False, troubles: Sequence[Refused] = ()
+) -> Dataset:
+    """Make a `Dataset` of a data frame (pandas, polars); for `bare` and `troubles` see `from_columns`."""
     names = [str(name) for name in frame.columns]
     if len(set(names)) != len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
@@ -319,7 +337,7 @@ def from_frame(frame: Any, request: Request, source: str = "table", bare: bool =
         columns = {name: of_arrow(table.column(place)) for place, name in enumerate(names)}
     else:
         columns = {name: of_pandas(frame[given]) for name, given in zip(names, frame.columns, strict=True)}
-    return from_columns(columns, request, source, bare=bare)
+    return from_columns(columns, request, source, bare=bare, troubles=troubles)
 
 
 def some(names: Sequence[str], most: int = 5) -> str:

@@ -28,7 +28,9 @@ class Cooccurrence(NamedTuple):
     counts: np.ndarray  # (n,) float32
 
 
-def cooccurrence(ids: np.ndarray, size: int, width: int, threads: int = 1) -> Cooccurrence:
+def cooccurrence(
+    ids: np.ndarray, size: int, width: int, threads: int = 1, weights: np.ndarray | None = None
+) -> Cooccurrence:
     """Count the words within `width` words to either side, in the same sentence; one at distance d counts 1 / d.
 
     As in GloVe (Pennington, Socher and Manning, 2014, sec. 4.2). A word that stands near itself counts from both sides.
@@ -43,6 +45,8 @@ def cooccurrence(ids: np.ndarray, size: int, width: int, threads: int = 1) -> Co
         Words to either side.
     threads
         To count in; the result is the same.
+    weights
+        (width,) above 0: what a word at each distance counts instead.
 
     Raises
     ------
@@ -51,6 +55,7 @@ def cooccurrence(ids: np.ndarray, size: int, width: int, threads: int = 1) -> Co
     """
     advice = "count a narrower width, less text (limit), or fewer words: max_vocab, or a higher min_count"
     memory.check(8 * len(ids), "the places of the words", advice)
+    shares = 1.0 / np.arange(1, width + 1) if weights is None else np.asarray(weights, np.float64)
     begins, places = _index(ids, size)
     reach = np.cumsum(np.minimum(np.diff(begins) * 2 * width, size))  # most columns that rows can have, for even parts
     cuts = np.searchsorted(reach, np.linspace(0, reach[-1] if size else 0, PARTS * threads + 1)[1:-1])
@@ -62,7 +67,7 @@ def cooccurrence(ids: np.ndarray, size: int, width: int, threads: int = 1) -> Co
         np.cumsum(found, out=found)
         memory.check(12 * int(found[-1]), f"the counts of {int(found[-1]):,} pairs of words", advice)
         columns, counts = np.empty(found[-1], np.int32), np.empty(found[-1], np.float32)
-        list(pool.map(lambda part: _fill(ids, begins, places, width, *part, found, columns, counts), parts))
+        list(pool.map(lambda part: _fill(ids, begins, places, shares, *part, found, columns, counts), parts))
     return Cooccurrence(np.repeat(np.arange(size, dtype=np.int32), np.diff(found)), columns, counts)
 
 
@@ -113,7 +118,7 @@ def _sizes(
 
 @_compiled
 def _fill(
-    ids: np.ndarray, begins: np.ndarray, places: np.ndarray, width: int, first: int, last: int, found: np.ndarray,
+    ids: np.ndarray, begins: np.ndarray, places: np.ndarray, shares: np.ndarray, first: int, last: int, found: np.ndarray,
     columns: np.ndarray, counts: np.ndarray,
 ) -> None:  # fmt: skip
     """Columns and counts of the rows from `first` to before `last`; row i is at found[i] : found[i + 1]."""
@@ -123,7 +128,7 @@ def _fill(
         for k in range(begins[word], begins[word + 1]):
             for way in (-1, 1):
                 at = places[k]
-                for distance in range(1, width + 1):
+                for share in shares:
                     at += way
                     if at < 0 or at >= len(ids) or ids[at] < 0:
                         break
@@ -131,7 +136,7 @@ def _fill(
                     if row[other] == 0.0:
                         columns[made] = other
                         made += 1
-                    row[other] += 1.0 / distance
+                    row[other] += share
         own = columns[found[word] : made]
         own.sort()
         for k in range(found[word], made):

@@ -14,7 +14,20 @@ from selfsup.data.text.seen import is_missing
 PACKED = (".gz", ".zst")
 TEXTS = (".txt", ".text")
 TABLES = (".parquet", ".csv", ".tsv", ".jsonl", ".json")
-FILES = (*TABLES, ".npy", ".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")  # which may hold samples
+FILES = (
+    *TABLES,
+    ".arrow",
+    ".npy",
+    ".npz",
+    ".jpg",
+    ".jpeg",
+    ".png",
+    ".webp",
+    ".gif",
+    ".bmp",
+    ".tif",
+    ".tiff",
+)  # which may hold samples
 LOOKED_AT = 100  # files of a folder, or of a glob; items of a list
 LONGEST, NAME = 1000, 255  # characters of a path, and of one name in it
 

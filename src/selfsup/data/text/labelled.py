@@ -117,6 +117,8 @@ def _rows(data: Any, name: str, column: str | None, label_column: str | None, un
         return _of_columns(name, list(data.columns), lambda one: _listed(data[one]), column, label_column, unlabelled)
     if column is not None or label_column is not None:
         raise DataError(f"column= and label_column= are for tables; got {name}")
+    if getattr(getattr(data, "dtype", None), "kind", "") in tuple("biufc"):
+        raise DataError(f"texts are expected, one string each; got an array of numbers ({data.dtype})")
     if isinstance(data, bytes | dict) or not isinstance(data, Iterable):
         raise DataError(f"cannot read a {type(data).__name__} as labelled texts; give {KINDS}")
     if not unlabelled:

@@ -11,13 +11,18 @@ from threadpoolctl import threadpool_limits
 
 from selfsup.errors import DataError, OptionError
 from selfsup.measures.run import Features
-from selfsup.measures.samples.errors import with_errors
+from selfsup.measures.samples.errors import finished
 
 log = logging.getLogger("selfsup")
 
 Count = int | Literal["all"]
 Row = dict[str, Any]  # one line of a table: JSON-ready, its keys in samples/accuracy.py
 COUNTS: tuple[Count, ...] = (1, 5, 20, 100, "all")
+DRAWS, MORE, CHEAP = (
+    3,
+    5,
+    2_000,
+)  # draws of labels; of so few labelled rows more, since fits are quick and draws differ much
 
 
 class Task(NamedTuple):
@@ -41,12 +46,19 @@ Judge = Callable[[Features, np.ndarray], Guesser]
 
 
 def compare(
+    encoders: Mapping[tuple[str, str], Features], y_train: np.ndarray, y_test: np.ndarray, judge: Judge, **more: Any
+) -> list[Row]:
+    """The rows of `scored`, with their errors (`with_errors`) in place of the shares."""
+    return finished(scored(encoders, y_train, y_test, judge, **more), more.get("seed", 0))
+
+
+def scored(
     encoders: Mapping[tuple[str, str], Features],
     y_train: np.ndarray,
     y_test: np.ndarray,
     judge: Judge,
     counts: Iterable[Count] = COUNTS,
-    draws: int = 3,
+    draws: int | None = None,
     seed: int = 0,
     max_labels: int = 10_000,
     max_test: int = 10_000,
@@ -62,8 +74,9 @@ def compare(
     judge
         The classifier: `probe.judge` or `knn.judge`.
     counts
-        Labels a class, drawn ``draws`` times at random. A count is used if at least half the classes have more labels
-        than that (smaller classes give what they have) and if it needs fewer labels than "all", which is always there.
+        Labels a class, drawn ``draws`` times at random, by default `DRAWS` or `MORE`. A count is used if at least half the
+        classes have more labels than that (smaller classes give what they have) and if it needs fewer labels than "all", which
+        is always there.
     max_labels, max_test
         Where there are more, "all" is a random ``max_labels`` of them, drawn ``draws`` times, and the accuracy is
         measured on a random ``max_test`` test rows.
@@ -71,9 +84,9 @@ def compare(
     Returns
     -------
     list
-        Rows. Besides the columns of every such table a row has ``tested`` (test rows), its errors (see `with_errors`) and
-        ``validation``: the accuracy on held-out training labels, by which a layer may be chosen without a look at the test
-        rows; None where there were too few labels.
+        Rows. Besides the columns of every such table a row has ``tested`` (test rows), ``shares`` (draws, m), whether each was
+        guessed right, and ``validation``: the accuracy on held-out training labels, by which a layer may be chosen without a
+        look at the test rows; None where there were too few labels.
     """
     check(encoders, y_train, y_test)
     classes, labels = np.unique(y_train, return_inverse=True)
@@ -82,18 +95,21 @@ def compare(
     asked = np.arange(len(truth))
     if len(truth) > max_test:
         asked = np.sort(np.random.default_rng(seed).permutation(len(truth))[:max_test])
-    tasks = plan(labels, counts, draws, seed, max_labels)
+    tasks = plan(labels, counts, draws_of(len(labels)) if draws is None else draws, seed, max_labels)
     found: list[Row] = []
-    right: list[np.ndarray] = []  # (draws, m) of each row
     for (name, layer), features in encoders.items():
         # Threads that wait on one another make products this small up to 25 times slower where others use the cores.
         with threadpool_limits(1):
             rows = judged(judge, Features(features.train, features.test[asked]), labels, truth[asked], tasks, seed)
-        right += [row.pop("right") for row in rows]
         about = {"encoder": name, "layer": layer, "width": int(features.train.shape[1])}
         found += [about | row for row in rows]
         log.debug("evaluated %s %s: %.3f with all labels", name, layer, rows[-1]["accuracy"])
-    return with_errors(found, right, seed)
+    return found
+
+
+def draws_of(rows: int) -> int:
+    """How often labels are drawn from so many labelled rows."""
+    return MORE if rows <= CHEAP else DRAWS
 
 
 def check(encoders: Mapping[tuple[str, str], Features], y_train: np.ndarray, y_test: np.ndarray) -> None:
@@ -183,7 +199,7 @@ def judged(
                 "draws": len(right),
                 "tested": len(truth),
                 "validation": float(np.mean(known)) if len(known) == len(guesses) else None,
-                "right": table,
+                "shares": table,
             }
         )
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -55,8 +56,17 @@ def binomial(accuracy: float, rows: int) -> float:
 
 
 def as_encoders(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The rows with the keys that a table of encoders has: each way is one."""
-    return [{**row, "encoder": row.get("way"), "layer": "", "width": 0, "sd": row.get("spread")} for row in rows]
+    """The rows with the keys that a table of encoders has: each way is one, its error of test rows and of draws."""
+    return [{**row, "encoder": row.get("way"), "layer": "", "width": 0, "error": error_of(row)} for row in rows]
+
+
+def error_of(row: Mapping[str, Any]) -> Any:
+    """Standard error of a row's accuracy: that of the test rows, and of several draws that of their mean."""
+    parts: tuple[Any, ...] = (row.get("error"), row.get("spread"), row.get("draws"))
+    if not all(isinstance(part, int | float) for part in parts):
+        return row.get("error")
+    error, spread, draws = parts
+    return math.hypot(error, spread / math.sqrt(draws)) if draws > 1 else error
 
 
 def lines(table: Table) -> list[str]:
@@ -138,10 +148,10 @@ def _few(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 NOTE = (
-    "Accuracy on test rows that nothing was chosen by; bold: best of its column; ± is the standard deviation over draws of the "
-    "labels. Fine-tuned: the net goes on from the weights that it learnt without labels. Frozen + probe: a linear classifier on "
-    "that net as it was, on the block that held-out training labels chose. From scratch: the same net and the same recipe from "
-    "random weights. What lies between the first and the last is what the training without labels is worth."
+    "Accuracy on test rows that nothing was chosen by; bold: best of its column; ± is the standard error, of the test rows and "
+    "of the draws of the labels. Fine-tuned: the net goes on from the weights that it learnt without labels. Frozen + probe: a "
+    "linear classifier on that net as it was, on the block that held-out training labels chose. From scratch: the same net and "
+    "the same recipe from random weights. What lies between the first and the last is what the training without labels is worth."
 )
 
 

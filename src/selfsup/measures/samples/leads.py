@@ -60,9 +60,18 @@ def count_of(row: Row) -> Any:
     return row["labels_per_class"] if "labels_per_class" in row else row["labels"]
 
 
+# where a sample has one class, a number, or several labels (mean average precision)
+SCORES = {"accuracy": "accuracy in %", "r2": "R2", "map": "mAP in %"}
+
+
+def unit_of(row: Row) -> str:
+    """Which score a row has."""
+    return next(name for name in SCORES if name in row)
+
+
 def score(row: Row) -> float:
-    """What a row has scored: an accuracy, or where labels are numbers R2."""
-    return float(row["accuracy"] if "accuracy" in row else row["r2"])
+    """What a row has scored."""
+    return float(row[unit_of(row)])
 
 
 def leads(table: Sequence[Row], layer: str) -> list[Lead]:
@@ -70,7 +79,7 @@ def leads(table: Sequence[Row], layer: str) -> list[Lead]:
     model = curve(table, "model", layer)
     found = []
     for name in NAMES:
-        other = _rival(table, name, layer)
+        other = rival(table, name, layer)
         pairs = [(model[count], other[count]) for count in model if count in other]
         if pairs:
             means = np.mean([(score(one), score(two)) for one, two in pairs], axis=0)
@@ -78,7 +87,7 @@ def leads(table: Sequence[Row], layer: str) -> list[Lead]:
     return found
 
 
-def _rival(table: Sequence[Row], name: str, layer: str) -> dict[Any, Row]:
+def rival(table: Sequence[Row], name: str, layer: str) -> dict[Any, Row]:
     """Rows of a baseline at the judged layer, or of the untrained network at the one that it would be judged by itself."""
     if name != BEST:
         return curve(table, name, layer)
@@ -95,18 +104,12 @@ def noise(pairs: Sequence[tuple[Row, Row]]) -> float:
     on the digits, raw input and a random network: e (1 - e) = 0.25, 0.15, 0.09, 0.03 at four label counts, rows where
     exactly one was right: 0.20, 0.14, 0.09, 0.04).
     """
-    # untrained networks, where there are several: the model might have begun as any of them
-    nets = np.mean([two["nets"] for _, two in pairs], axis=0) if all(two.get("nets") for _, two in pairs) else []
-    if (known := pairs[0][1].get("mean_lead_error")) is not None:  # paired on the same rows and draws, over all counts
-        return float(np.hypot(known, spread(nets)))
+    known = pairs[0][1].get("mean_lead_error")  # paired on the same rows, draws and nets, over all counts
+    if known is not None:
+        return float(known)
     drawn = sum(row["sd"] ** 2 / row["draws"] for pair in pairs for row in pair) / len(pairs) ** 2
     tested = 0.0
     for one, two in pairs:
         error = 1 - (one["accuracy"] + two["accuracy"]) / 2
         tested += error * (1 - error) / one.get("tested", np.inf) / len(pairs)
-    return float(np.sqrt(drawn + tested + spread(nets) ** 2))
-
-
-def spread(nets: Sequence[float] | np.ndarray) -> float:
-    """The deviation of an untrained network's score from the mean of some: had the model learnt nothing, it were one more."""
-    return float(np.std(nets, ddof=1) * np.sqrt(1 + 1 / len(nets))) if len(nets) > 1 else 0.0
+    return float(np.sqrt(drawn + tested))

@@ -49,7 +49,7 @@ def lead(mine: np.ndarray, others: np.ndarray, seed: int = 0) -> Lead:
     return leads([np.asarray(mine, np.float64) - np.asarray(others, np.float64)], seed)[0]
 
 
-def leads(apart: Sequence[np.ndarray], seed: int = 0, times: int = TIMES) -> list[Lead]:
+def leads(apart: Sequence[np.ndarray], seed: int = 0, times: int = TIMES, another: bool = False) -> list[Lead]:
     """Leads with their standard errors, all of them by the same resampled rows.
 
     With an effect of the row, an effect of the draw, and what is left of both, the variance of a mean over m rows and K draws is
@@ -67,6 +67,9 @@ def leads(apart: Sequence[np.ndarray], seed: int = 0, times: int = TIMES) -> lis
         Of what is resampled.
     times
         How often.
+    another
+        Whether what was drawn along the first of several such axes stands for one more of its kind, as untrained nets do for the
+        one that a model began as: not only their mean is then uncertain, but each as far as they differ.
 
     Raises
     ------
@@ -80,7 +83,7 @@ def leads(apart: Sequence[np.ndarray], seed: int = 0, times: int = TIMES) -> lis
     marginals = [list(_marginals(table)) for table in tables]
     resampled = _resampled([one for some in marginals for one in some], seed, times)
     return [
-        _lead(table, [next(resampled) for _ in some], [len(one) for one in some])
+        _lead(table, [next(resampled) for _ in some], [len(one) for one in some], another and table.ndim > 2)
         for table, some in zip(tables, marginals, strict=True)
     ]
 
@@ -128,11 +131,13 @@ def _resampled(tables: Sequence[np.ndarray], seed: int, times: int) -> Iterator[
         yield _Parts(whole * of_rows.var(), few * of_draws.var(), whole * few * rest.var())
 
 
-def _lead(table: np.ndarray, parts: Sequence[_Parts], draws: Sequence[int]) -> Lead:
-    """The lead of one table."""
+def _lead(table: np.ndarray, parts: Sequence[_Parts], draws: Sequence[int], another: bool) -> Lead:
+    """The lead of one table; of `another` see `leads`."""
     m = table.shape[-1]
     rows = table.reshape(-1, m)
     variances = [parts[0].rows, *(max(0.0, part.draws - part.rest) for part in parts)]
+    if another and table.shape[0] > 1:
+        variances[1] *= 1 + table.shape[0]  # of one of them, beside that of the mean of n
     variance = sum(variances)
     error = float(np.sqrt(variance))
     if variance > 0:

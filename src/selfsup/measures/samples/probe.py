@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from selfsup.lazy import sklearn
+from selfsup.lazy import scipy
 from selfsup.measures.run import Evidence, Features, Rows
-from selfsup.measures.samples.compare import Guess, Guesser, Row, compare
+from selfsup.measures.samples import softmax
+from selfsup.measures.samples.compare import Guess, Guesser, Row, scored
 from selfsup.measures.samples.rivals import with_rivals
+from selfsup.measures.samples.softmax import Softmax
 from selfsup.measures.table import Table
 
 # With rows of this mean squared norm, scikit-learn's own C = 1 is about right for a few labels a class, and the best C
@@ -24,6 +25,7 @@ FEW = 300  # labels below which C is chosen by cross-validation
 TURNS = 3  # of it: five take twice as long, and were no better on digits and wine with 10 to 50 labels a class
 ENOUGH = 10  # labels of two classes below which it is not chosen at all
 ITERATIONS = 200
+AT_ONCE = 20_000  # weights above which turns of a choice are fitted one by one
 WORK = 3e10  # multiplications in one fit at most, in rows x width x classes x iterations: a few seconds
 
 
@@ -32,7 +34,7 @@ def measure(evidence: Evidence) -> Table:
     known, asked = np.asarray(evidence.y_train), np.asarray(evidence.y_test)
 
     def compared(encoders: Mapping[tuple[str, str], Features]) -> list[Row]:
-        return compare(encoders, known, asked, judge, seed=evidence.seed)
+        return scored(encoders, known, asked, judge, seed=evidence.seed)
 
     return Table.of("probe", with_rivals(evidence, compared))
 
@@ -129,24 +131,21 @@ def probe(train: Rows, labels: np.ndarray, test: Rows, seed: int = 0) -> Guess:
         Of the split, so that every encoder is judged on the same one.
     """
     model, validation = fitted(train, labels, seed)
-    return Guess(model.predict(test).astype(np.int64), validation)
+    return Guess(model.predict(test), validation)
 
 
-def fitted(train: Rows, labels: np.ndarray, seed: int) -> tuple[Any, float | None]:
+def fitted(train: Rows, labels: np.ndarray, seed: int) -> tuple[Softmax, float | None]:
     """The regression, and its accuracy on the labels that chose C; None where there were too few."""
-    classes = len(np.unique(labels))
+    classes, places = np.unique(labels, return_inverse=True)
     values = train.size if isinstance(train, np.ndarray) else train.nnz
-    iterations = int(np.clip(WORK / max(values * classes, 1), 10, ITERATIONS))
-    model = sklearn.linear_model.LogisticRegression(max_iter=iterations, warm_start=True, solver="lbfgs")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", sklearn.exceptions.ConvergenceWarning)
-        warnings.filterwarnings("ignore", "The number of unique classes")  # one label a class is what was asked for
-        model.C, validation = FIXED_STRENGTH, None
-        if held := held_out(labels, seed):
-            within = turned(train) if len(held) > 1 else train
-            model.C, validation = choose(model, within, labels, held)
-        model.fit(train, labels)
-        return model, validation
+    steps = int(np.clip(WORK / max(values * len(classes), 1), 10, ITERATIONS))
+    strength, validation, start = FIXED_STRENGTH, None, None
+    if held := held_out(labels, seed):
+        within = turned(train) if len(held) > 1 else train
+        strength, validation, start = choose(within, places, held, steps)
+        start = start[None] if within is train else None
+    found = softmax.fit(train, places, len(classes), strength, start=start, steps=steps)[0]
+    return Softmax(classes, found[:, :-1], found[:, -1]), validation
 
 
 class Weights(NamedTuple):
@@ -177,26 +176,51 @@ def weights(codes: np.ndarray, labels: np.ndarray, classes: int, seed: int = 0) 
         np.sqrt(SQUARED_NORM / codes.shape[1])
     )  # from a mean square of 1 to the norm that the strengths are made for
     model, _ = fitted(((codes - mean) / size * unit).astype(np.float32), labels, seed)
-    signs = np.ones((len(model.coef_), 1)) if len(model.coef_) > 1 else np.array([[-0.5], [0.5]])
-    # scikit-learn has one score for two classes, their difference
-    weight[model.classes_], bias[model.classes_] = signs * model.coef_ * unit, signs[:, 0] * model.intercept_
+    weight[model.classes], bias[model.classes] = model.weight * unit, model.bias
     return Weights(mean, size, weight, bias)
 
 
-def choose(model: Any, train: Rows, labels: np.ndarray, held: Sequence[np.ndarray]) -> tuple[float, float]:
-    """The C with the best accuracy on rows that are held out in turn, and that accuracy; of equals, that of the least log-loss.
+def choose(train: Rows, places: np.ndarray, held: Sequence[np.ndarray], steps: int) -> tuple[float, float, np.ndarray]:
+    """The C with the best accuracy on rows that are held out in turn; of equals, that of the least log-loss.
 
     With a few labels a class many values of C are equally accurate on the few held-out rows; the log-loss tells them
-    apart, and of equals there the stronger penalty wins.
+    apart, and of equals there the stronger penalty wins. Weaker ones are no longer tried once both have become worse.
+
+    Returns
+    -------
+    tuple
+        The C, that accuracy, and the mean weights (K, D + 1) of the turns, from which a fit to all rows may begin.
     """
-    found = np.zeros((len(STRENGTHS), 2))  # right guesses, and logarithms of the chances that were given to the truth
-    for rows in held:
-        learner, fit = sklearn.base.clone(model), np.setdiff1d(np.arange(len(labels)), rows)
-        for place, learner.C in enumerate(STRENGTHS):
-            learner.fit(train[fit], labels[fit])
-            chances = learner.predict_proba(train[rows])
-            true = chances[np.arange(len(rows)), np.searchsorted(learner.classes_, labels[rows])]
-            guessed = learner.classes_[chances.argmax(1)]
-            found[place] += np.count_nonzero(guessed == labels[rows]), np.log(np.maximum(true, 1e-12)).sum()
-    best = max(range(len(STRENGTHS)), key=lambda place: tuple(found[place]))
-    return STRENGTHS[best], float(found[best, 0]) / sum(map(len, held))
+    n, classes = len(places), int(places.max()) + 1
+    counted = np.ones((len(held), n), bool)
+    for turn, rows in enumerate(held):
+        counted[turn, rows] = False
+    at_once = max(1, AT_ONCE // (classes * (train.shape[1] + 1)))  # turns that are fitted together
+    parts = [slice(first, first + at_once) for first in range(0, len(held), at_once)]
+    fits: list[np.ndarray] = [np.zeros((len(held[part]), classes, train.shape[1] + 1)) for part in parts]
+    best, chosen = (-np.inf, -np.inf), (STRENGTHS[0], 0.0, fits[0][0])
+    for strength in STRENGTHS:
+        fits = [
+            softmax.fit(
+                train, places, classes, strength, counted=counted[part], start=fit, slope=softmax.ROUGH, steps=steps
+            )
+            for part, fit in zip(parts, fits, strict=True)
+        ]
+        every = np.concatenate(fits)
+        found = _held(train, places, held, every)
+        if found > best:
+            best, chosen = found, (strength, found[0] / sum(map(len, held)), every.mean(0))
+        elif found[0] < best[0] and found[1] < best[1]:
+            break
+    return chosen
+
+
+def _held(train: Rows, places: np.ndarray, held: Sequence[np.ndarray], fits: np.ndarray) -> tuple[float, float]:
+    """Right guesses of the rows that each fit has not seen, and the sum of the logarithms of the chances it gave to the truth."""
+    right, logs = 0.0, 0.0
+    for fit, rows in zip(fits, held, strict=True):
+        scores = Softmax(np.arange(len(fit)), fit[:, :-1], fit[:, -1]).scores(train[rows])
+        own = scores[np.arange(len(rows)), places[rows]]
+        right += np.count_nonzero(scores.argmax(1) == places[rows])
+        logs += float(np.minimum(own - scipy.special.logsumexp(scores, axis=1), 0).sum())
+    return right, logs

@@ -10,12 +10,13 @@ import numpy as np
 
 from selfsup.errors import RunError
 from selfsup.measures.samples.efficiency import binomial
-from selfsup.measures.samples.leads import best_layer, curve
+from selfsup.measures.samples.leads import best_layer, curve, unit_of
 from selfsup.measures.samples.paired import SURE
-from selfsup.measures.samples.runs import BASELINES, LEADS, MEAN, NAME, NEIGHBOURS, PROBE, RIDGE, score_of
+from selfsup.measures.samples.runs import BASELINES, LEADS, MEAN, NAME, NEIGHBOURS, PROBE, RIDGE, SEVERAL, score_of
 from selfsup.measures.table import Row, Table
 
-WAYS = {"probe": PROBE, "knn": NEIGHBOURS, "probe_numbers": RIDGE}  # table of an evaluation -> what judged
+# table of an evaluation -> what judged
+WAYS = {"probe": PROBE, "knn": NEIGHBOURS, "probe_numbers": RIDGE, "probe_several": SEVERAL}
 CODE = "code"  # the layer that `encode` gives
 
 
@@ -85,7 +86,7 @@ def _count(row: Row, most: int) -> Any:
 
 def _row(row: Row, by: str, encoder: str, count: Any) -> Row:
     """A row of the first table, without a lead."""
-    unit, draws = "accuracy" if "accuracy" in row else "r2", row.get("draws", 1)
+    unit, draws = unit_of(row), row.get("draws", 1)
     error = row.get("error")
     if error is None:
         error = float(np.hypot(binomial(score_of(row), row["tested"]), row["sd"] / np.sqrt(draws)))

@@ -14,7 +14,7 @@ from selfsup.errors import DataError
 from selfsup.measures.run import Evidence, Features, Rows
 from selfsup.measures.samples.accuracy import CELL, NAME, name_of
 from selfsup.measures.samples.compare import check_codes
-from selfsup.measures.samples.errors import with_errors
+from selfsup.measures.samples.errors import finished
 from selfsup.measures.samples.judgeable import unjudgeable
 from selfsup.measures.samples.leads import NAMES
 from selfsup.measures.samples.probe import scale_features
@@ -131,12 +131,19 @@ def measure(evidence: Evidence) -> Table:
     """R2 of a ridge regression on the codes of every encoder."""
 
     def compared(encoders: Mapping[tuple[str, str], Features]) -> list[dict[str, Any]]:
-        return compare(encoders, evidence.y_train, evidence.y_test, seed=evidence.seed)
+        return scored(encoders, evidence.y_train, evidence.y_test, seed=evidence.seed)
 
     return Table.of("probe_numbers", with_rivals(evidence, compared))
 
 
 def compare(
+    encoders: Mapping[tuple[str, str], Features], y_train: Any, y_test: Any, **more: Any
+) -> list[dict[str, Any]]:
+    """The rows of `scored`, with their errors (`with_errors`) in place of the shares."""
+    return finished(scored(encoders, y_train, y_test, **more), more.get("seed", 0))
+
+
+def scored(
     encoders: Mapping[tuple[str, str], Features],
     y_train: Any,
     y_test: Any,
@@ -161,9 +168,8 @@ def compare(
     Returns
     -------
     list
-        Rows: ``r2``, the mean over the draws; ``sd`` over the draws; ``error``, its standard error by resampling the test rows
-        and by the draws; of a baseline the errors of the model's lead over it, see `with_errors`; and ``validation``, the mean
-        R2 on left-out training rows.
+        Rows: ``r2``, the mean over the draws; ``sd`` over the draws; ``shares`` (draws, m), what each test row adds to it; and
+        ``validation``, the mean R2 on left-out training rows.
 
     Raises
     ------
@@ -183,7 +189,7 @@ def compare(
     with threadpool_limits(1):  # see `samples.compare`
         for name, codes in encoders.items():
             found[name] = judged(Features(codes.train, codes.test[rows]), known, asked, tasks)
-    return _rows(encoders, found, asked, tasks, seed)
+    return _rows(encoders, found, asked, tasks)
 
 
 def plan(rows: int, counts: Iterable[int], draws: int, seed: int) -> list[list[np.ndarray]]:
@@ -222,9 +228,8 @@ def _rows(
     found: Mapping[tuple[str, str], Sequence[Judged]],
     asked: np.ndarray,
     tasks: Sequence[Sequence[np.ndarray]],
-    seed: int,
 ) -> list[dict[str, Any]]:
-    """The table, with errors."""
+    """The table."""
     rows: list[dict[str, Any]] = []
     for (name, layer), codes in encoders.items():
         for draws, one in zip(tasks, found[name, layer], strict=True):
@@ -235,14 +240,14 @@ def _rows(
                     "width": int(codes.train.shape[1]),
                     "labels": len(draws[0]),
                     "r2": float(one.scores.mean()),
-                    "lead_error": None,
                     "sd": float(one.scores.std(ddof=1)) if len(one.scores) > 1 else 0.0,
                     "draws": len(one.scores),
                     "tested": len(asked),
                     "validation": one.validation,
+                    "shares": one.shares,
                 }
             )
-    return with_errors(rows, [one.shares for each in found.values() for one in each], seed)
+    return rows
 
 
 def lines(table: Table) -> list[str]:
@@ -260,10 +265,10 @@ def lines(table: Table) -> list[str]:
             line = f"{name_of(row['encoder'], row['layer'], row['width']):<{NAME}}"
             for count in across:
                 one = cells.get((row["encoder"], row["layer"], count))
-                said = "" if one is None else f"{one['r2']:.3f} ±{one['error']:.3f}"
+                said = "" if one is None else f"{one['r2']:.2f} ±{one['error']:.2f}"
                 line += f"{said + ('*' if one and round(one['r2'], 3) == best[count] else ' '):>{CELL}}"
             found.append(line.rstrip())
-    return [*found, "(*: best of its column)"]
+    return [*found, "(*: best of its column; ±: standard error)"]
 
 
 def brief(table: Table, because: Mapping[str, Any]) -> list[str]:

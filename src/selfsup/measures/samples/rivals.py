@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import math
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from selfsup.measures.run import Evidence, Features
-from selfsup.measures.samples.leads import best_layer, count_of, spread
-from selfsup.system.progress import roughly
+from selfsup.measures.samples.errors import finished
+from selfsup.measures.samples.leads import best_layer, count_of, unit_of
 
-SAID = 5.0  # seconds from which on it is announced how long it takes
-log = logging.getLogger("selfsup")
 Row = dict[str, Any]
 Compared = Callable[[Mapping[tuple[str, str], Features]], Sequence[Row]]
 
@@ -31,25 +27,29 @@ def with_rivals(evidence: Evidence, compared: Compared) -> list[Row]:
     evidence
         With codes of PCA and of other networks, where there are such.
     compared
-        Gives rows of encoders, each with a score, a number of labels and a validation score.
+        Gives rows of encoders, each with a score, a number of labels, a validation score, and ``shares`` (draws, m): what each
+        test row adds to its score.
+
+    Returns
+    -------
+    list
+        The rows with their errors (`with_errors`), without the shares.
     """
-    began, features = time.perf_counter(), evidence.features or {}
+    features = evidence.features or {}
     rows = compared(features)
-    layer, each = best_layer(rows), (time.perf_counter() - began) / max(len(features), 1)
+    layer = best_layer(rows)
     if layer is None:
-        return list(rows)
+        return finished(rows, evidence.seed)
     found = list(rows)
     width = features["model", layer].train.shape[1]
     known = features["PCA", ""].train.shape[1] if ("PCA", "") in features else width
     if evidence.pca is not None and (codes := evidence.pca(width)).train.shape[1] != known:
-        made = compared({("model", layer): features["model", layer], ("PCA", ""): codes})
-        found = _replaced(found, [row for row in made if row["encoder"] == "PCA"])
+        found = _replaced(found, compared({("PCA", ""): codes}))
     best = best_layer(rows, "random init") or layer
     layers = {one for one in (layer, best) if ("random init", one) in features}
-    if (expected := each * len(layers) * len(evidence.others)) > SAID:
-        log.info("judging %d more untrained networks takes about %s", len(evidence.others), roughly(expected))
     others = [compared({("random init", one): net(one) for one in layers}) for net in evidence.others] if layers else []
-    return [_among(row, [same for same in map(_at(row), others) if same]) for row in found]
+    found = [_among(row, [same for same in map(_at(row), others) if same]) for row in found]
+    return finished(found, evidence.seed)
 
 
 def _at(row: Row) -> Callable[[Sequence[Row]], Row | None]:
@@ -66,12 +66,11 @@ def _replaced(rows: Sequence[Row], new: Sequence[Row]) -> list[Row]:
 
 
 def _among(row: Row, others: Sequence[Row]) -> Row:
-    """The row of a network as that of several: the mean score, each of them, and their spread in the error of the lead."""
+    """The row of a network as that of several: the mean score, each of them, and what each test row adds to each."""
     if not others:
         return row
-    score = "accuracy" if "accuracy" in row else "r2"
+    score = unit_of(row)
     nets = [float(one[score]) for one in (row, *others)]
     sd = math.sqrt(np.mean([one["sd"] ** 2 for one in (row, *others)]))
-    error = row.get("lead_error")
-    more = {} if error is None else {"lead_error": math.hypot(error, spread(nets))}
-    return {**row, score: float(np.mean(nets)), "sd": sd, "nets": nets, **more}
+    shares = np.stack([one["shares"] for one in (row, *others)])  # (nets, draws, m)
+    return {**row, score: float(np.mean(nets)), "sd": sd, "nets": nets, "shares": shares}

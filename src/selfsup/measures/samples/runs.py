@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import combinations
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from selfsup.errors import DataError
 from selfsup.measures.run import Features
-from selfsup.measures.samples import compare as classifying, knn, paired, probe, regression
-from selfsup.measures.samples.judgeable import unjudgeable
+from selfsup.measures.samples import compare as classifying, knn, multilabel, paired, probe, regression
+from selfsup.measures.samples.judgeable import told_apart, unjudgeable
+from selfsup.measures.samples.leads import unit_of
 from selfsup.measures.samples.paired import DIFFERENT, SURE, Lead
 from selfsup.measures.table import WIDTH, Look, Row, Table
 from selfsup.measures.wording import percent, words
 
 NAME, LEADS, HEALTH = "compare", "compare_leads", "compare_health"
 PROBE, NEIGHBOURS, RIDGE = "linear probe", "nearest neighbours", "ridge regression"
+SEVERAL = "multi-label probe"
 BASELINES = ("raw input", "PCA")
+TITLES = {"accuracy": "%", "r2": "R2", "map": "mAP %"}
 MEAN = "mean"  # over all numbers of labels
 BATCH = 64  # leads that are resampled together
 Told = Callable[[str], None]
@@ -31,11 +34,11 @@ class Judged(NamedTuple):
     Attributes
     ----------
     by
-        The way: a linear probe, nearest neighbours, a ridge regression.
+        The way: a linear probe, nearest neighbours, a ridge regression, a multi-label probe.
     unit
-        ``accuracy``, or ``r2`` where labels are numbers.
+        One of `leads.SCORES`: ``accuracy``; ``r2`` where labels are numbers; ``map`` where a sample has several.
     counts
-        Of each number of labels: labels a class (of numbers: labels in all), or "all"; and labels in all.
+        Of each number of labels: labels a class (of numbers and several: labelled rows in all), or "all"; and labels in all.
     scores
         Encoder -> at each number of labels (draws, m): what the test rows add to the unit, of which it is the mean.
     widths
@@ -43,7 +46,7 @@ class Judged(NamedTuple):
     """
 
     by: str
-    unit: Literal["accuracy", "r2"]
+    unit: str
     counts: Sequence[tuple[Any, int]]
     scores: Mapping[str, Sequence[np.ndarray]]
     widths: Mapping[str, int]
@@ -65,7 +68,7 @@ def judged(
     encoders
         Name -> codes; row i is the same sample for all of them.
     y_train, y_test
-        Classes (n,) and (m,) int64, or numbers, float64.
+        Classes (n,) and (m,) int64, numbers, float64, or several labels (n, L) and (m, L) bool.
     draws
         How often few labels are drawn.
     told
@@ -78,8 +81,8 @@ def judged(
     """
     given = {(name, ""): features for name, features in encoders.items()}
     widths = {name: int(features.train.shape[1]) for name, features in encoders.items()}
-    if y_train.dtype.kind == "f":
-        return [_by_numbers(given, y_train, y_test, widths, draws=draws, seed=seed, told=told)]
+    if y_train.ndim == 2 or y_train.dtype.kind == "f":
+        return [_in_all(given, y_train, y_test, widths, draws=draws, seed=seed, told=told)]
     classifying.check(given, y_train, y_test)
     classes, labels = np.unique(y_train, return_inverse=True)
     place = np.minimum(np.searchsorted(classes, y_test), len(classes) - 1)
@@ -107,7 +110,7 @@ def judged(
     return found
 
 
-def _by_numbers(
+def _in_all(
     given: Mapping[tuple[str, str], Features],
     known: np.ndarray,
     asked: np.ndarray,
@@ -117,17 +120,23 @@ def _by_numbers(
     seed: int,
     told: Told,
 ) -> Judged:
-    """A ridge regression, where labels are numbers."""
+    """A ridge regression where labels are numbers, a probe where they are several: by numbers of labelled rows in all."""
     if said := unjudgeable(known, asked):
         raise DataError(said)
     classifying.check_codes(given, known, asked)
-    tasks, scores = regression.plan(len(known), regression.COUNTS, draws, seed), dict[str, list[np.ndarray]]()
+    several = known.ndim == 2
+    by, unit, counts = (SEVERAL, "map", multilabel.COUNTS) if several else (RIDGE, "r2", regression.COUNTS)
+    if several:
+        counted = told_apart(known, asked)
+        known, asked = known[:, counted], asked[:, counted]
+    tasks, scores = regression.plan(len(known), counts, draws, seed), dict[str, list[np.ndarray]]()
     for (name, _), features in given.items():
-        told(f"{RIDGE} of {name}")
+        told(f"{by} of {name}")
+        judge = multilabel.judged if several else regression.judged
         with threadpool_limits(1):
-            scores[name] = [one.shares for one in regression.judged(features, known, asked, tasks)]
+            scores[name] = [one.shares for one in judge(features, known, asked, tasks)]
     sizes = [len(task[0]) for task in tasks]
-    return Judged(RIDGE, "r2", [*((size, size) for size in sizes[:-1]), ("all", sizes[-1])], scores, widths)
+    return Judged(by, unit, [*((size, size) for size in sizes[:-1]), ("all", sizes[-1])], scores, widths)
 
 
 def tables(found: Sequence[Judged], runs: Sequence[str], seed: int = 0) -> tuple[Table, Table]:
@@ -207,7 +216,7 @@ def verdict(leads: Table, scores: Table, runs: Sequence[str], where: str) -> dic
         What it was measured on.
     """
     by = scores.rows[0]["by"]
-    unit, plain = ("points", percent) if "accuracy" in scores.rows[0] else ("of R2", "{:.3f}".format)
+    unit, plain = ("of R2", "{:.3f}".format) if "r2" in scores.rows[0] else ("points", percent)
     means = {
         run: float(np.mean([score_of(row) for row in scores.rows if row["by"] == by and row["encoder"] == run]))
         for run in runs
@@ -239,21 +248,23 @@ def verdict(leads: Table, scores: Table, runs: Sequence[str], where: str) -> dic
 
 
 def score_of(row: Mapping[str, Any]) -> Any:
-    """Accuracy, or R2."""
-    return row.get("accuracy", row.get("r2"))
+    """What a row has scored."""
+    return row[unit_of(row)]
 
 
 def heading(row: Mapping[str, Any]) -> str:
     """What a number of labels is called."""
     if row["count"] in ("all", MEAN):
         return "all labels" if row["count"] == "all" else "on average"
-    return f"{row['count']} a class" if row.get("labels") != row["count"] else f"{row['count']:,} labels"
+    if row.get("labels") != row["count"]:
+        return f"{row['count']} a class"
+    return f"{row['count']:,} {'rows' if 'map' in row or row['by'] == SEVERAL else 'labels'}"
 
 
 def cell(row: Mapping[str, Any]) -> str:
-    """A score with its error, as people read it: accuracy in per cent."""
+    """A score with its error, as people read it: all but R2 in per cent."""
     size, error = score_of(row), row["error"]
-    return f"{percent(size)} ±{percent(error)}" if "accuracy" in row else f"{size:.3f} ±{error:.3f}"
+    return f"{size:.3f} ±{error:.3f}" if "r2" in row else f"{percent(size)} ±{percent(error)}"
 
 
 def lead_cell(row: Mapping[str, Any], *, numbers: bool) -> str:
@@ -295,7 +306,7 @@ def lines(table: Table) -> list[str]:
             name = f"{row['encoder']}({row['width']})" if row["encoder"] in BASELINES else row["encoder"]
             mark = "*" if score_of(row) == best[row["count"]] else " "
             shown.setdefault(name, {})[heading(row)] = cell(row) + mark
-        made += [*_grid(f"{by}, {'%' if 'accuracy' in rows[0] else 'R2'}", shown), ""]
+        made += [*_grid(f"{by}, {TITLES[unit_of(rows[0])]}", shown), ""]
     return [*made[:-1], "(*: best of its column; ±: standard error)"]
 
 

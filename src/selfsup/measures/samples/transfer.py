@@ -119,7 +119,8 @@ def _at(count: Any, here: Mapping[str, Mapping[str, Any]], because: dict[str, An
 
 NOTE = (
     "Accuracy on test rows that nothing was chosen by, on the same draws of labelled rows for all ways; bold: best of its "
-    "column, ± is the deviation over draws. What is chosen (strengths, features, epochs) is chosen within the labels of a draw. "
+    "column, ± is the standard error, of test rows and draws. What is chosen (strengths, features, epochs) is chosen within the "
+    "labels of a draw. "
 )
 OF_TEXTS = (
     "Frozen codes: logistic regression on the weighted mean of a text's word vectors. Fine-tuned: an embedding layer that goes "

@@ -103,6 +103,8 @@ class AnalogyScores:
         In the order of the file.
     answers
         The word that was answered to each question, in the order of the file; None where one of its words is not known.
+    right
+        Whether that is the answer, likewise.
     """
 
     source: str
@@ -110,6 +112,7 @@ class AnalogyScores:
     restrict: int | None
     sections: list[Section]
     answers: list[str | None] = field(default_factory=list, repr=False)
+    right: list[bool | None] = field(default_factory=list, repr=False)
 
     @property
     def total(self) -> Section:
@@ -217,7 +220,8 @@ def analogies(
         part = slice(at, at + len(fours))
         scores.append(Section(name, int(right[part].sum()), int(whole[part].sum()), len(fours)))
         at += len(fours)
-    return AnalogyScores(source, method, restrict, scores, said)
+    marks = [mark if known else None for mark, known in zip(right.tolist(), whole.tolist(), strict=True)]
+    return AnalogyScores(source, method, restrict, scores, said, marks)
 
 
 def _parse(questions: str | os.PathLike[str] | Iterable[str]) -> tuple[str, list[tuple[str, list[list[str]]]]]:

@@ -1,4 +1,4 @@
-"""The measure of neighbours: the text is counted, and the learnt vectors are held beside what the counts give."""
+"""The measure of neighbours: the learnt vectors are held beside what counting the text gives."""
 
 from __future__ import annotations
 
@@ -6,11 +6,26 @@ from dataclasses import replace
 
 from selfsup.measures.run import Evidence
 from selfsup.measures.table import Table
-from selfsup.measures.words.counting import counted_vectors
-from selfsup.measures.words.neighbours import neighbours
+from selfsup.measures.words.counting import Counted, counted_vectors
+from selfsup.measures.words.neighbours import COUNTED, neighbours
 
-COUNTED, CONTEXTS, WIDTH = 4_000, 1_000, 100  # words that are counted, words around them, and singular vectors kept
-IDS = 4_000_000  # of the text that are counted: half a second, and enough for the first four thousand words
+IDS = 6_000_000  # of the text that are counted: some five seconds with the singular vectors
+
+
+def counted_of(evidence: Evidence, *, whole: bool = False) -> Counted:
+    """What counting the text gives, counted once for all measures: of its first words, or of all text and all words."""
+    words, text, kept = evidence.words, evidence.text, evidence.kept
+    assert words is not None
+    assert text is not None
+    if whole:
+        return counted_vectors(text.ids, len(words.words), text.window, words.dim)
+    if kept is None or "counted" not in kept:
+        found = counted_vectors(text.ids, len(words.words), text.window, words.dim, rows=COUNTED, most=IDS)
+        if kept is None:
+            return found
+        kept["counted"] = found
+    counted: Counted = kept["counted"]
+    return counted
 
 
 def measure(evidence: Evidence) -> Table:
@@ -18,14 +33,12 @@ def measure(evidence: Evidence) -> Table:
     words, text = evidence.words, evidence.text
     assert words is not None
     assert text is not None
-    counted, used = counted_vectors(
-        text.ids, len(words), text.window, min(WIDTH, words.dim), rows=COUNTED, contexts=CONTEXTS, most=IDS
-    )
-    table = neighbours(words, counted)
+    counted = counted_of(evidence)
+    table = neighbours(words, counted.vectors)
     about = {
-        "counted": used,
-        "counted_words": len(counted),
-        "counted_contexts": min(CONTEXTS, len(words)),
+        "counted": counted.words,
+        "counted_words": len(counted.vectors),
+        "counted_contexts": len(words.words),
         "counted_window": text.window,
     }
     return replace(table, health={**table.health, **about})

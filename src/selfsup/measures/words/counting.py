@@ -7,22 +7,44 @@ smoothed by a power and the singular values enter by their root (Levy, Goldberg 
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
 
-from selfsup.lazy import scipy
-from selfsup.system.kernels import compiled
+from selfsup.data.text.cooccurrence import cooccurrence
+from selfsup.lazy import scipy, sklearn
+from selfsup.system.cores import cores
 
 SMOOTHING = 0.75  # of the contexts' counts: without it rare contexts look too telling
 PARTS = 64  # of a long text that are counted, evenly spread: its beginning alone may be about one thing
-BLOCK = 512  # rows whose PMI is held at once, dense
+SMALL = 500  # words of which all singular vectors are found
+FACTORED = 10_000  # words at least whose rows are factored: of four thousand alone the vectors are worse
+ROUNDS = 5  # of power iteration where there are more: three give worse neighbours, seven little better ones
+Counts = Any  # (r, c) of SciPy's sparse rows, float32
 
-_compiled = compiled(nogil=True)
+
+class Counted(NamedTuple):
+    """What counting gives.
+
+    Attributes
+    ----------
+    vectors
+        (r, D) float32 of the r most frequent words; zeros of a word without telling contexts.
+    table
+        (V, V) how often each word stood around each.
+    words
+        Of the text that were counted.
+    """
+
+    vectors: np.ndarray
+    table: Counts
+    words: int
 
 
 def counted_vectors(
-    ids: np.ndarray, size: int, window: int, dim: int, *, rows: int, contexts: int, most: int
-) -> tuple[np.ndarray, int]:
-    """Vectors of the most frequent words from the counts of what stands around them.
+    ids: np.ndarray, size: int, window: int, dim: int, *, rows: int | None = None, most: int | None = None
+) -> Counted:
+    """Vectors of words from the counts of what stands around them.
 
     Parameters
     ----------
@@ -34,21 +56,30 @@ def counted_vectors(
         Words to either side; one at distance d counts (window - d + 1) / window, as often as a random window reaches it.
     dim
         Width of the vectors, at most.
-    rows, contexts
-        Most frequent words that get a vector, and most frequent words that are counted around them.
+    rows
+        Most frequent words that get a vector; None: all.
     most
-        Ids that are counted, at most.
+        Ids that are counted, at most; None: all.
 
-    Returns
-    -------
-    tuple
-        Vectors (min(rows, size), D) float32, zeros for a word without telling contexts; and how many words were counted.
+    Raises
+    ------
+    DataError
+        If the counts do not fit in memory.
     """
-    table = np.zeros((min(rows, size), min(contexts, size)), np.float32)
-    parts = spread_parts(ids, most)
-    for part in parts:
-        _count(part, window, table)
-    return _factored(table, dim), sum(int((part >= 0).sum()) for part in parts)
+    if most is not None and len(ids) > most:
+        ids = np.concatenate(
+            [joint for part in spread_parts(ids, most) for joint in (part, np.array([-1], part.dtype))]
+        )
+    table = counts(ids, size, window)
+    some = None if rows is None else max(rows, FACTORED)
+    return Counted(factored(ppmi(table)[:some], dim)[:rows], table, int((ids >= 0).sum()))
+
+
+def counts(ids: np.ndarray, size: int, window: int) -> Counts:
+    """How often each word stands around each: (V, V)."""
+    found = cooccurrence(ids, size, window, cores(), weights=np.arange(window, 0, -1) / window)
+    ends = np.searchsorted(found.rows, np.arange(size + 1))
+    return scipy.sparse.csr_matrix((found.counts, found.columns, ends), shape=(size, size))
 
 
 def spread_parts(ids: np.ndarray, most: int) -> list[np.ndarray]:
@@ -60,54 +91,30 @@ def spread_parts(ids: np.ndarray, most: int) -> list[np.ndarray]:
     return [ids[start : start + length] for start in starts.tolist()]
 
 
-def ppmi(counts: np.ndarray, around: np.ndarray) -> np.ndarray:
-    """Positive pointwise mutual information (r, c) of counts (r, c), 0 where nothing was counted.
-
-    Parameters
-    ----------
-    counts
-        How often each context stands around each of r words.
-    around
-        (c,) smoothed counts of the contexts in the whole text.
-    """
-    own = counts.sum(1, dtype=np.float64)  # (r,)
-    expected = own[:, None] * (around / max(float(around.sum()), 1e-300))
-    ratio = np.divide(counts, expected, out=np.ones_like(expected), where=counts > 0)
-    found: np.ndarray = np.maximum(np.log(ratio), 0.0)
+def ppmi(table: Counts) -> Counts:
+    """Positive pointwise mutual information (r, c) of counts (r, c), with the smoothed distribution of the contexts."""
+    around = np.asarray(table.sum(0), np.float64)[0] ** SMOOTHING
+    own = np.asarray(table.sum(1), np.float64)[:, 0]
+    found = table.tocsr(copy=True)
+    with np.errstate(divide="ignore"):
+        logs = np.log(own).astype(np.float32), np.log(around / max(float(around.sum()), 1e-300)).astype(np.float32)
+    found.data = np.log(found.data.astype(np.float32))
+    found.data -= np.repeat(logs[0], np.diff(found.indptr))
+    found.data -= logs[1][found.indices]
+    np.maximum(found.data, 0, out=found.data)
+    found.eliminate_zeros()
     return found
 
 
-def _factored(table: np.ndarray, dim: int) -> np.ndarray:
-    """Left singular vectors times the root of the singular values, of the PPMI of counts (r, c)."""
-    around = table.sum(0, dtype=np.float64) ** SMOOTHING
-    blocks = (table[at : at + BLOCK] for at in range(0, len(table), BLOCK))
-    parts = [scipy.sparse.csr_matrix(ppmi(block, around), dtype=np.float32) for block in blocks]
-    matrix = scipy.sparse.vstack(parts, format="csr")
+def factored(matrix: Counts, dim: int, seed: int = 0) -> np.ndarray:
+    """Left singular vectors times the root of the singular values, of sparse rows (r, c): (r, min(D, r, c)) float32."""
     width = min(dim, *matrix.shape)
     if not matrix.nnz:
         return np.zeros((matrix.shape[0], width), np.float32)
-    last = matrix.shape[1] - 1
-    values, right = scipy.linalg.eigh(
-        (matrix.T @ matrix).toarray(), subset_by_index=(last - width + 1, last)
-    )  # of c x c: c is small
-    roots = np.sqrt(np.sqrt(values.clip(min=0)))  # of the singular values
-    return np.ascontiguousarray(matrix @ (right / roots.clip(min=1e-6)), dtype=np.float32)
-
-
-@_compiled
-def _count(ids: np.ndarray, window: int, table: np.ndarray) -> None:
-    """Add the pairs of ids (n,) to counts (r, c), in both directions."""
-    rows, contexts = table.shape
-    for at in range(len(ids)):
-        a = ids[at]
-        if a < 0:
-            continue
-        for distance in range(1, min(window, len(ids) - 1 - at) + 1):
-            b = ids[at + distance]
-            if b < 0:
-                break
-            share = np.float32((window - distance + 1) / window)
-            if a < rows and b < contexts:
-                table[a, b] += share
-            if b < rows and a < contexts:
-                table[b, a] += share
+    if max(matrix.shape) <= SMALL:
+        left, values, _ = np.linalg.svd(matrix.toarray().astype(np.float64), full_matrices=False)
+        return np.ascontiguousarray(left[:, :width] * np.sqrt(values[:width]), dtype=np.float32)
+    left, values, _ = sklearn.utils.extmath.randomized_svd(
+        matrix, width, n_iter=ROUNDS, power_iteration_normalizer="QR", random_state=seed
+    )
+    return np.ascontiguousarray(left * np.sqrt(values), dtype=np.float32)

@@ -12,6 +12,7 @@ from selfsup.measures.words.telling import over_frequencies, telling
 from selfsup.words.search import nearest, unit_rows
 from selfsup.words.vectors import WordVectors
 
+COUNTED = 4_000  # words that may be neighbours, the most frequent ones: of rarer ones neither way knows much
 ASKED, NEIGHBOURS = 24, 8  # words whose neighbours are listed, and how many
 BRIEF, NEAR = 6, 5  # of a first look
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -37,6 +37,8 @@ class SimilarityScores:
         Pairs of known words, and all pairs.
     judgement
         Heading of the column with people's judgement; empty where there is none.
+    cosines, people
+        Of each pair, in the order of the file; a cosine is None where one of the words is not known.
     """
 
     source: str
@@ -45,6 +47,8 @@ class SimilarityScores:
     covered: int
     asked: int
     judgement: str = ""
+    cosines: list[float | None] = field(default_factory=list, repr=False)
+    people: list[float] = field(default_factory=list, repr=False)
 
     @property
     def error(self) -> float | None:
@@ -63,8 +67,11 @@ class SimilarityScores:
 
     def table(self) -> Table:
         """The scores as evidence; a folder of this machine is nobody's business."""
-        row = asdict(self)
-        return Table.of("similarity", [{"file": PurePath(row.pop("source")).name} | row])
+        row = {
+            "file": PurePath(self.source).name, "spearman": self.spearman, "pearson": self.pearson, "covered": self.covered,
+            "asked": self.asked, "judgement": self.judgement,
+        }  # fmt: skip
+        return Table.of("similarity", [row])
 
 
 def error_of_rank(rho: float | None, n: float) -> float | None:
@@ -132,17 +139,21 @@ def similarity(
     for row in vectors.frequent(restrict).tolist():
         word = vectors.words[row]
         known.setdefault(word.upper() if fold_case else word, row)
-    found = []
-    for a, b, judged in asked:
+    found, judged = [], [judgement for _, _, judgement in asked]
+    every: list[float | None] = [None] * len(asked)
+    for place, (a, b, value) in enumerate(asked):
         rows = [known.get(word.upper() if fold_case else word) for word in (a, b)]
         if None not in rows:
-            found.append((*rows, judged))
+            found.append((*rows, value, place))
     if not found:
-        return SimilarityScores(source, None, None, 0, len(asked), judgement)
-    left, right, people = (np.array(column) for column in zip(*found, strict=True))  # (p,) each
+        return SimilarityScores(source, None, None, 0, len(asked), judgement, every, judged)
+    left, right, people, places = (np.array(column) for column in zip(*found, strict=True))  # (p,) each
     cosines = np.einsum("pd,pd->p", unit_rows(vectors.rows(left)), unit_rows(vectors.rows(right)))
+    for place, cosine in zip(places.tolist(), cosines.tolist(), strict=True):
+        every[place] = cosine
     spearman = correlation(ranks(cosines), ranks(people))
-    return SimilarityScores(source, spearman, correlation(cosines, people), len(found), len(asked), judgement)
+    pearson = correlation(cosines, people)
+    return SimilarityScores(source, spearman, pearson, len(found), len(asked), judgement, every, judged)
 
 
 def ranks(values: np.ndarray) -> np.ndarray:

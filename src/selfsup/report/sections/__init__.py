@@ -21,6 +21,8 @@ REGISTERED = {
     "compare": "selfsup.report.sections.compare",
     "accuracy": "selfsup.report.sections.accuracy",
     "numbers": "selfsup.report.sections.numbers",
+    "boosting": "selfsup.report.sections.boosting",
+    "counting": "selfsup.report.sections.counting",
     "neighbours": "selfsup.report.sections.neighbours",
     "scores": "selfsup.report.sections.scores",
     "bias": "selfsup.report.sections.bias",

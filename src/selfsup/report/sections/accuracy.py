@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from selfsup.measures.samples.accuracy import NOTE
-from selfsup.measures.samples.leads import best_layer
+from selfsup.measures.samples.leads import best_layer, noise
 from selfsup.report import say, svg
 from selfsup.report.run import Run
 from selfsup.report.say import mapping, md, number, percent, plain, short
@@ -18,6 +18,7 @@ TABLES = ("probe", "knn")
 TITLES = {"probe": "Linear probe", "knn": "Nearest neighbours (kNN)"}
 # encoder -> colour, dash and shape of its line
 LINES = {"model": (0, "-", "o"), "random init": (1, "--", "D"), "PCA": (2, ":", "s"), "raw input": (7, "-.", "X")}
+MOST = 101.0  # per cent, with room for a point
 HTML = """
 <section>
   <h2>Is it better than doing nothing?</h2>
@@ -29,7 +30,7 @@ HTML = """
       <tr><th scope="col">codes from</th><th scope="col" class="width">width</th>
       {% for column in table.columns %}<th scope="col">{{ column.title }}\
 {{ ' a class' if column.title != 'all' else ' labels' }}{% if column.labels %}<small>{{ column.labels }} labels</small>\
-{% endif %}</th>{% endfor %}</tr>
+{% endif %}</th>{% endfor %}{% if table.leads %}<th scope="col">model's lead<small>on average</small></th>{% endif %}</tr>
     </thead>
     <tbody>
     {% for line in table.lines %}
@@ -38,7 +39,8 @@ HTML = """
 {% if line.chosen %} <span class="tag">chosen layer</span>{% endif %}</th>
         <td class="width">{{ line.width }}</td>
         {% for cell in line.cells %}<td>{% if not cell %}–{% elif cell.best %}<strong>{{ cell.text }}</strong>{% else %}\
-{{ cell.text }}{% endif %}</td>{% endfor %}
+{{ cell.text }}{% endif %}</td>{% endfor %}{% if table.leads %}<td>{{ line.lead }}</td>{% endif %}
+
       </tr>
     {% endfor %}
     </tbody>
@@ -63,7 +65,7 @@ raw input, PCA and a random net; the health of the codes below needs no labels.<
 def html(run: Run) -> Markup | None:
     """The tables, and a chart of the probe."""
     found = tables(run)
-    if not found and (run.words or run.taught or "probe_numbers" in run.tables):
+    if not found and (run.words or run.taught or labelled_otherwise(run)):
         return None
     chart = next((_chart(table) for name, table in found if name == TITLES["probe"]), None)
     return say.html(HTML, tables=found, chart=chart, evaluated=bool(run.evaluation), notes=run.notes, note=NOTE)
@@ -74,12 +76,17 @@ def markdown(run: Run) -> str | None:
     found = tables(run)
     if not found:
         said = "Not measured: no labels were given. Nothing is known yet of how useful these codes are."
-        elsewhere = run.words or run.taught or "probe_numbers" in run.tables
+        elsewhere = run.words or run.taught or labelled_otherwise(run)
         return None if elsewhere else f"## Evaluation\n\n{said}"
     parts = ["## Evaluation"]
     for name, table in found:
         parts += [f"{name}, accuracy in % on held-out samples:", _markdown(table)]
     return "\n\n".join([*parts, NOTE])
+
+
+def labelled_otherwise(run: Run) -> bool:
+    """Whether labels are numbers, or several of a sample: another section shows what is measured by them."""
+    return bool({"probe_numbers", "probe_several"} & run.tables.keys())
 
 
 def tables(run: Run) -> list[tuple[str, Table]]:
@@ -101,8 +108,8 @@ def _markdown(table: Table) -> str:
             " (chosen)" if line.chosen else ""
         )
         cells = ["–" if cell is None else f"**{cell.text}**" if cell.best else cell.text for cell in line.cells]
-        rows.append([name, line.width, *cells])
-    return say.grid(("codes from", "width", *titles), rows)
+        rows.append([name, line.width, *cells, *([line.lead] if table.leads else [])])
+    return say.grid(("codes from", "width", *titles, *(["model's lead"] if table.leads else [])), rows)
 
 
 def _chart(table: Table) -> Markup | None:
@@ -117,7 +124,7 @@ def _chart(table: Table) -> Markup | None:
         name = f"{line.encoder}, {line.layer}" if line.layer and line.encoder == "model" else line.encoder
         points = [(x, round(100 * cell.accuracy, 2)) for x, cell in known]
         if points:
-            curves.append(svg.Line(name, points, colour, dash, shape, [100 * (cell.sd or 0) for _, cell in known]))
+            curves.append(svg.Line(name, points, colour, dash, shape, [100 * (cell.error or 0) for _, cell in known]))
     ticks = [(table.columns[place].x or 0.0, table.columns[place].title) for place in places]
     return svg.lines(
         "accuracy",
@@ -126,6 +133,7 @@ def _chart(table: Table) -> Markup | None:
         x="labels a class (log scale)",
         y="accuracy, %",
         ticks=ticks,
+        most=MOST,
     )
 
 
@@ -143,14 +151,13 @@ class Cell:
     """One accuracy, as a share."""
 
     accuracy: float
-    sd: float | None
-    draws: str
+    error: float | None
     best: bool  # the highest of its column, as shown
 
     @property
     def text(self) -> str:
-        """In per cent: ``88.1 ± 1.0``, or ``88.1`` where there is one draw."""
-        return percent(self.accuracy) + (f" ± {percent(self.sd)}" if self.sd is not None and self.draws != "1" else "")
+        """In per cent: ``88.1 ± 1.0``, or ``88.1`` where no error is known."""
+        return percent(self.accuracy) + (f" ± {percent(self.error)}" if self.error is not None else "")
 
 
 @dataclass(frozen=True)
@@ -162,6 +169,7 @@ class Line:
     width: str
     cells: tuple[Cell | None, ...]
     chosen: bool  # the layer that the verdict speaks of
+    lead: str = ""  # of the model over a baseline, the mean over the columns, with its error
 
     @property
     def mean(self) -> float:
@@ -176,6 +184,11 @@ class Table:
 
     columns: tuple[Column, ...]
     lines: tuple[Line, ...]
+
+    @property
+    def leads(self) -> bool:
+        """Whether there is a lead to be shown."""
+        return any(line.lead for line in self.lines)
 
     def picked(self) -> list[Line]:
         """Return one line an encoder: the chosen layer, and the same layer of the baselines where they have it."""
@@ -208,8 +221,10 @@ def build(rows: Iterable[Mapping[str, Any]], layer: Any, n_classes: int) -> Tabl
         found.setdefault((plain(row.get("encoder", "?")), plain(row.get("layer") or "")), {})[_title(row)] = row
     best = {c.title: max(_shown(line[c.title]) for line in found.values() if c.title in line) for c in columns}
     rank = {name: place for place, name in enumerate(LINES)}
+    # the errors of leads are of the layer that the table's own rows choose
+    judged = found.get(("model", plain(layer)), {}) if layer == chosen_layer(None, usable) else {}
     lines = [
-        _line(key, cells, columns, best, key == ("model", layer))
+        _line(key, cells, columns, best, key == ("model", layer), judged)
         for key, cells in sorted(found.items(), key=lambda item: rank.get(item[0][0], len(rank)))
     ]
     return Table(columns, tuple(lines))
@@ -235,8 +250,8 @@ def chosen_layer(because: Any, rows: Iterable[Mapping[str, Any]]) -> str | None:
 
 
 def _title(row: Mapping[str, Any]) -> str:
-    """Return the labels per class of a row, as the key and title of its column."""
-    return plain(row.get("labels_per_class", "all"))
+    """Return the labels per class of a row, or where labels are numbers all of them, as the key and title of its column."""
+    return plain(row.get("labels_per_class", row.get("labels", "all") if "accuracy" not in row else "all"))
 
 
 def _shown(row: Mapping[str, Any]) -> str:
@@ -266,6 +281,7 @@ def _line(
     columns: tuple[Column, ...],
     best: Mapping[str, str],
     chosen: bool,
+    judged: Mapping[str, Mapping[str, Any]],
 ) -> Line:
     """Return one line of the table."""
     cells: list[Cell | None] = []
@@ -275,7 +291,26 @@ def _line(
         if row is None or accuracy is None:
             cells.append(None)
             continue
-        draws = plain(row.get("draws", "?"))
-        cells.append(Cell(accuracy, number(row.get("sd")), draws, _shown(row) == best[column.title]))
+        cells.append(Cell(accuracy, _error(row), _shown(row) == best[column.title]))
     width = next((short(row["width"]) for row in rows.values() if number(row.get("width"))), "")
-    return Line(key[0], key[1], width, tuple(cells), chosen)
+    return Line(key[0], key[1], width, tuple(cells), chosen, lead_of(rows.values(), judged.values()))
+
+
+def _error(row: Mapping[str, Any]) -> float | None:
+    """Return the standard error of an accuracy; of runs before there were such, the deviation over several draws."""
+    error = number(row.get("error"))
+    return number(row.get("sd")) if error is None and plain(row.get("draws", "?")) != "1" else error
+
+
+def lead_of(rows: Iterable[Mapping[str, Any]], judged: Iterable[Mapping[str, Any]], key: str = "accuracy") -> str:
+    """Return how far the judged layer is ahead of a baseline over all numbers of labels.
+
+    In points, ``+2.3 ± 1.1``, or of R2 ``+0.023 ± 0.011``; nothing where no error was measured with it, as of the model itself.
+    """
+    model = {_title(row): row for row in judged}
+    pairs = [(model[_title(row)], row) for row in rows if _title(row) in model]
+    known = [(one.get(key), row.get(key), row.get("mean_lead_error")) for one, row in pairs]
+    if not known or any(None in map(number, one) for one in known):
+        return ""
+    apart, error = sum(float(one[key]) - float(two[key]) for one, two in pairs) / len(pairs) + 0.0, noise(pairs)
+    return f"{100 * apart:+.1f} ± {100 * error:.1f}" if key != "r2" else f"{apart:+.3f} ± {error:.3f}"

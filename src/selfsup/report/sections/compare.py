@@ -8,6 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from selfsup.measures.samples.leads import SCORES
 from selfsup.measures.samples.paired import SURE
 from selfsup.measures.samples.runs import (
     BASELINES,
@@ -23,6 +24,7 @@ from selfsup.measures.samples.runs import (
 from selfsup.report import say, svg
 from selfsup.report.run import Run
 from selfsup.report.say import md, number, percent, plain, short
+from selfsup.report.sections.accuracy import MOST
 
 TABLES = (NAME, LEADS, HEALTH)
 MARKS = (("-", "o"), ("--", "s"), ("-.", "^"), (":", "D"))  # of runs in turn, whose colours differ as well
@@ -89,7 +91,7 @@ def _scores(rows: Sequence[Mapping[str, Any]]) -> list[Grid]:
         for row in some:
             best[_head(row)] = max(best.get(_head(row), -math.inf), _score(row))
         cells = [(_scored(row), _score(row) == best[_head(row)]) for row in some]
-        unit = "accuracy in %" if any("accuracy" in row for row in some) else "R2"
+        unit = next((said for key, said in SCORES.items() if any(key in row for row in some)), "accuracy in %")
         heads = ["codes from", *dict.fromkeys(map(_head, some))]
         found.append(
             (
@@ -144,7 +146,7 @@ def charts(run: Run) -> list[tuple[str, Markup]]:
     places = {float(row["labels"]): plain(row.get("count")) for row in rows}
     if len(places) < 2:
         return []
-    share, curves = 100 if "accuracy" in rows[0] else 1, list[svg.Line]()
+    share, curves = 1 if "r2" in rows[0] else 100, list[svg.Line]()
     for encoder in dict.fromkeys(_encoder(row) for row in rows):
         own = [row for row in rows if _encoder(row) == encoder]
         points = [(float(row["labels"]), share * (number(_score(row)) or 0.0)) for row in own]
@@ -152,9 +154,10 @@ def charts(run: Run) -> list[tuple[str, Markup]]:
         base = own[0].get("encoder") in BASELINES
         (dash, shape), colour = MARKS[len(curves) % len(MARKS)], PLAIN if base else len(curves) % PLAIN
         curves.append(svg.Line(encoder, points, colour, dash, shape, errors))
-    unit, by = "accuracy, %" if share == 100 else "R2", plain(rows[0].get("by", ""))
-    each = " a class" if share == 100 else ""
-    title = f"{unit.partition(',')[0].capitalize()} by {by} over the number of labels, with standard errors"
+    unit, by = "R2" if share == 1 else "mAP, %" if "map" in rows[0] else "accuracy, %", plain(rows[0].get("by", ""))
+    each = " a class" if "accuracy" in rows[0] else ""
+    name = unit.partition(",")[0]
+    title = f"{name[:1].upper()}{name[1:]} by {by} over the number of labels, with standard errors"
     chart = svg.lines(
         "compare",
         curves,
@@ -162,18 +165,19 @@ def charts(run: Run) -> list[tuple[str, Markup]]:
         x=f"labels{each} (log scale)",
         y=unit,
         ticks=sorted(places.items()),
+        most=MOST if share == 100 else None,
         size=(560, 340),
     )
     return [(title, chart)]
 
 
 def _score(row: Mapping[str, Any]) -> Any:
-    return row.get("accuracy", row.get("r2"))
+    return next((row[key] for key in SCORES if key in row), None)
 
 
 def _scored(row: Mapping[str, Any]) -> str:
     size, error = number(_score(row)), number(row.get("error"))
-    if "accuracy" in row:
+    if "r2" not in row:
         return f"{percent(size)} ± {percent(error)}"
     return f"{size:.3f}" + (f" ± {error:.3f}" if error is not None else "")
 

@@ -12,7 +12,7 @@ from selfsup.measures.samples.efficiency import FROZEN, MAJORITY, NAME, NOTE, SC
 from selfsup.report import say, svg
 from selfsup.report.run import Run
 from selfsup.report.say import md, number
-from selfsup.report.sections.accuracy import Table, build
+from selfsup.report.sections.accuracy import MOST, Table, build
 
 TABLES = (NAME,)
 # way -> colour, dash and shape of its line
@@ -122,7 +122,7 @@ def tested(rows: list[dict[str, Any]]) -> str:
 
 
 def _chart(table: Table, kind: Kind) -> Markup | None:
-    """A curve for each way, with the deviation over draws; none where there is one number of labels."""
+    """A curve for each way, with its standard errors; none where there is one number of labels."""
     places = [place for place, column in enumerate(table.columns) if column.x]
     if len(places) < 2:
         return None
@@ -132,7 +132,7 @@ def _chart(table: Table, kind: Kind) -> Markup | None:
         if known and line.encoder != MAJORITY:  # which would flatten all else
             colour, dash, shape = kind.ways.get(line.encoder, (8, "-", "*"))
             points = [(x, round(100 * cell.accuracy, 2)) for x, cell in known]
-            errors = [100 * (cell.sd or 0) for _, cell in known]
+            errors = [100 * (cell.error or 0) for _, cell in known]
             curves.append(svg.Line(line.encoder, points, colour, dash, shape, errors))
     ticks = [(table.columns[place].x or 0.0, table.columns[place].title) for place in places]
     return (
@@ -143,6 +143,7 @@ def _chart(table: Table, kind: Kind) -> Markup | None:
             x=f"labels{kind.unit if kind.unit != ' labels' else ''} (log scale)",
             y="accuracy, %",
             ticks=ticks,
+            most=MOST,
         )
         if curves
         else None

@@ -28,7 +28,7 @@ def html(run: Run) -> Markup:
         size(run),
         ("Net", run.config.get("net")),
         ("Parameters", parameters(run)),
-        ("Training time", say.duration(run.config.get("seconds")) + counted),
+        ("Time, with evaluation" if run.evaluation else "Time", say.duration(run.config.get("seconds")) + counted),
         ("Hardware", run.config.get("hardware")),
         ("Skipped files", f"{run.bad:,}; {store.BAD} says which and why" if run.bad else ""),
     ]

@@ -85,11 +85,31 @@ KNOWN = {
         "What the loss rises by when that place is another {sample}'s.",
         True,
     ),
-    "common": (
-        "Rise of the loss with the mean",
-        "When all are guessed from the mean of all {samples}. Near 0, what they have in common gives the answer.",
-        False,
+    "told": (
+        "Rise with the nearest in that place",
+        "Beside the gap, when the guess is that of the {sample} that is nearest in the one value. Near 0 this gives the answer.",
+        True,
     ),
+    "cue_grey": (
+        "Rise in grey",
+        "Of the loss beside the gap, when each image has lost its colours. Many a sound task needs none.",
+        True,
+    ),
+    "cue_colour": ("Rise with the mean colour alone", "Near 0 an image's mean colour gives the answer.", True),
+    "cue_light": (
+        "Rise with the light alone",
+        "When of each image its brightness is left, and whence it is lit. Near 0 that gives the answer.",
+        True,
+    ),
+    "cue_border": ("Rise with the border alone", "Near 0 the border of an image gives the answer.", True),
+    "cue_least": (
+        "Rise with the darkest image",
+        "When all images are as dark as the darkest everywhere. Near 0, and with the brightest too, what all of them have in "
+        "common gives the answer.",
+        True,
+    ),
+    "cue_most": ("Rise with the brightest image", "As with the darkest.", True),
+    "drawn": ("The answer is drawn", "1 where it is what was done to a {sample}, 0 where it is a part of it.", False),
     "unexplained": (
         "Left unexplained",
         "Of the {samples} not trained on, after code and back: squared error beside their squared distance from the mean.",
@@ -128,12 +148,22 @@ KNOWN = {
     ),
     "unseen": ("Words never learnt from", "They stand only in the text that was held out. Normal is about 0.", True),
 }
+FOLDED = (  # what other numbers, or the verdict, are made of
+    "gap_sd", "loss_sd", "stir", "shuffled", "trained_gap", "fresh", "fresh_gap", "decodes", "leak", "leak_share", "told",
+    "cue_grey", "cue_colour", "cue_light", "cue_border", "cue_least", "cue_most", "drawn", "values", "alone", "rows", "copies",
+)  # fmt: skip
 ELSEWHERE = ("neighbours", "counted")  # beginnings of names of what is said where the neighbours are
 HTML = """
 <section>
   <h2>Health of the {{ codes }}</h2>
-  <dl class="health">{% for fact in facts %}<div><dt>{{ fact.title }}</dt><dd class="value">{{ fact.value }}</dd>\
+  {% for some in parts if some %}
+  {% if not loop.first %}<details><summary>The other numbers</summary>{% endif %}
+
+  <dl class="health">{% for fact in some %}<div><dt>{{ fact.title }}</dt><dd class="value">{{ fact.value }}</dd>\
 {% if fact.meaning %}<dd>{{ fact.meaning }}</dd>{% endif %}</div>{% endfor %}</dl>
+  {% if not loop.first %}</details>{% endif %}
+
+  {% endfor %}
   {% if notes %}<ul class="notes">{% for note in notes %}<li>{{ note | full }}</li>{% endfor %}</ul>{% endif %}
 </section>"""
 
@@ -148,8 +178,12 @@ class Fact(NamedTuple):
 
 def html(run: Run) -> Markup | None:
     """The numbers; for word vectors with the notes on them."""
-    found, notes = facts(say.mapping(run.evaluation.get("health")), run.tell), run.notes if run.words else []
-    return say.html(HTML, codes=run.tell("{codes}"), facts=found, notes=notes) if found or notes else None
+    health, notes = say.mapping(run.evaluation.get("health")), run.notes if run.words else []
+    parts = [
+        facts({key: value for key, value in health.items() if (key in FOLDED) == folded}, run.tell)
+        for folded in (False, True)
+    ]
+    return say.html(HTML, codes=run.tell("{codes}"), parts=parts, notes=notes) if health or notes else None
 
 
 def facts(health: Mapping[str, Any], tell: Callable[[str], str]) -> list[Fact]:

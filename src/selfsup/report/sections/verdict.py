@@ -16,8 +16,14 @@ BECAUSE = {
     "gap_share": "Gap, beside the largest of itself, that before, the fall of the loss and its deviation over samples",
     "fall": "Fall of the loss, from that before training",
     "place": "Where the answer stands",
+    "cue": "The cue that gives the answer",
+    "cue_lost": "Rise of the loss with this cue alone, beside the gap",
+    "place_read": "Place of a patch, as far as a map reads it from the code",
+    "place_read_start": "The same, before training",
+    "grid_read": "Offsets to JPEG's grid that a map reads from the code",
+    "grid_read_start": "The same, before training",
 }
-SHARES = ("gap_share", "copies", "leak_share", "alone", "stability")
+SHARES = ("gap_share", "copies", "leak_share", "told", "alone", "stability")
 CELL = ("place_row", "place_column", "place_rows", "place_columns")
 SIDE, MOST = 14, 16  # of a cell, in pixels; cells to a side that are drawn
 GRID = """
@@ -91,5 +97,5 @@ def _title(key: str) -> str:
 def _value(key: str, value: Any) -> str:
     if say.number(value) is None:
         return say.plain(value)
-    share = key in SHARES or key.removeprefix("knn_").startswith(("lead_", "noise_"))
+    share = key in SHARES or key.removeprefix("knn_").startswith(("lead_", "noise_", "cue_", "place_read", "grid_"))
     return f"{say.percent(value)} %" if share else say.short(value)
