@@ -2,7 +2,8 @@
 
     python benchmarks/verdict_panel.py first --keep DIR      # thresholds may be fitted on it
     python benchmarks/verdict_panel.py second --keep DIR     # not on this one, as it was judged first
-    python benchmarks/verdict_panel.py third --keep DIR      # nor on this one, which confirms them
+    python benchmarks/verdict_panel.py third --keep DIR      # nor on this one, when it was judged first
+    python benchmarks/verdict_panel.py fourth --keep DIR     # nor on this one, which confirms the final limits
     python benchmarks/verdict_panel.py chance                # shuffled labels, and nets exchanged for random ones
     python benchmarks/verdict_panel.py ranking --keep DIR    # every measure beside a probe
 
@@ -145,11 +146,18 @@ def each(runs: Sequence[Any], work: Callable[[Any], Row], out: Path | None) -> I
 
 def runs_of(what: str) -> list[Any]:
     """The runs of a panel, or of the grid that is ranked."""
+    import _fourth
     import _panels
     import _ranking
     import _third
 
-    made = {"first": _panels.first, "second": _panels.second, "third": _third.third, "ranking": _ranking.grid}
+    made = {
+        "first": _panels.first,
+        "second": _panels.second,
+        "third": _third.third,
+        "fourth": _fourth.fourth,
+        "ranking": _ranking.grid,
+    }
     return made[what]()
 
 
@@ -250,7 +258,7 @@ def ranking(given: argparse.Namespace) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["first", "second", "third", "chance", "ranking"])
+    parser.add_argument("what", choices=["first", "second", "third", "fourth", "chance", "ranking"])
     parser.add_argument("--keep", type=Path, help="folder for the runs and their truth")
     parser.add_argument("--only", default="", help="runs whose name holds this")
     parser.add_argument("--truth", action="store_true", help="train and measure the truth only")

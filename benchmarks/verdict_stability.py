@@ -61,7 +61,7 @@ def said(words: Sequence[str]) -> str:
 def main() -> None:
     """Print a line a run, and the sums."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("panel", choices=["first", "second"])
+    parser.add_argument("panel", choices=["first", "second", "third", "fourth"])
     parser.add_argument("--keep", type=Path, required=True, help="folder of the runs and their truth")
     parser.add_argument("--draws", type=int, default=6)
     parser.add_argument("--seeds", type=int, default=5)
@@ -71,11 +71,11 @@ def main() -> None:
     import torch
 
     import _panels
-    from verdict_panel import kept
+    from verdict_panel import kept, runs_of
 
     torch.set_num_threads(1)
     sums = {"label draws": Counter[str](), "training seeds": Counter[str]()}
-    for planted in getattr(_panels, given.panel)():
+    for planted in runs_of(given.panel):
         known = (given.keep / f"{planted.key}.json").is_file()
         if (
             planted.text

@@ -58,11 +58,12 @@ def test_the_word_of_a_text(panel, name, tmp_path):
 
 
 def test_the_panels_have_no_run_in_common(benchmarks):
-    panels = [benchmarks.panel.runs_of(what) for what in ("first", "second", "third")]
+    panels = [benchmarks.panel.runs_of(what) for what in ("first", "second", "third", "fourth")]
     assert min(map(len, panels)) >= 48
     assert len({run.key for runs in panels for run in runs}) == sum(map(len, panels))
     mades = [{run.rows for run in runs} for runs in panels]
     assert not mades[2] & (mades[0] | mades[1])  # no data of the third are those of another
+    assert not mades[3] & (mades[0] | mades[1] | mades[2])  # nor of the fourth
 
 
 def found(pca, random, error=0.004, spread=0.0, held=500, fresh=2000):

@@ -16,6 +16,8 @@ REASONS = {  # what the health of a run shows -> kind of verdict
     "alike": "collapsed",  # the codes are one point
     "together": "undecided",  # a code is no function of its sample
     "placed": "leaky",  # one place of what is seen gives the answer
+    "placed together": "leaky",  # a few do
+    "shining": "leaky",  # what is hidden still shows
     "by heart": "memorised",  # the loss has fallen on the rows that were trained on
     "blind": "collapsed",  # the loss fell, but a guess does not depend on what was seen
     "by a cue": "shortcut",  # what is trivial in an image gives the answer
@@ -58,6 +60,10 @@ ASKED = {  # reason of what was asked beyond loss and gap -> sentence
     "nothing that is measured of it holds: encode must look at each sample alone",
     "placed": "the answer stands in what is seen: with {place} of another sample the loss rises by {leak_share_percent} % of "
     "the gap, {leak} times as much as with any other place; hide it or leave it out, and train again",
+    "placed together": "the answer stands in what is seen: {places} give it, and with all others of another sample the loss "
+    "rises by {few_kept_percent} % of the gap only; hide them or leave them out, and train again",
+    "shining": "what is hidden still shows: where the hidden places are those of another sample, which should tell nothing, the "
+    "loss rises by {shines_percent} % of the gap; blank them wholly, and train again",
     "by heart": "the training rows were learnt by heart: on them the loss fell from {loss_start} to {trained}, on held-out ones "
     "to {fresh}; use more data, fewer epochs or a smaller net",
     "flat": "the codes fell onto few dimensions (effective rank {rank_end}, {rank_start} before training); try a lower rate "
@@ -90,7 +96,7 @@ def verdict(
         What the sentence begins with: on which samples it was measured, beside which net.
     place
         Where the answer stands if it stands in one place: ``place``, its name in words; of a cell of an image also
-        ``place_row`` and ``place_column``, from 0, of ``place_rows`` and ``place_columns``.
+        ``place_row`` and ``place_column``, from 0, of ``place_rows`` and ``place_columns``. If in a few: ``places``.
     audit
         Rows of this table, of what patches tell of their place.
 
@@ -105,10 +111,13 @@ def verdict(
     if reason == "learnt" and learnt_here and (read := place_read(audit, health)) is not None:
         kind, sentence, because = REASONS["by place"], read[0], because | read[1]
     if reason == "by a cue" and (found := cue(health)) is not None:
-        because |= {"cue": found[0], "cue_lost": found[1]}
+        because |= {"cue": found[0], "cue_left": found[1]}
     if reason == "placed":
-        because |= place
+        because |= {name: value for name, value in place.items() if name != "places"}
         sentence = sentence.format(place=place.get("place", "one place"))
+    if reason == "placed together":
+        because["place"] = place.get("places", "a few columns")
+        sentence = sentence.format(places=because["place"])
     layer = best_layer(probe)
     if layer is not None:
         because["layer"] = layer
@@ -130,8 +139,9 @@ def _because(health: Mapping[str, float]) -> dict[str, Any]:
     """The numbers that a verdict rests on."""
     keys = (
         "gap", "gap_start", "gap_sd", "loss", "loss_start", "spread", "rank", "rank_start", "rank_end", "trained", "fresh",
-        "trained_gap", "copies", "leak", "leak_share", "told", "alone", "stability", "cue_grey", "cue_colour", "cue_light",
-        "cue_border", "cue_least", "cue_most",
+        "trained_gap", "copies", "leak", "leak_share", "told", "few_kept", "few_share", "shines", "alone",
+        "stability", "cue_grey", "cue_colour", "cue_light", "cue_border", "cue_frame", "cue_inside", "cue_least",
+        "cue_most",
     )  # fmt: skip
     because: dict[str, Any] = {key: float(health[key]) for key in keys if key in health}
     if "gap" in health:
@@ -155,8 +165,8 @@ def judge_health(health: Mapping[str, float]) -> str:
     if health.get("alone", 0.0) > TOGETHER:
         return "together"
     least = GAP_SHARE * max(fall, before, health["loss_sd"])
-    if gap > max(noise, least) and leaks(health):
-        return "placed"
+    if gap > max(noise, least) and (leak := leaks(health)) is not None:
+        return leak
     if by_heart(health):
         return "by heart"
     if gap <= max(noise, least):
@@ -209,7 +219,9 @@ def of_samples(reason: str, health: Mapping[str, float]) -> str:
         known = {name: number(float(value)) for name, value in health.items()}
         known |= {f"{name}_percent": percent(value) for name, value in health.items()}
         known |= {name: f"{health[name]:.1f}" for name in ("leak", "rank_start", "rank_end") if name in health}
-        return ASKED[reason].format(place="{place}", noise=number(GAP_SDS * health["gap_sd"]), **known)
+        return ASKED[reason].format(
+            place="{place}", places="{places}", noise=number(GAP_SDS * health["gap_sd"]), **known
+        )
     return {
         "alike": "the codes are the same for every sample, but for rounding (they differ by "
         f"{number(health['spread'])} of their size; effective rank {health['rank']:.1f} of {health['width']:.0f}); try a lower "
@@ -270,40 +282,36 @@ def where_ahead(probe: Sequence[Row], layer: str) -> str:
     """At which numbers of labels the codes beat every baseline by two errors, and where they do not, with the numbers."""
     told = {"accuracy": with_counts, "r2": with_labels, "map": with_rows}[unit_of(probe[0])]
     model = shown(curve(probe, "model", layer))
-    others = {name: found for name in NAMES if (found := shown(rival(probe, name, layer)))}
+    rivals = {name: found for name in NAMES if (found := rival(probe, name, layer))}
+    others = {name: shown(found) for name, found in rivals.items()}
     if not others:
         most = list(model)[-1]
         return f"{codes_of(layer)} give {model[most]} % {told([most])}, and there is no baseline beside them"
-    leaders = {count: max(others, key=lambda name: others[name].get(count, 0.0)) for count in model}
-    margins = {count: round(model[count] - others[leaders[count]].get(count, 0.0), 1) for count in model}
-    rivals = {name: rival(probe, name, layer) for name in others}
-    # two errors, in points, of the lead at that number of labels; none where none was measured
-    chance = {
-        (name, count): SURE * 100 * float(row.get("lead_error") or 0.0)
-        for name, found in rivals.items()
-        for count, row in found.items()
-    }
-    won = [
-        count
-        for count in model
-        if all(model[count] - others[name][count] > chance[name, count] for name in others if count in others[name])
-    ]
-    behind = []
-    for name in others:
-        lost = [count for count in model if leaders[count] == name and count not in won]
-        if lost:
-            worst = min(lost, key=lambda count: margins[count])
-            within = abs(margins[worst]) <= chance.get((name, worst), 0.0)
-            verb = (
-                "is not clearly behind"
-                if within and margins[worst]
-                else "is ahead"
-                if margins[worst] < 0
-                else "is level"
+    # lead in points, and of it what two errors may be chance; none where no error was measured
+    margins = {
+        count: {
+            name: (
+                round(model[count] - others[name][count], 1),
+                SURE * 100 * float(row[count].get("lead_error") or 0.0),
             )
-            at = f"{told([worst])}: " if len(lost) > 1 else ""
-            numbers = f"{at}{others[name][worst]} % beside {model[worst]}"
-            behind.append(f"{NAMES[name]} {verb} {told(lost)} ({numbers})")
+            for name, row in rivals.items()
+            if count in row
+        }
+        for count in model
+    }
+    won = [count for count, each in margins.items() if all(lead > chance for lead, chance in each.values())]
+    behind = []
+    closest = {
+        count: min(each, key=lambda name: each[name][0] - each[name][1])
+        for count, each in margins.items()
+        if count not in won
+    }
+    for name in [name for name in others if name in closest.values()]:
+        lost = [count for count, one in closest.items() if one == name]
+        worst = min(lost, key=lambda count: margins[count][name])
+        at = f"{told([worst])}: " if len(lost) > 1 else ""
+        numbers = f"{at}{others[name][worst]} % beside {model[worst]}"
+        behind.append(f"{NAMES[name]} {standing(*margins[worst][name])} {told(lost)} ({numbers})")
     mean = {lead.baseline: by(lead) for lead in leads(probe, layer)}
     if not won:
         judged = [name for name in others if name != "raw input"]
@@ -311,13 +319,22 @@ def where_ahead(probe: Sequence[Row], layer: str) -> str:
             f"{words([NAMES[name] for name in judged])} on average, by {words([mean[name] for name in judged])} points"
         )
         return f"{codes_of(layer)} beat {ahead}, but at no number of labels clearly every baseline: {'; '.join(behind)}"
-    best = max(won, key=lambda count: margins[count])
+    best = max(won, key=lambda count: min(lead for lead, _ in margins[count].values()))
     at = f"{told([best])}: " if len(won) > 1 else ""
     beside = words([str(found[best]) for found in others.values() if best in found])
     beaten = words([NAMES[name] for name in others])
     ahead = f"{codes_of(layer)} beat {beaten} {told(won)} ({at}{model[best]} % beside {beside})"
     ahead += f", on average by {words([mean[name] for name in others])} points"
     return "; ".join([ahead, *behind])
+
+
+def standing(lead: float, chance: float) -> str:
+    """How a baseline that is not clearly beaten compares, in words."""
+    if lead == 0:
+        return "is level"
+    if abs(lead) <= chance:
+        return "is not clearly behind" if lead > 0 else "is not clearly ahead"
+    return "is ahead"
 
 
 def shown(rows: Mapping[Any, Row]) -> dict[Any, float]:

@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from selfsup.data.text.form import TextForm
-from selfsup.measures.shortcuts import solved
+from selfsup.measures.shortcuts import fallen, solved
+from selfsup.measures.wording import words
 from selfsup.method import Method, Samples, shuffle_gap
 from selfsup.solvers.devices import steady
 from selfsup.training.cues import cues
-from selfsup.training.leaks import Standing, standing
+from selfsup.training.leaks import Standing, shines, standing
 from selfsup.training.measure import DRAWS
 
 ROWS = 128  # learnt from, of which the loss is held against that of others
@@ -34,8 +35,9 @@ class Checks(NamedTuple):
         ``trained`` and ``fresh``: losses of rows learnt from and of held-out ones that are no copies of these, on equally many
         rows that are hidden alike; and their gaps, ``trained_gap`` and ``fresh_gap``. ``copies``: share of held-out rows that
         are learnt from. ``decodes``: 1 where codes have a way back. ``leak``, ``leak_share``, ``told``: ratio, share and told
-        of `leaks.Standing`. ``cue_NAME``, ``drawn``: see `cues.cues`. ``alone``: how much a code changes where its sample is
-        encoded alone, and ``stability`` with noise of 1 % in the input, as shares of the deviation of the codes.
+        of `leaks.Standing`; ``few_kept``, ``few_share``: see `leaks.Few`; ``shines``: see `leaks.shines`. ``cue_NAME``,
+        ``drawn``: see `cues.cues`. ``alone``: how much a code changes where its sample is encoded alone, and ``stability`` with
+        noise of 1 % in the input, as shares of the deviation of the codes.
     standing
         Where the loss rises when it is another sample's; None where that was not asked, or there are no two places.
     copied, looked
@@ -54,7 +56,8 @@ class Checks(NamedTuple):
             return {}
         first = self.standing.places[0]
         cell = zip(("place_row", "place_column", "place_rows", "place_columns"), first.cell, strict=False)
-        return {"place": first.name, **dict(cell)}
+        few = {} if self.standing.few is None else {"places": words(self.standing.few.names)}
+        return {"place": first.name, **dict(cell), **few}
 
     @property
     def notes(self) -> list[str]:
@@ -85,7 +88,7 @@ def checks(
         Parts of the data: learnt from, and held out.
     found
         The health of the run: held-out loss and gap, and what is left of the loss. Where that is little, it is asked where the
-        answer stands, in a pass a place, and which cues give it.
+        answer stands, in a pass a place; and where a good part of it fell, which cues give it.
     trained
         Whether the first is what the method was trained on.
     """
@@ -105,11 +108,14 @@ def checks(
                 numbers |= {name: losses["loss"], f"{name}_gap": losses["gap"]}
         x, little = _batch(method, test, ASKED, rng, device), solved(found)
         numbers |= encoding(method, x[:NOISED], seed)
-        if little or callable(getattr(method, "patch_size", None)):
-            numbers |= cues(method, x, seed)
+        if fallen(found) or callable(getattr(method, "patch_size", None)):
+            numbers |= cues(method, x, seed, before=found["loss_start"], all_of=fallen(found))
         few = x[:IMAGES] if x.ndim >= 4 and not method.coupled else x
         most = _leak(method, few, getattr(test.form, "names", lambda: None)(), seed) if little else None
+        if little and len(few) > 1 and (shown := shines(method, few, seed)) is not None:
+            numbers["shines"] = shown
     if most is not None:
+        numbers |= {} if most.few is None else {"few_kept": most.few.kept, "few_share": most.few.share}
         numbers |= {"leak": most.ratio, "leak_share": most.share}
         numbers |= {} if most.told is None else {"told": most.told}
     return Checks(numbers, most, int(copied.sum()), len(copied))

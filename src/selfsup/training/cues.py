@@ -11,18 +11,20 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from selfsup.measures.shortcuts import rises
+from selfsup.measures.shortcuts import limit, with_cues
 from selfsup.method import Method, Terms, Tree, permute
 from selfsup.training.leaks import leaves
 
 BORDER = (
     16  # a border is so small a part of the shorter side; an image that has no pixel of that shows itself at its border
 )
+FRAME = 5  # and a frame, which may hold a caption or a date
 FIRST, AGAIN = (
     32,
     96,
 )  # images that are asked, and in doubt: with a large net each costs a third of a step of training on it
-SURE, NEAR = 0.1, 0.5  # of the gap is lost with a cue that surely gives the answer, and with one that comes near
+NEAR = 0.5  # of the gap is lost with a cue that tells something, where the loss before training is not known
+DOUBT = 0.25  # of the limit, within which more images are asked
 OFTEN = 0.05  # of the samples may lack what the others have in common
 
 
@@ -49,8 +51,24 @@ def light(x: Tensor) -> Tensor:
 
 def border(x: Tensor) -> Tensor:
     """Each image with its inside blanked by its mean colour."""
+    return _around(x, min(x.shape[2:]) // BORDER)
+
+
+def frame(x: Tensor) -> Tensor:
+    """The same, with a thicker border."""
+    return _around(x, min(x.shape[2:]) // FRAME)
+
+
+def inside(x: Tensor) -> Tensor:
+    """Each image without its frame, which is blanked by its mean colour."""
+    thick = min(x.shape[2:]) // FRAME
+    found, within = colour(x), (..., slice(thick, x.shape[2] - thick), slice(thick, x.shape[3] - thick))
+    found[within] = x[within]
+    return found
+
+
+def _around(x: Tensor, thick: int) -> Tensor:
     height, width = x.shape[2:]
-    thick = min(height, width) // BORDER
     found = x.clone()
     found[:, :, thick : height - thick, thick : width - thick] = x.mean((2, 3), keepdim=True)
     return found
@@ -72,23 +90,33 @@ def _quantile(x: Tensor, share: float) -> Tensor:
 
 
 # asked where the first comes near
-THEN: dict[str, dict[str, Callable[[Tensor], Tensor]]] = {"light": {"colour": colour}, "least": {"most": most}}
+THEN: dict[str, dict[str, Callable[[Tensor], Tensor]]] = {
+    "light": {"colour": colour},
+    "frame": {"inside": inside, "border": border},
+}
+TOGETHER = {"common": ("least", "most"), "frame": ("frame", "inside")}  # cues that are judged as one
 
 
 def cues_of(x: Tensor) -> dict[str, Callable[[Tensor], Tensor]]:
     """The cues that can be asked of images (B, C, H, W), by name."""
     found: dict[str, Callable[[Tensor], Tensor]] = {"grey": grey} if x.shape[1] > 1 else {}
     found["light"] = light
-    if min(x.shape[2:]) >= BORDER:
-        found["border"] = border
-    return found | {"least": least}
+    if min(x.shape[2:]) >= FRAME:
+        found["frame"] = frame
+    return found | {"least": least, "most": most}
+
+
+def _then(name: str, x: Tensor) -> dict[str, Callable[[Tensor], Tensor]]:
+    """What is asked where a cue comes near."""
+    small = min(x.shape[2:]) < BORDER
+    return {then: cue for then, cue in THEN.get(name, {}).items() if not (small and then == "border")}
 
 
 class _Task:
     """A task on images (B, C, H, W) and its loss where something else is seen in their place."""
 
     def __init__(self, method: Method, x: Tensor, seed: int) -> None:
-        self.method, self.seed = method, seed
+        self.method, self.seed, self.size = method, seed, len(x)
         guess, self.answer = self.hidden(x)
         self.loss = _mean(method.loss(guess, self.answer))
         other = torch.arange(len(x), device=x.device).roll(1)
@@ -106,17 +134,23 @@ class _Task:
 
 
 @torch.no_grad()
-def cues(method: Method, x: Tensor, seed: int = 0) -> dict[str, float]:
+def cues(
+    method: Method, x: Tensor, seed: int = 0, *, before: float | None = None, all_of: bool = True
+) -> dict[str, float]:
     """By how much the loss rises, beside the gap, where a cue is all that is left of each image before it is hidden.
 
     The cue is left of the input, and not of what is seen: that may be any tree, a set of patches or of views. What is hidden
     stays that of the whole image. A few images are asked, and more where these leave doubt; the mean colour only where the
-    light does, which has it in it, and the brightest only where the darkest does.
+    light tells something, which has it in it, and a border, and what is inside, only where the frame does.
 
     Parameters
     ----------
     x
         Batch (B, ...) of the method's view; of what are no images nothing is asked.
+    before
+        The loss before training: a cue with which as much is left tells nothing.
+    all_of
+        Whether all cues are asked; if not, what is told in grey.
 
     Returns
     -------
@@ -129,19 +163,31 @@ def cues(method: Method, x: Tensor, seed: int = 0) -> dict[str, float]:
     first, found = _Task(method, x[:FIRST], seed), {}
     if not first.gap > 0:
         return {}
-    asked, drawn, near = cues_of(x), True, {}
+    asked, drawn = cues_of(x), True
+    asked = asked if all_of else {name: cue for name, cue in asked.items() if name == "grey"}
+    before = first.loss + NEAR * first.gap if before is None else before
+    every: dict[str, Callable[[Tensor], Tensor]] = {}
     while asked:
         name, cue = next(iter(asked.items()))
-        del asked[name]
+        every[name] = asked.pop(name)
         found[f"cue_{name}"], same = first.lost(cue(x)[:FIRST])
         drawn &= same
-        if found[f"cue_{name}"] < NEAR and name != "grey":
-            near[name] = cue
-            asked |= THEN.get(name, {})
-    if drawn and len(x) > FIRST and SURE < min(rises(found).values()) < NEAR:
-        again = _Task(method, x[:AGAIN], seed)
-        found |= {f"cue_{name}": again.lost(cue(x)[:AGAIN])[0] for name, cue in near.items() if again.gap > 0}
-    return found | {"drawn": float(drawn)}
+        if first.loss + found[f"cue_{name}"] * first.gap < before:
+            asked |= _then(name, x)
+    told = with_cues({"loss": first.loss, "gap": first.gap, "loss_start": before, **found}) if all_of else {}
+    doubtful = {name for name, share in told.items() if abs(share / limit(name) - 1) < DOUBT}
+    if (
+        drawn
+        and len(x) > FIRST
+        and doubtful
+        and not any(share < limit(name) * (1 - DOUBT) for name, share in told.items())
+    ):
+        again = _Task(method, x[FIRST:AGAIN], seed)
+        part = again.size / (first.size + again.size)
+        for name in (name for one in doubtful for name in TOGETHER.get(one, (one,)) if again.gap > 0):
+            more, _ = again.lost(every[name](x)[FIRST:AGAIN])
+            found[f"cue_{name}"] += part * (more - found[f"cue_{name}"])
+    return found | {"drawn": float(drawn)} if found else {}
 
 
 def _same(first: Tree, second: Tree) -> bool:

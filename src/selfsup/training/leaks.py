@@ -1,7 +1,9 @@
 """Where the answer stands: part of what is seen is exchanged with another sample's, place by place, and the loss is watched.
 
-A task whose answer stands in its input is solved without learning anything: a column that repeats another, a stamp in a corner,
-a channel that tells what was done to an image. Then one place makes the loss rise when it is another sample's, and no other does.
+A task whose answer stands in its input is solved without learning anything: a column that repeats another, a stamp in a
+corner, a channel that tells what was done to an image. Then one place makes the loss rise when it is another sample's, and no
+other does; or a few columns do, whose sum is the answer, and the loss stays where all others are another sample's. What was
+hidden badly still shows where it was: then the loss rises where the hidden places are another sample's.
 """
 
 from __future__ import annotations
@@ -15,12 +17,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from selfsup.measures.shortcuts import KEPT
 from selfsup.method import Method, Terms, Tree, permute
 
 GRID = 4  # cells to a side of an image
 APART = 1.2  # times the second rise, and the first stands out
 MOST = 64  # columns, positions or channels that are asked one by one; of more of them, groups are asked first
 FEW = 4  # samples share each of the values of a place of categories, on average
+FIFTH = 5  # of so many columns one may be among the few that give the answer together
+HIDDEN = 0.5  # of a sample may be hidden, where it is asked whether that shows
+SAME = 1e-4  # of the deviation, by which a value that is not hidden may differ
 FLOOR = 0.01  # of the gap: a second place that raises the loss by less is counted as if it raised it by this much
 
 Path = tuple[Any, ...]  # to a tensor of a tree: numbers or names
@@ -46,6 +52,22 @@ class Place(NamedTuple):
     halves: Callable[[], list[Place]] = list
 
 
+class Few(NamedTuple):
+    """Columns that give the answer together.
+
+    Attributes
+    ----------
+    names
+        The fewest with which the loss stays, of a fifth of all; these, where it does not.
+    kept, share
+        Rise of the loss beside the gap where all others are another sample's, and where these are.
+    """
+
+    names: list[str]
+    kept: float
+    share: float
+
+
 class Standing(NamedTuple):
     """Where the answer stands.
 
@@ -58,11 +80,14 @@ class Standing(NamedTuple):
     told
         Rise of the loss beside the gap where the guess is that of the sample that is nearest in the first place alone: about 0
         where the place gives the answer. None of a place of many values, in which no two samples are near.
+    few
+        Of columns, those that give the answer together; None of what lies side by side, where neighbours tell of each other.
     """
 
     places: list[Place]
     gap: float
     told: float | None = None
+    few: Few | None = None
 
     @property
     def ratio(self) -> float:
@@ -106,10 +131,15 @@ def standing(method: Method, x: Tensor, names: Sequence[str] | None = None, seed
     loss = _mean(method.loss(guess, answer))
     gap = _mean(method.loss(permute(guess, other), answer)) - loss
 
+    def risen(places: Sequence[Place]) -> float:
+        changed = seen, hidden
+        for place in places:
+            like = _like(hidden, seen, place, x.shape)
+            changed = _with(changed[0], place.path, place.where, other), _with(changed[1], like, place.where, other)
+        return _mean(method.loss(method.predict(changed[0]), method.target(changed[1]))) - loss
+
     def asked(place: Place) -> Place:
-        changed = _exchanged(seen, place, other), _with(hidden, _like(hidden, seen, place, x.shape), place.where, other)
-        found = _mean(method.loss(method.predict(changed[0]), method.target(changed[1])))
-        return place._replace(rise=found - loss)
+        return place._replace(rise=risen([place]))
 
     made = []
     for family in _families(seen, names):
@@ -119,8 +149,76 @@ def standing(method: Method, x: Tensor, names: Sequence[str] | None = None, seed
                 rest = [place for place in found if place is not group]
                 found = sorted([*map(asked, group.halves()), *rest], key=lambda place: -place.rise)
             told = _told(method, seen, guess, answer, found[0])
-            made.append(Standing(found, gap, None if told is None else (told - loss) / max(gap, 1e-30)))
+            told = None if told is None else (told - loss) / max(gap, 1e-30)
+            made.append(Standing(found, gap, told, _few(seen, found, lambda places: risen(places) / max(gap, 1e-30))))
     return made
+
+
+def _few(seen: Tree, places: Sequence[Place], rise: Callable[[Sequence[Place]], float]) -> Few | None:
+    """The fewest of some columns, sorted by their rises, with which the loss stays."""
+    most = len(places) // FIFTH
+    if most < 2 or any(leaf.ndim != 2 or not leaf.is_floating_point() for _, leaf in leaves(seen)):
+        return None
+    count, kept = most, rise(places[most:])
+    if kept <= KEPT:
+        fewer = ((number, rise(places[number:])) for number in range(2, most))
+        count, kept = next((one for one in fewer if one[1] <= KEPT), (count, kept))
+    return Few([place.name for place in places[:count]], kept, rise(places[:count]))
+
+
+@torch.no_grad()
+def shines(method: Method, x: Tensor, seed: int = 0) -> float | None:
+    """By how much the loss rises, beside the gap, where what is seen at the hidden places is another sample's.
+
+    What is hidden is blanked, or stirred: then it tells nothing, and the loss stays. It is asked where a part of a sample is to
+    be told from the rest of it, and what is seen has the sample's shape.
+
+    Parameters
+    ----------
+    x
+        Batch (B, ...) of the method's view, B >= 2.
+
+    Returns
+    -------
+    float or None
+        None where it is not known which places are hidden: those where what is seen is not the sample, nor its standardised form.
+    """
+    seen, hidden = method.hide(x, torch.Generator(device=x.device).manual_seed(seed))
+    if (
+        not isinstance(seen, Tensor)
+        or seen.shape != x.shape
+        or not (x.is_floating_point() and seen.is_floating_point())
+    ):
+        return None
+    parts = [leaf for _, leaf in leaves(hidden)]
+    if any(leaf.shape == x.shape or not leaf.is_floating_point() for leaf in parts):
+        return None  # the whole sample is to be rebuilt, from what may be no more than noisy; or an answer that is no part of it
+    places = changed_places(x, seen)
+    if not 0 < float(places.float().mean()) < HIDDEN:
+        return None
+    guess, answer = method.predict(seen), method.target(hidden)
+    loss = _mean(method.loss(guess, answer))
+    gap = _mean(method.loss(permute(guess, torch.arange(len(x), device=x.device).roll(1)), answer)) - loss
+    # as far as samples are hidden in the same places, each gets what the one before it has there
+    moved, at = seen.movedim(0, -1).clone(), places.movedim(0, -1)
+    moved[at] = moved[at].roll(1)
+    return (_mean(method.loss(method.predict(moved.movedim(-1, 0)), answer)) - loss) / max(gap, 1e-30)
+
+
+def changed_places(x: Tensor, seen: Tensor) -> Tensor:
+    """Where what is seen (B, C, ...) is not the sample x, in the unit that most of each channel or column is given in."""
+    was, now = (part.movedim(1, 0).flatten(1).double() for part in (x, seen))  # (C, n)
+    half = was.shape[1] // 2 + 1
+    apart = was - was.roll(half, 1)
+    unit = (
+        ((now - now.roll(half, 1)) / apart)
+        .where(apart != 0, torch.nan)
+        .nanmedian(1, keepdim=True)
+        .values.nan_to_num(1.0)
+    )
+    off = (now - unit * was).median(1, keepdim=True).values
+    found = (now - unit * was - off).abs() > SAME * now.std(1, keepdim=True)
+    return found.view(x.movedim(1, 0).shape).movedim(0, 1)
 
 
 def _group(places: Sequence[Place]) -> Place | None:
@@ -233,10 +331,6 @@ def _of(tree: Tree, path: Path) -> str:
         words.append(str(getattr(tree, "_fields", {}).__getitem__(step) if hasattr(tree, "_fields") else step))
         tree = tree[step]
     return f" of {'.'.join(words)}"
-
-
-def _exchanged(tree: Tree, place: Place, other: Tensor) -> Tree:
-    return _with(tree, place.path, place.where, other)
 
 
 def _with(tree: Tree, path: Path | None, where: Where, other: Tensor) -> Tree:

@@ -90,6 +90,17 @@ KNOWN = {
         "Beside the gap, when the guess is that of the {sample} that is nearest in the one value. Near 0 this gives the answer.",
         True,
     ),
+    "few_kept": (
+        "Rise with a few columns alone",
+        "Beside the gap, when all columns but a fifth, or fewer, are another {sample}'s. Near 0 these give the answer.",
+        True,
+    ),
+    "few_share": ("Rise without these few", "Beside the gap, when they are another {sample}'s.", True),
+    "shines": (
+        "Rise with other hidden places",
+        "Beside the gap, when what is seen where a {sample} is hidden is another's. 0 where what is hidden does not show.",
+        True,
+    ),
     "cue_grey": (
         "Rise in grey",
         "Of the loss beside the gap, when each image has lost its colours. Many a sound task needs none.",
@@ -102,6 +113,12 @@ KNOWN = {
         True,
     ),
     "cue_border": ("Rise with the border alone", "Near 0 the border of an image gives the answer.", True),
+    "cue_frame": (
+        "Rise with the frame alone",
+        "When of each image its outer fifth is left. Near 0 that gives the answer, if nothing is told without it.",
+        True,
+    ),
+    "cue_inside": ("Rise without the frame", "When of each image all but its outer fifth is left.", True),
     "cue_least": (
         "Rise with the darkest image",
         "When all images are as dark as the darkest everywhere. Near 0, and with the brightest too, what all of them have in "
@@ -150,7 +167,8 @@ KNOWN = {
 }
 FOLDED = (  # what other numbers, or the verdict, are made of
     "gap_sd", "loss_sd", "stir", "shuffled", "trained_gap", "fresh", "fresh_gap", "decodes", "leak", "leak_share", "told",
-    "cue_grey", "cue_colour", "cue_light", "cue_border", "cue_least", "cue_most", "drawn", "values", "alone", "rows", "copies",
+    "few_kept", "few_share", "shines", "cue_grey", "cue_colour", "cue_light", "cue_border", "cue_frame", "cue_inside",
+    "cue_least", "cue_most", "drawn", "values", "alone", "rows", "copies",
 )  # fmt: skip
 ELSEWHERE = ("neighbours", "counted")  # beginnings of names of what is said where the neighbours are
 HTML = """

@@ -17,13 +17,16 @@ BECAUSE = {
     "fall": "Fall of the loss, from that before training",
     "place": "Where the answer stands",
     "cue": "The cue that gives the answer",
-    "cue_lost": "Rise of the loss with this cue alone, beside the gap",
+    "cue_left": "Loss with this cue alone, beside that before training",
+    "few_kept": "Rise of the loss where all but a few columns are another sample's, beside the gap",
+    "few_share": "Rise of the loss where these few are, beside the gap",
+    "shines": "Rise of the loss where the hidden places are another sample's, beside the gap",
     "place_read": "Place of a patch, as far as a map reads it from the code",
     "place_read_start": "The same, before training",
     "grid_read": "Offsets to JPEG's grid that a map reads from the code",
     "grid_read_start": "The same, before training",
 }
-SHARES = ("gap_share", "copies", "leak_share", "told", "alone", "stability")
+SHARES = ("gap_share", "copies", "leak_share", "told", "few_kept", "few_share", "shines", "alone", "stability")
 CELL = ("place_row", "place_column", "place_rows", "place_columns")
 SIDE, MOST = 14, 16  # of a cell, in pixels; cells to a side that are drawn
 GRID = """
