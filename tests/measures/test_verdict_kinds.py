@@ -11,7 +11,7 @@ from torch import nn
 
 import selfsup
 from selfsup.measures import health, verdict
-from selfsup.measures.verdict import KINDS
+from selfsup.measures.verdict import KINDS, judge_health
 from selfsup.method import Method
 from selfsup.methods import find
 from selfsup.training.checks import hashes
@@ -365,3 +365,21 @@ def test_calibrating_batch_norm_leaves_a_net_as_it_is():
     assert all(torch.equal(part, before[name]) for name, part in model.method.state_dict().items())
     assert not any(module.training for module in model.method.modules())
     assert calibrated_gap(Column(), x) == {}
+
+
+@pytest.mark.parametrize(
+    ("way_back", "reason"),
+    [({"decodes": 1.0, "unexplained": 1.01}, "blind"), ({"decodes": 1.0, "unexplained": 0.5}, "idle"), ({}, "idle")],
+)
+def test_a_posterior_without_code_is_told_from_a_task_that_is_not_learnt(way_back, reason):
+    """The loss fell as far as the mean of all samples takes it; what is drawn from the prior stirs the guesses all the same."""
+    found = {
+        "spread": 1.0,
+        "gap": 0.05,
+        "gap_start": -0.2,
+        "gap_sd": 0.03,
+        "stir": 1.4,
+        "loss": 97.0,
+        "loss_start": 163.0,
+    }
+    assert judge_health({**found, "loss_sd": 88.0, **way_back}) == reason

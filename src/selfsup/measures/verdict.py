@@ -171,9 +171,8 @@ def judge_health(health: Mapping[str, float]) -> str:
         return "by heart"
     if gap <= max(noise, least):
         # one guess for all samples saved this much; where guesses still differ they are only no better than others'
-        if fall > noise and (
-            health["stir"] <= GAP_SHARE * fall or (fall > GAP_SDS * health["loss_sd"] > 0 and gap <= least)
-        ):
+        alike = health["stir"] <= GAP_SHARE * fall or (fall > GAP_SDS * health["loss_sd"] > 0 and gap <= least)
+        if fall > noise and (alike or (gap <= least and lost(health))):
             return "blind"
         return "unsure" if fall > noise and gap > least else "idle"
     grown = gap > GAP_GROWTH * before + noise
@@ -202,11 +201,13 @@ def flat(health: Mapping[str, float]) -> bool:
 
     Where codes are decoded, few of them may do: they are a collapse where the samples are hardly rebuilt.
     """
-    return (
-        "rank_end" in health
-        and not (health.get("decodes") and health.get("unexplained", 0.0) < LOST)
-        and health["rank_end"] < min(FEW, FLAT * health["rank_start"])
-    )
+    few = "rank_end" in health and health["rank_end"] < min(FEW, FLAT * health["rank_start"])
+    return few and (not health.get("decodes") or lost(health))
+
+
+def lost(health: Mapping[str, float]) -> bool:
+    """Whether code and back explain next to nothing of what samples differ by, where there is a way back."""
+    return bool(health.get("decodes")) and health.get("unexplained", 0.0) >= LOST
 
 
 def of_samples(reason: str, health: Mapping[str, float]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from selfsup.measures.table import Row
-from selfsup.measures.verdict import verdict
+from selfsup.measures.verdict import judge_health, verdict
 from selfsup.measures.wording import number, words
 from selfsup.measures.words.leads import COUNTING, UNTRAINED, of_neighbours
 
@@ -44,6 +44,8 @@ def of_words(
     said = verdict(health, tell=telling(learnt, beside, held_out=held_out), where=where)
     if said["kind"] == "learning":
         said["kind"] = kind
+    elif judge_health(health) == "blind":  # the vectors are not alike: it was learnt which words are frequent, at most
+        said["kind"] = "not learning"
     for name, row in found.items():
         said["because"][f"lead_{name.replace(' ', '_')}"] = row["lead"]
         said["because"][f"noise_{name.replace(' ', '_')}"] = row["lead_error"]
