@@ -8,7 +8,7 @@ from typing import Any
 from selfsup.measures.wording import number, percent
 
 LITTLE = 0.2  # of the loss before training: where less is left it is asked how the task was solved
-# Limits lie between planted leaks and shortcuts on one side and sound runs on the other, of two panels (docs/log.md).
+# Limits lie between planted leaks and shortcuts on one side and sound runs on the other, of three panels (docs/log.md).
 LEAK = 2.4  # largest rise beside the second; leaks had 3.9 or more, sound runs of so little loss 1.5 or less, where
 TOLD = 0.06  # of the gap is lost with the guess of the sample nearest in this one value; leaks .015 or less, but for these .16
 LEAK_SHARE = 0.4  # of the gap, of a place of many values, such as a cell: leaks .51 or more, sound runs .25 or less
