@@ -56,9 +56,10 @@ def pictures(
     """
     part = part.some(MAP_ROWS, np.random.default_rng(seed))
     look = Look(method, method.view(part), latent, device)
-    few = min(len(part), FEW if part.form.size > LARGE else SHOWN)
+    rows = len(look.samples)  # of a text its views, which are fewer than its words
+    few = min(rows, FEW if part.form.size > LARGE else SHOWN)
     # from all over the part, as folders of classes lie one after another
-    x = look.batch(np.linspace(0, len(part) - 1, few).round().astype(np.int64))
+    x = look.batch(np.linspace(0, rows - 1, few).round().astype(np.int64))
     rng = torch.Generator(device=device).manual_seed(seed)
     with torch.no_grad():  # not inference mode: a guess may take a derivative of its own
         seen, hidden = method.hide(x, rng)
