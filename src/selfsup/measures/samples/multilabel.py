@@ -13,8 +13,8 @@ from threadpoolctl import threadpool_limits
 from selfsup.errors import DataError
 from selfsup.lazy import scipy
 from selfsup.measures.run import Evidence, Features, Rows
-from selfsup.measures.samples.accuracy import CELL, NAME, name_of
 from selfsup.measures.samples.compare import check_codes
+from selfsup.measures.samples.counted import encoder_rows, table_lines
 from selfsup.measures.samples.errors import finished
 from selfsup.measures.samples.judgeable import told_apart, unjudgeable
 from selfsup.measures.samples.leads import NAMES
@@ -31,7 +31,7 @@ from selfsup.measures.samples.probe import (
 )
 from selfsup.measures.samples.regression import plan
 from selfsup.measures.samples.rivals import with_rivals
-from selfsup.measures.table import WIDTH, Look, Table
+from selfsup.measures.table import Look, Table
 from selfsup.measures.wording import percent
 
 log = logging.getLogger("selfsup")
@@ -160,7 +160,8 @@ def scored(
         for name, codes in encoders.items():
             found[name] = judged(Features(codes.train, codes.test[rows]), known, asked, tasks, seed)
             log.debug("evaluated %s %s: mAP %.3f with all labels", *name, found[name][-1].scores.mean())
-    return _rows(encoders, found, asked, tasks)
+    about = {"counted": asked.shape[1]}
+    return encoder_rows(encoders, found, tasks, lambda one: {"map": float(one.scores.mean()), "f1": one.f1, **about})
 
 
 def judged(
@@ -310,56 +311,10 @@ def micro_f1(guesses: np.ndarray, asked: np.ndarray) -> float:
     return 2 * right / either if either else 0.0
 
 
-def _rows(
-    encoders: Mapping[tuple[str, str], Features],
-    found: Mapping[tuple[str, str], Sequence[Judged]],
-    asked: np.ndarray,
-    tasks: Sequence[Sequence[np.ndarray]],
-) -> list[dict[str, Any]]:
-    """The table."""
-    rows: list[dict[str, Any]] = []
-    for (name, layer), codes in encoders.items():
-        for draws, one in zip(tasks, found[name, layer], strict=True):
-            rows.append(
-                {
-                    "encoder": name,
-                    "layer": layer,
-                    "width": int(codes.train.shape[1]),
-                    "labels": len(draws[0]),
-                    "map": float(one.scores.mean()),
-                    "f1": one.f1,
-                    "counted": asked.shape[1],
-                    "sd": float(one.scores.std(ddof=1)) if len(one.scores) > 1 else 0.0,
-                    "draws": len(one.scores),
-                    "tested": len(asked),
-                    "validation": one.validation,
-                    "shares": one.shares,
-                }
-            )
-    return rows
-
-
 def lines(table: Table) -> list[str]:
-    """Lines on a terminal: encoders down, numbers of labelled rows across; the best of a column has a star."""
-    rows = table.rows
-    counts = sorted({row["labels"] for row in rows})
-    cells = {(row["encoder"], row["layer"], row["labels"]): row for row in rows}
-    fit, found = (WIDTH - NAME) // CELL, list[str]()
-    for first in range(0, len(counts), fit):
-        across = counts[first : first + fit]
-        head = "".join(f"{f'{count:,} rows ':>{CELL}}" for count in across)
-        found.append(f"{LOOK.title + ', mAP %':<{NAME}}{head}".rstrip())
-        best = {count: max(round(row["map"], 3) for row in rows if row["labels"] == count) for count in across}
-        for row in {(row["encoder"], row["layer"]): row for row in rows}.values():
-            line = f"{name_of(row['encoder'], row['layer'], row['width']):<{NAME}}"
-            for count in across:
-                one = cells.get((row["encoder"], row["layer"], count))
-                said = "" if one is None else f"{percent(one['map'])} ±{percent(one['error'])}"
-                line += f"{said + ('*' if one and round(one['map'], 3) == best[count] else ' '):>{CELL}}"
-            found.append(line.rstrip())
-    return (
-        [*found, f"(*: best of its column; ±: standard error; mean over {rows[0]['counted']:,} labels)"] if rows else []
-    )
+    """Lines on a terminal."""
+    over = f"; mean over {table.rows[0]['counted']:,} labels" if table.rows else ""
+    return table_lines(table.rows, f"{LOOK.title}, mAP %", "map", "rows", percent, over)
 
 
 def brief(table: Table, because: Mapping[str, Any]) -> list[str]:

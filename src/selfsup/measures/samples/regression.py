@@ -12,14 +12,14 @@ from threadpoolctl import threadpool_limits
 
 from selfsup.errors import DataError
 from selfsup.measures.run import Evidence, Features, Rows
-from selfsup.measures.samples.accuracy import CELL, NAME, name_of
 from selfsup.measures.samples.compare import check_codes
+from selfsup.measures.samples.counted import encoder_rows, table_lines
 from selfsup.measures.samples.errors import finished
 from selfsup.measures.samples.judgeable import unjudgeable
 from selfsup.measures.samples.leads import NAMES
 from selfsup.measures.samples.probe import scale_features
 from selfsup.measures.samples.rivals import with_rivals
-from selfsup.measures.table import WIDTH, Look, Table
+from selfsup.measures.table import Look, Table
 
 log = logging.getLogger("selfsup")
 
@@ -189,7 +189,7 @@ def scored(
     with threadpool_limits(1):  # see `samples.compare`
         for name, codes in encoders.items():
             found[name] = judged(Features(codes.train, codes.test[rows]), known, asked, tasks)
-    return _rows(encoders, found, asked, tasks)
+    return encoder_rows(encoders, found, tasks, lambda one: {"r2": float(one.scores.mean())})
 
 
 def plan(rows: int, counts: Iterable[int], draws: int, seed: int) -> list[list[np.ndarray]]:
@@ -223,52 +223,9 @@ def shares_of(guesses: np.ndarray, asked: np.ndarray) -> np.ndarray:
     return np.asarray(1 - squares / about.mean() + left * (about / about.mean() - 1))
 
 
-def _rows(
-    encoders: Mapping[tuple[str, str], Features],
-    found: Mapping[tuple[str, str], Sequence[Judged]],
-    asked: np.ndarray,
-    tasks: Sequence[Sequence[np.ndarray]],
-) -> list[dict[str, Any]]:
-    """The table."""
-    rows: list[dict[str, Any]] = []
-    for (name, layer), codes in encoders.items():
-        for draws, one in zip(tasks, found[name, layer], strict=True):
-            rows.append(
-                {
-                    "encoder": name,
-                    "layer": layer,
-                    "width": int(codes.train.shape[1]),
-                    "labels": len(draws[0]),
-                    "r2": float(one.scores.mean()),
-                    "sd": float(one.scores.std(ddof=1)) if len(one.scores) > 1 else 0.0,
-                    "draws": len(one.scores),
-                    "tested": len(asked),
-                    "validation": one.validation,
-                    "shares": one.shares,
-                }
-            )
-    return rows
-
-
 def lines(table: Table) -> list[str]:
-    """Lines on a terminal: encoders down, numbers of labels across; the best of a column has a star."""
-    rows = table.rows
-    counts = sorted({row["labels"] for row in rows})
-    cells = {(row["encoder"], row["layer"], row["labels"]): row for row in rows}
-    fit, found = (WIDTH - NAME) // CELL, list[str]()
-    for first in range(0, len(counts), fit):
-        across = counts[first : first + fit]
-        head = "".join(f"{f'{count:,} labels ':>{CELL}}" for count in across)
-        found.append(f"{LOOK.title + ', R2':<{NAME}}{head}".rstrip())
-        best = {count: max(round(row["r2"], 3) for row in rows if row["labels"] == count) for count in across}
-        for row in {(row["encoder"], row["layer"]): row for row in rows}.values():
-            line = f"{name_of(row['encoder'], row['layer'], row['width']):<{NAME}}"
-            for count in across:
-                one = cells.get((row["encoder"], row["layer"], count))
-                said = "" if one is None else f"{one['r2']:.2f} ±{one['error']:.2f}"
-                line += f"{said + ('*' if one and round(one['r2'], 3) == best[count] else ' '):>{CELL}}"
-            found.append(line.rstrip())
-    return [*found, "(*: best of its column; ±: standard error)"]
+    """Lines on a terminal."""
+    return table_lines(table.rows, f"{LOOK.title}, R2", "r2", "labels", "{:.2f}".format)
 
 
 def brief(table: Table, because: Mapping[str, Any]) -> list[str]:
