@@ -1,14 +1,18 @@
 """What a notebook shows of a model, its evidence and a table: whole, escaped, and without a script."""
 
+import sys
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import selfsup
-from selfsup.measures import html
 from selfsup.measures.evaluation import Evaluation
 from selfsup.measures.table import Table
+from selfsup.system import html
+from selfsup.system.progress import Progress
+from selfsup.words import WordVectors
 
 EVIL = "<script>alert(1)</script>&\"'"
 FORBIDDEN = ("<script", "<style", "<link", "<img", "url(", "http", "onclick")
@@ -81,3 +85,59 @@ def test_a_model_that_is_not_judged_and_one_that_is_loaded(tmp_path):
     made = selfsup.fit(x, "linear", evaluate=False, progress=False, out=tmp_path / "run")
     assert "linear" in Reader(made._repr_html_()).text
     assert "Run folder" in Reader(selfsup.load(tmp_path / "run")._repr_html_()).text
+
+
+def test_vectors_show_their_first_words_and_the_nearest():
+    vectors = np.random.default_rng(0).normal(size=(30, 4))
+    vectors[1] = 2 * vectors[0]
+    page = WordVectors(["one", EVIL, *(f"w{row}" for row in range(28))], vectors, range(30, 0, -1))._repr_html_()
+    text = Reader(page).text
+    assert "30" in text
+    assert "4 values, stored as float32" in text
+    assert text.split("one", 1)[1].split()[:2] == ["30", EVIL + ","]  # the nearest to it comes first
+    assert not [word for word in FORBIDDEN if word in page]
+
+
+@pytest.mark.parametrize(
+    "vectors", [WordVectors(["a"], [[0.0, 0.0]]), WordVectors(["a", "b"], [[0.0, 0.0], [1.0, 1.0]])]
+)
+def test_vectors_without_neighbours_show_their_words(vectors):
+    assert "nearest" not in Reader(vectors._repr_html_()).text
+
+
+class Handle:
+    """What IPython's `display` gives: its line can be replaced."""
+
+    def __init__(self, shown):
+        self.shown = [shown]
+
+    def update(self, data, raw):
+        assert raw
+        self.shown.append(data)
+
+
+def test_progress_is_one_line_of_a_notebooks_cell(monkeypatch, capsys):
+    handles = []
+
+    def display(data, raw, display_id):
+        assert raw
+        assert display_id
+        handles.append(Handle(data))
+        return handles[-1]
+
+    shell = SimpleNamespace(kernel=object())
+    monkeypatch.setitem(
+        sys.modules,
+        "IPython",
+        SimpleNamespace(get_ipython=lambda: shell, display=SimpleNamespace(display=display)),
+    )
+    shown = Progress()
+    for line in ("epoch 1", "epoch 2"):
+        shown.show(line, force=True)
+    shown.close("done")
+    assert [handle.shown for handle in handles] == [[{"text/plain": line} for line in ("epoch 1", "epoch 2", "done")]]
+    assert capsys.readouterr() == ("", "")
+    shell.kernel = None  # IPython on a terminal
+    Progress().close("done")
+    assert len(handles) == 1
+    assert capsys.readouterr().err == "done\n"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from selfsup.errors import RunError
 from selfsup.lazy import pandas
-from selfsup.measures import html
+from selfsup.system import html
 from selfsup.measures.table import WIDTH, Row, Table, is_number, is_plain, look_of, wrong
 from selfsup.measures.verdict import KINDS
 

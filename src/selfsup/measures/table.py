@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import NoneType
 from typing import Any, cast
 
-from selfsup.measures import html
+from selfsup.system import html
 from selfsup.measures.registry import REGISTERED
 
 Row = dict[str, Any]

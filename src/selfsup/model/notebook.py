@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from selfsup.measures import html
+from selfsup.system import html
 from selfsup.measures.evaluation import Evaluation
 
 

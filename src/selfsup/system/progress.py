@@ -1,29 +1,30 @@
-"""Progress for people: one dense line on a terminal, plain lines every few seconds elsewhere, or silence."""
+"""Progress for people: one line that is redrawn on a terminal or under a notebook's cell, plain lines elsewhere, or silence."""
 
 from __future__ import annotations
 
 import os
 import sys
 import time
-from typing import TextIO
+from typing import Any, TextIO
 
 
 class Progress:
-    """Shows the latest state of some long work on standard error.
+    """Shows the latest state of some long work on standard error; in a notebook in one line of the cell's output.
 
     Parameters
     ----------
     enabled
         ``False`` is silence.
     every
-        Seconds between plain lines where standard error is not a terminal (a terminal's line is redrawn in place).
+        Seconds between plain lines where standard error is neither a terminal nor a notebook (their line is redrawn in place).
     """
 
     def __init__(self, enabled: bool = True, every: float = 5.0, stream: TextIO | None = None) -> None:
         self.enabled = enabled
+        self._cell = _Cell.here() if stream is None else None
         self._stream = stream if stream is not None else sys.stderr
-        self._terminal = bool(getattr(self._stream, "isatty", lambda: False)())
-        self._every = 0.1 if self._terminal else every
+        self._terminal = self._cell is None and bool(getattr(self._stream, "isatty", lambda: False)())
+        self._every = 0.5 if self._cell else 0.1 if self._terminal else every
         self._last = time.monotonic()
         self._width = 0
 
@@ -36,6 +37,9 @@ class Progress:
         if not (self.due() or (force and self.enabled)):
             return
         self._last = time.monotonic()
+        if self._cell is not None:
+            self._cell.show(line)
+            return
         if self._terminal:
             line = line[: self._columns() - 1]  # a line that wraps could not be redrawn in place
             text, self._width = "\r" + line.ljust(self._width), len(line)
@@ -65,6 +69,29 @@ class Progress:
             return os.get_terminal_size(self._stream.fileno()).columns or 80
         except (OSError, ValueError):
             return 80
+
+
+class _Cell:
+    """One line of a notebook cell's output, which is replaced: what is saved with the notebook is its last state."""
+
+    def __init__(self, display: Any) -> None:
+        self._display = display
+        self._line: Any = None
+
+    @classmethod
+    def here(cls) -> _Cell | None:
+        """The output of the cell that runs now, or None outside a notebook; IPython is never imported for it."""
+        module = sys.modules.get("IPython")
+        shell = module.get_ipython() if module is not None and hasattr(module, "get_ipython") else None
+        return cls(module.display.display) if module and getattr(shell, "kernel", None) is not None else None
+
+    def show(self, line: str) -> None:
+        """Put the line in place of the one before."""
+        shown = {"text/plain": line}
+        if self._line is None:
+            self._line = self._display(shown, raw=True, display_id=True)
+        else:
+            self._line.update(shown, raw=True)
 
 
 def roughly(seconds: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from selfsup.errors import DataError, OptionError, unknown
+from selfsup.system import html
 from selfsup.words.asking import Asking
 from selfsup.words.exchange import Exchange
 from selfsup.words.formats.files import read, write
@@ -22,6 +24,11 @@ from selfsup.words.vocabulary import Index, Words
 
 DTYPES = ("float32", "float16", "int8")  # of a table
 ROWS = 1 << 14  # converted at once
+SHOWN, NEAREST, QUICK = (
+    10,
+    6,
+    200_000,
+)  # a notebook shows so many words and neighbours of each, these of at most so many words
 LARGEST = np.nextafter(
     np.finfo(np.float32).max / 127, np.float32(0), dtype=np.float32
 )  # scale: 127 times it is a number
@@ -168,6 +175,24 @@ class WordVectors(Asking, Exchange):
         return (
             f"WordVectors({len(self)} words, {self.dim}-d: {', '.join(self.words[:4])}{', …' if len(self) > 4 else ''})"
         )
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: how many, how long, and the first words beside their nearest, where these are found at once."""
+        size = f"{self.vectors.nbytes / 1e6:,.1f} MB"
+        told = [
+            ("Words", f"{len(self):,}"),
+            ("Vector", f"{self.dim:,} values, stored as {self.vectors.dtype.name}, {size}"),
+        ]
+        shown = list(self.words[:SHOWN])
+        cells = {"word": shown}
+        if self.counts is not None:
+            cells["count"] = [f"{count:,}" for count in self.counts[:SHOWN].tolist()]
+        if 1 < len(self) <= QUICK:
+            with suppress(DataError):  # of a vector of zeros: it has no neighbours
+                near = self.nearest(shown, NEAREST).named(self.words)
+                cells["nearest by cosine"] = [", ".join(word for word, _ in found) for found in near]
+        rows = list(zip(*cells.values(), strict=True))
+        return html.block(html.facts(told), html.table("The first words", list(cells), rows))
 
     def vectors_of(self, words: Iterable[str]) -> np.ndarray:
         """Vectors (m, D) of m words, a copy."""
