@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 __all__ = [
     "Evaluation", "Method", "Model", "Phrases", "SelfsupError", "WordVectors",
-    "audit", "compare", "evaluate", "export_onnx", "export_weights", "finetune", "fit", "from_pretrained", "load", "methods",
-    "phrases", "push_to_hub", "transfer",
+    "audit", "compare", "evaluate", "explore", "export_onnx", "export_weights", "finetune", "fit", "from_pretrained", "load",
+    "methods", "phrases", "push_to_hub", "transfer",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from selfsup.errors import SelfsupError
     from selfsup.measures import Evaluation
     from selfsup.method import Method
+    from selfsup.model.explore import explore
     from selfsup.model.hub import from_pretrained, push_to_hub
     from selfsup.model.load import load
     from selfsup.model.model import Model
@@ -37,6 +38,7 @@ _HOMES = {
     "evaluate": "selfsup.training.evaluate",
     "compare": "selfsup.training.compare",
     "transfer": "selfsup.training.transfer",
+    "explore": "selfsup.model.explore",
     "load": "selfsup.model.load",
     "export_onnx": "selfsup.model.onnx",
     "export_weights": "selfsup.model.weights",

@@ -33,12 +33,21 @@ class Late:
         except ModuleNotFoundError as error:
             if error.name is None or error.name.split(".")[0] != self._name:
                 raise
-            how = install(self._extra) if self._extra else f"pip install '{self._name}'"
-            raise MissingError(f"this needs the package {self._name}: {how}") from error
+            raise self._missing() from error
         name = f"{self._name}.{attribute}"
         if not hasattr(package, attribute) and not attribute.startswith("_") and find_spec(name) is not None:
             importlib.import_module(name)
         return getattr(package, attribute)
+
+    def _missing(self) -> MissingError:
+        how = install(self._extra) if self._extra else f"pip install '{self._name}'"
+        return MissingError(f"this needs the package {self._name}: {how}")
+
+
+def check(package: Any) -> None:
+    """Raise `MissingError` now where a package is missing that is needed later, without the seconds that importing it takes."""
+    if find_spec(package._name) is None:
+        raise package._missing()
 
 
 def install(extra: str) -> str:
@@ -88,12 +97,14 @@ if TYPE_CHECKING:
     safetensors: Any
     tensorboardX: Any
     timm: Any
+    umap: Any
     usearch: Any
 else:
     OURS = "docstring_parser jinja2 matplotlib numpy pandas PIL platformdirs psutil pyarrow safetensors scipy sklearn torch"
     EXTRAS = {
         "hub": "datasets huggingface_hub",
         "export": "onnx onnxruntime",
+        "maps": "umap",
         "search": "usearch",
         "tensorboard": "tensorboardX",
         "timm": "timm",

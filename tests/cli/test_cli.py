@@ -226,7 +226,7 @@ def test_overwrite_and_existing_folders(run, home):
 USAGE = [
     ([], "no verb was given", "selfsup fit DATA"),
     (["fti", "digits"], "unknown verb 'fti'", "did you mean 'fit'?"),
-    (["zzz"], "unknown verb 'zzz'", "encode, evaluate, export, f"),
+    (["zzz"], "unknown verb 'zzz'", "encode, evaluate, explore, export, f"),
     (["--versoin"], "unknown option '--versoin'", "did you mean '--version'?"),
     (["fit"], "missing: DATA", "selfsup fit --help"),
     (["encode", "runs/table"], "missing: DATA, --out"),

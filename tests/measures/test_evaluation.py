@@ -288,7 +288,7 @@ def mine(evidence):
 
 def test_all_measures_that_have_what_they_need_are_taken(data):
     tables = run(some(*data))
-    assert [table.name for table in tables] == ["probe", "knn"]
+    assert [table.name for table in tables] == ["probe", "knn", "confusion", "hardest"]
     assert (tables[0].rows, [row | {"validation": None} for row in tables[1].rows]) == compare(
         {("model", "code"): data[0]}, *data[1:]
     )

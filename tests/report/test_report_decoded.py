@@ -139,7 +139,7 @@ def test_every_picture_is_shown_with_its_label(tmp_path):
     own = config("sparse", form={"kind": "image", "shape": [1, 8, 8]}, decodes=True)
     html = page(write(tmp_path / "run", own, history(), evaluation(), images()))
     part = section(html)
-    assert part.count("<img") == 16 + 2 * 8 + 6 * 8 + 20 + 16
+    assert part.count("<img") == 16 + 2 * 8 + 6 * (8 + 1) + 20 + 16  # a unit has a picture of what changes, too
     seen = Reader(html)
     for words in ("New samples", "pair 2", "unit 35", "Atoms of the dictionary", "least normal", "-17.5", "-10.5"):
         assert words in seen.words

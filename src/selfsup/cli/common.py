@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 def load_run(run: str, method: str | None, device: str, given: tuple[str, ...] | None = None) -> Model:
     """Load a run folder; a method or a function that is not ours comes from the current folder or from what is installed."""
     from selfsup.model.load import load
+
+    return load(run, method=importable(method), given=functions(given), device=device)
+
+
+def functions(given: tuple[str, ...] | None) -> dict[str, Any]:
+    """The functions that NAME=FILE.py:FUNCTION names."""
     from selfsup.system.imports import find
 
     found = {}
@@ -23,7 +29,7 @@ def load_run(run: str, method: str | None, device: str, given: tuple[str, ...] |
         if not equals:
             raise UsageError(f"--given takes NAME=FILE.py:FUNCTION; got '{pair}'")
         found[name] = find(importable(path), name)
-    return load(run, method=importable(method), given=found, device=device)
+    return found
 
 
 def importable(value: Any) -> Any:

@@ -53,12 +53,19 @@ def evaluate(
     if file:
         store.write_json(file, found.to_dict())
     say(str(found))
-    if is_run and asked:
+    if is_run and (asked or (settings.get("measures") is None and is_more(model, found))):
         keep(model, found, run)
 
 
+def is_more(model: Any, found: Any) -> bool:
+    """Whether an evaluation takes the place of the run's own: it is of the same data, and has every table of that."""
+    known = [] if model.evaluation is None else [table.name for table in model.evaluation.tables if table.rows]
+    same = found.measured_on == model.config["data"]["fingerprint"]
+    return same and {table.name for table in found.tables if table.rows} >= set(known)
+
+
 def keep(model: Any, found: Any, run: str) -> None:
-    """Keep the scores of word vectors with their run; that the folder may not be written to is no reason to lose them."""
+    """Keep what was found with its run; that the folder may not be written to is no reason to lose it."""
     model.evaluation = found
     try:
         model.write_evidence(Path(run))

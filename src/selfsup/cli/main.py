@@ -20,6 +20,7 @@ from selfsup.cli import (
     duplicates,
     encode,
     evaluate,
+    explore,
     finetune,
     fit,
     outliers,
@@ -54,7 +55,8 @@ selfsup: learn a representation from unlabelled data, and show whether it helped
   selfsup transfer VECTORS --data LABELLED         what word vectors (or a run) are worth for a task, beside TF-IDF
   selfsup predict RUN DATA --out predictions.csv   classes of data, by a fine-tuned run (.csv, .parquet, .npy)
   selfsup colorize RUN photos/ --out coloured/     paint grey photos, by a run of method colorization
-  selfsup report RUN                               write the run's report.html anew
+  selfsup report RUN                               write the run's report.html anew; RUN RUN ...: one page of several runs
+  selfsup explore RUN --out page.html              look at codes, word vectors or data: a map, neighbours, axes of one's own
   selfsup verify RUN                               whether every file is what it was when it was written
   selfsup methods                                  every method, one line each
 
@@ -179,6 +181,7 @@ VERBS: dict[str, tuple[Callable[..., None], Callable[[list[str]], Groups]]] = {
     "transfer": (transfer.transfer, transfer.options),
     "predict": (predict.predict, _none),
     "report": (report.report, _none),
+    "explore": (explore.explore, explore.options),
     "verify": (verify.verify, _none),
     "methods": (report.methods, _none),
     "reconstruct": (decode.reconstruct, _none),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
@@ -53,6 +54,10 @@ class Dataset:
         Facts that were measured before, of rows that are not here.
     taught
         Whether a method learns from the labels; otherwise they are for evaluation only.
+    root
+        Folder that the names are files of, or None where they are no files of images.
+    others
+        Columns (n,) that nothing is learnt from, such as ids and text, where they were asked for.
     """
 
     x: np.ndarray
@@ -67,6 +72,8 @@ class Dataset:
     note: str = ""
     known: Mapping[str, Any] = field(default_factory=dict)
     taught: bool = False
+    root: Path | None = None
+    others: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.x)
@@ -193,6 +200,7 @@ class Dataset:
             labels=None if self.labels is None else self.labels[rows],
             names=[names[row] for row in rows.tolist()],
             bad=[*self.bad, *(BadFile(names[row], "a value is missing") for row in left)],
+            others={name: held[rows] for name, held in self.others.items()},
         )
 
     def learnt(self, rows: int) -> int:
@@ -235,6 +243,11 @@ class Part:
     def labels(self) -> np.ndarray | None:
         """(m,) int64 in 0..K-1, or float64 where they are numbers, or (m, L) bool of several, or None."""
         return None if self.data.labels is None else self.data.labels[self.numbers]
+
+    def name(self, place: int) -> str:
+        """What one of these rows is called, by its place: its file, or its number in the data."""
+        number, names = int(self.numbers[place]), self.data.names
+        return f"row {number:,}" if names is None else str(names[number])
 
     def rows(self) -> Rows:
         """The samples."""

@@ -16,7 +16,7 @@ READERS = {  # what a source is read as -> the function that reads it; its signa
     "text": "selfsup.data.text.corpus:open_text",
 }
 KINDS = {"image": "samples", "table": "samples", "text": "text"}  # of data -> reader
-OURS = ("source", "like", "limit", "closed", "known", "seed", "cache", "progress")  # what `fit` says, or nobody
+OURS = ("source", "like", "limit", "closed", "known", "seed", "cache", "progress", "others")  # not a user's
 
 
 def reader_of(source: Any, kinds: Sequence[str] | None = None, asked: Iterable[str] = ()) -> str:

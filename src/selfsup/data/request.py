@@ -42,3 +42,4 @@ class Request:
     drop: tuple[str, ...] | None = None
     encoding: str | None = None
     header: Literal["auto", "first", "none"] = "auto"
+    others: bool = False

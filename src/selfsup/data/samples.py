@@ -69,6 +69,7 @@ def open_samples(
     drop: tuple[str, ...] | None = None,
     encoding: str | None = None,
     header: Literal["auto", "first", "none"] = "auto",
+    others: bool = False,
 ) -> Dataset:
     """Open arrays, images or a table as a `Dataset`: decoded once, in memory.
 
@@ -115,6 +116,8 @@ def open_samples(
         Of a csv or tsv file, such as cp1252 or latin-1; by default UTF-8, or what a mark at its beginning says.
     header
         Of a csv or tsv file: whether the first line has the names of the columns (first) or is a row (none); auto finds out.
+    others
+        Keep a table's columns that nothing is learnt from, for people to look at.
 
     Raises
     ------
@@ -128,7 +131,7 @@ def open_samples(
         taken |= {"columns": columns, "drop": drop, "encoding": encoding}
         return _streamed(source, label_column, taken, seed, closed=closed, labels_are=labels_are)
     asked = Request(labels, label_column, labels_are, like, size, limit, on_bad, cache, progress)
-    request = _checked(replace(asked, columns=columns, drop=drop, encoding=encoding, header=header))
+    request = _checked(replace(asked, columns=columns, drop=drop, encoding=encoding, header=header, others=others))
     if isinstance(source, tuple) and len(source) == 2 and not _is_row(source[0]):
         if labels is not None:
             raise DataError("labels are given twice: in the pair (array, labels) and as labels=")
@@ -220,7 +223,7 @@ def _again(made: Dataset, request: Request) -> Dataset:
     if request.labels is None and made.labels is not None:
         new = replace(new, labels=made.labels[: len(new)], classes=made.classes)
     names = None if made.names is None else made.names[: len(new)]
-    return replace(new, names=names, test=made.test, bad=made.bad, note=made.note)
+    return replace(new, names=names, test=made.test, bad=made.bad, note=made.note, root=made.root)
 
 
 def _form(form: Form) -> tuple[object, ...]:

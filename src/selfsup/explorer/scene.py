@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-from PIL import Image
+
+from selfsup.lazy import PIL
 
 
 @dataclass(frozen=True)
@@ -91,9 +92,14 @@ class Scene:
     colour
         Name of the column that colours the points at first, or None.
     thumbnails
-        Gives pictures (H, W, 3) or (H, W) uint8 of some points, or None where one cannot be read; None where points have none.
+        Gives pictures (H, W, 3) or (H, W) uint8 of some points, of sides of at most ``tile``, or None where one cannot be read;
+        None where points have none.
+    tile
+        Longest side of a thumbnail in pixels.
     original
         Gives the picture of one point in full, for a server; None where there is none.
+    later
+        Computes the points (n, 2) of a plane that has none yet, by its number; an error of ours is shown on the page.
     words
         Whether analogies and axes of word pairs make sense.
     pairs
@@ -113,7 +119,9 @@ class Scene:
     columns: tuple[Column, ...] = ()
     colour: str | None = None
     thumbnails: Callable[[Sequence[int]], list[np.ndarray | None]] | None = None
-    original: Callable[[int], Image.Image | None] | None = None
+    tile: int = 48
+    original: Callable[[int], PIL.Image.Image | None] | None = None
+    later: Callable[[int], np.ndarray] | None = None
     words: bool = False
     pairs: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()

@@ -26,7 +26,7 @@ def random_mask(batch: int, places: int | tuple[int, ...], ratio: float, rng: to
     Returns
     -------
     Tensor
-        (batch, *places) bool, True where hidden, on the device of `rng`.
+        ``(batch, *places)`` bool, True where hidden, on the device of `rng`.
     """
     sides = (places,) if isinstance(places, int) else places
     total = math.prod(sides)

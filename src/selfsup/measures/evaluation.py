@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from selfsup.errors import RunError
 from selfsup.lazy import pandas
-from selfsup.system import html
 from selfsup.measures.table import WIDTH, Row, Table, is_number, is_plain, look_of, wrong
 from selfsup.measures.verdict import KINDS
+from selfsup.system import html
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,12 +34,19 @@ class Evaluation:
         What each measure found; none where there were no labels, say.
     notes
         What a reader should know: rows left out, labels capped.
+    arrays
+        Pictures of samples that tables speak of, in the order of their rows: ``hardest`` (n, ...), images uint8 and rows of a
+        table float32. The run folder keeps them apart from the rest (``pictures.safetensors``).
+    measured_on
+        Fingerprint of the data, where these were opened for it; "" where it is not known.
     """
 
     verdict: dict[str, Any] = field(default_factory=dict)
     health: dict[str, Any] = field(default_factory=dict)
     tables: list[Table] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    arrays: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    measured_on: str = field(default="", compare=False, repr=False)
 
     def rows(self, name: str) -> list[Row]:
         """Rows of the table of a name; none where it was not measured."""

@@ -20,6 +20,10 @@ class Entry(NamedTuple):
 REGISTERED = {
     "probe": Entry("selfsup.measures.samples.probe:measure", "selfsup.measures.samples.accuracy:PROBE", ("labels",)),
     "knn": Entry("selfsup.measures.samples.knn:measure", "selfsup.measures.samples.accuracy:KNN", ("labels",)),
+    "confusion": Entry(
+        "selfsup.measures.samples.confusion:measure", "selfsup.measures.samples.confusion:LOOK", ("labels",)
+    ),
+    "hardest": Entry("selfsup.measures.samples.hardest:measure", "selfsup.measures.samples.hardest:LOOK", ("labels",)),
     "boosting": Entry(
         "selfsup.measures.samples.boosting:measure", "selfsup.measures.samples.boosting:LOOK", ("columns",)
     ),

@@ -172,6 +172,10 @@ class Evidence(NamedTuple):
         Of all that is drawn.
     options
         Of the measures, by name, such as the file of ``analogies``.
+    classes
+        Names of the classes, in the order of their numbers; none where they have no names.
+    named
+        Names a test row by its place: a file, the number of a row, the beginning of a text.
     """
 
     features: Mapping[tuple[str, str], Features] | None = None
@@ -191,6 +195,8 @@ class Evidence(NamedTuple):
     transferred: Sequence[Attempt] | None = None
     seed: int = 0
     options: Mapping[str, Any] = MappingProxyType({})
+    classes: Sequence[str] = ()
+    named: Callable[[int], str] = str
 
     def has(self, need: str) -> bool:
         """Whether there is what a measure needs."""

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from types import NoneType
 from typing import Any, cast
 
-from selfsup.system import html
 from selfsup.measures.registry import REGISTERED
+from selfsup.system import html
 
 Row = dict[str, Any]
 WIDTH = 100  # of what stands on a terminal, in characters

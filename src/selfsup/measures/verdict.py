@@ -230,7 +230,7 @@ def of_samples(reason: str, health: Mapping[str, float]) -> str:
         "blind": f"the loss fell from {loss_start} to {loss}, but the guesses of other samples do just as well (gap {gap}): "
         "a guess no longer depends on what was seen; try a lower rate (lr), or another method",
         "idle": f"the guesses of other samples do as well as a sample's own (gap {gap} beside a loss of {loss}, which was "
-        f"{loss_start} before training)",
+        f"{loss_start} before training); train longer, or try another rate (lr) or method",
         "as before": f"a guess owes no more to its own sample than before training (gap {gap}, it was {gap_start}; loss "
         f"{loss}, it was {loss_start}); train longer, or try another rate (lr)",
         "learnt": f"a guess depends on its own sample: with the guesses of other samples the loss is {shuffled} instead of "

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from pathlib import PurePath
 from typing import Any
 
 
@@ -44,3 +46,13 @@ def with_rows(counts: Sequence[Any]) -> str:
 def codes_of(layer: str) -> str:
     """The codes, or the codes of a block that is not what ``encode`` gives."""
     return "the codes" if layer in ("", "code") else f"the codes of {layer}"
+
+
+def names_of(paths: Sequence[str]) -> list[str]:
+    """Names that tell runs apart: the folder's, the whole path where that is another's too, and numbers where both are."""
+    short = [PurePath(os.path.normpath(one)).name for one in paths]
+    names = [name if short.count(name) == 1 or one == name else one for name, one in zip(short, paths, strict=True)]
+    return [
+        name if names.count(name) == 1 else f"{name} ({names[: place + 1].count(name)})"
+        for place, name in enumerate(names)
+    ]

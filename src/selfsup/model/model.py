@@ -23,6 +23,7 @@ from selfsup.model.backbone import patches_of, plain_backbone
 from selfsup.model.classes import ClassFace
 from selfsup.model.colour import ColourFace
 from selfsup.model.encode import MOST, codes_of, encode_batches, finite
+from selfsup.model.explorable import ExploreFace
 from selfsup.model.latent import between, draw, one, sweep, within
 from selfsup.model.notebook import NotebookFace
 from selfsup.model.room import LARGE
@@ -37,7 +38,7 @@ from selfsup.words.vectors import WordVectors
 log = logging.getLogger("selfsup")
 
 
-class Model(ClassFace, ColourFace, NotebookFace, SearchFace, WordFace):
+class Model(ClassFace, ColourFace, ExploreFace, NotebookFace, SearchFace, WordFace):
     """What `selfsup.fit` returns and `selfsup.load` reads.
 
     Attributes
@@ -186,7 +187,7 @@ class Model(ClassFace, ColourFace, NotebookFace, SearchFace, WordFace):
 
     def layers(self, data: Any) -> dict[str, np.ndarray]:
         """Codes (n, D_block) float32 of every block that the method names."""
-        return self._run(data, self.method.layers)
+        return encode_batches(self.method.layers, self.samples(data), self.device)
 
     def reconstruct(self, data: Any) -> Any:
         """Decode the codes of the data, in the data's shape and units.
@@ -235,7 +236,7 @@ class Model(ClassFace, ColourFace, NotebookFace, SearchFace, WordFace):
         def scored(x: Tensor) -> dict[str, Tensor]:
             return {"score": self.method.score(x, torch.Generator(device=device).manual_seed(seed), draws)[:, None]}
 
-        return self._run(data, scored)["score"][:, 0]
+        return encode_batches(scored, self.samples(data), self.device)["score"][:, 0]
 
     def sample(self, n: int, seed: int = 0) -> np.ndarray:
         """New samples (n, ...) in the data's units: from the method's own distribution, or a Gaussian fitted to its codes."""
@@ -370,8 +371,12 @@ class Model(ClassFace, ColourFace, NotebookFace, SearchFace, WordFace):
     def write_evidence(self, folder: Path) -> None:
         """Write the evaluation into a finished run, and what is told of it: the card and the report."""
         assert self.evaluation is not None
-        with store.renewing(folder, store.EVALUATION, store.CARD, store.REPORT):
+        self.pictures |= self.evaluation.arrays
+        names = [store.EVALUATION, store.CARD, store.REPORT, *([store.PICTURES] if self.pictures else [])]
+        with store.renewing(folder, *names):
             store.write_json(folder / store.EVALUATION, self.evaluation.to_dict())
+            if self.pictures:
+                store.write_arrays(folder / store.PICTURES, self.pictures)
             self._write_pages(folder)
 
     def write_pages(self, folder: Path) -> None:
@@ -384,9 +389,6 @@ class Model(ClassFace, ColourFace, NotebookFace, SearchFace, WordFace):
         evidence = self.evaluation.to_dict() if self.evaluation is not None else None
         store.write_text(folder / store.CARD, card(self.config, evidence, self._records()))
         store.write_text(folder / store.REPORT, page(folder))
-
-    def _run(self, data: Any, function: Callable[[Tensor], dict[str, Tensor]]) -> dict[str, np.ndarray]:
-        return encode_batches(function, self.samples(data), self.device)
 
 
 @contextmanager

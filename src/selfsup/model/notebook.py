@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from selfsup.system import html
 from selfsup.measures.evaluation import Evaluation
+from selfsup.system import html
 
 
 class NotebookFace:

@@ -76,13 +76,19 @@ def write_evaluation(evaluation: Evaluation, title: str, file: Path) -> Path:
 def _page(run: Run, shown: Iterable[Any]) -> str:
     """The sections that have something for a run, as one page."""
     found = [section.html(run) for section in shown if hasattr(section, "html")]
+    title = f"{run.method}: {say.kind(run.verdict)}" if run.folder or run.verdict else run.method
+    return document(title, found, say.plain(run.config.get("selfsup", "")), say.plain(run.config.get("created", "")))
+
+
+def document(title: str, parts: Iterable[Markup | None], version: str = "", created: str = "") -> str:
+    """Parts of ours, those that there are, as one page that fetches nothing."""
     made = say.html(
         PAGE,
-        title=f"{run.method}: {say.kind(run.verdict)}" if run.folder or run.verdict else run.method,
+        title=title,
         style=Markup((resources.files("selfsup.report") / "style.css").read_text(encoding="utf-8")),
-        parts=[part for part in found if part],
-        version=say.plain(run.config.get("selfsup", "")),
-        created=say.plain(run.config.get("created", "")),
+        parts=[part for part in parts if part],
+        version=version,
+        created=created,
     )
     return say.whole(made)
 

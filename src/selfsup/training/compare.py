@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -20,7 +19,7 @@ from selfsup.measures.samples import runs as measuring
 from selfsup.measures.samples.judgeable import left_out
 from selfsup.measures.samples.recorded import tables_of_evaluations
 from selfsup.measures.table import Row, Table
-from selfsup.measures.wording import words
+from selfsup.measures.wording import names_of, words
 from selfsup.model.encode import codes_of, encode_batches
 from selfsup.model.load import load
 from selfsup.model.model import Model
@@ -134,7 +133,7 @@ def entered(runs: Any) -> dict[str, Model]:
     paths = [os.fspath(run) if not isinstance(run, Model) else None for run in runs]
     models = [load(run) if not isinstance(run, Model) else run for run in runs]
     named = dict(
-        zip(_names([path or _folder(model) for path, model in zip(paths, models, strict=True)]), models, strict=True)
+        zip(names_of([path or _folder(model) for path, model in zip(paths, models, strict=True)]), models, strict=True)
     )
     for name, model in named.items():
         if isinstance(model.form, TextForm):
@@ -152,16 +151,6 @@ def entered(runs: Any) -> dict[str, Model]:
 def _folder(model: Model) -> str:
     """What a model is called that was not given as a path."""
     return os.fspath(model.folder) if model.folder is not None else str(model.config["method"])
-
-
-def _names(given: Sequence[str]) -> list[str]:
-    """Names that tell runs apart: the folder's, the whole path where that is another's too, and numbers where both are."""
-    short = [PurePath(os.path.normpath(one)).name for one in given]
-    names = [name if short.count(name) == 1 or one == name else one for name, one in zip(short, given, strict=True)]
-    return [
-        name if names.count(name) == 1 else f"{name} ({names[: place + 1].count(name)})"
-        for place, name in enumerate(names)
-    ]
 
 
 @dataclass(frozen=True)

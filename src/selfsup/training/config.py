@@ -31,6 +31,7 @@ class Decided:
     why: str
     warm_start: str | None
     device: torch.device
+    given: str | None = None  # where the data are, as it was said
 
 
 def configuration(
@@ -77,6 +78,7 @@ def configuration(
         "facts": about.to_dict(),
         "data": {
             "source": data.source,
+            "given": decided.given,
             "rows": data.source_rows,
             "fingerprint": data.fingerprint,
             "classes": [] if getattr(data, "several", False) else list(data.classes),

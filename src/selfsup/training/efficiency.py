@@ -18,7 +18,7 @@ from selfsup.errors import OptionError, TrainingError
 from selfsup.measures.evaluation import Evaluation, judged
 from selfsup.measures.health import health
 from selfsup.measures.run import Attempt, Evidence, Features, run
-from selfsup.measures.samples import compare, efficiency, probe
+from selfsup.measures.samples import compare, confusion, efficiency, probe
 from selfsup.method import Method
 from selfsup.model.encode import build, encode_batches
 from selfsup.solvers.distributed import started
@@ -119,7 +119,9 @@ def gather(
     attempts.append(Attempt(efficiency.MAJORITY, "all", labels, np.full_like(true, frequent)))
     evidence = Evidence(attempts=attempts, y_test=true, seed=seed)
     table = efficiency.measure(evidence)
-    tables = [table] if measures is None else run(evidence, measures)
+    names: Any = subject.method.names
+    tables = [table, confusion.counted(true, classes, names)]
+    tables = tables if measures is None else run(evidence, measures)
     found = health(codes, subject.start, subject.end)
     return judged(efficiency.verdict(found, table, subject.where), found, tables, notes)
 

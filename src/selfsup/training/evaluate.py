@@ -157,9 +157,10 @@ def evaluate(
     subject = subject._replace(again=again, progress=Progress(progress))
     notes = list(model.config.get("notes", [])) if same else []
     warm, labels = model.config["warm_start"] is not None, model.config["training"]["rows"]
-    return efficiency.judge(
+    found = efficiency.judge(
         subject, notes, warm=warm, labels=labels, measures=measures, seed=seed, max_labels=max_labels
     )
+    return replace(found, measured_on=data.fingerprint)
 
 
 def opened(path: str | os.PathLike[str]) -> Model | WordVectors:

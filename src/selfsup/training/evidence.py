@@ -19,6 +19,7 @@ from selfsup.measures.evaluation import Evaluation, judged
 from selfsup.measures.health import health
 from selfsup.measures.run import Evidence, Features, Maps, Measure, run
 from selfsup.measures.samples import boosting, expected
+from selfsup.measures.samples.hardest import PLACES
 from selfsup.measures.samples.judgeable import left_out, unjudgeable
 from selfsup.measures.verdict import verdict
 from selfsup.measures.words import evidence as evidence_of_words
@@ -30,6 +31,7 @@ from selfsup.system.progress import Progress, roughly
 from selfsup.training.baselines import Beside, Known, rebuilt
 from selfsup.training.checks import checks
 from selfsup.training.painted import painted_of
+from selfsup.training.pictures import as_shown
 from selfsup.training.placed import FEWEST, placed_patches
 from selfsup.words.ngrams import NgramVectors
 from selfsup.words.vectors import WordVectors
@@ -113,7 +115,7 @@ def gather(
     found |= {**subject.of_training, **asked.numbers}
     known = None if isinstance(learnt.form, TextForm) else Known.of(learnt, device)  # a text has no rows by itself
     found |= {} if known is None else rebuilt(method, known, learnt, test, device)
-    notes, evidence = [*notes, *asked.notes], Evidence(seed=seed)
+    notes, evidence = [*notes, *asked.notes], Evidence(seed=seed, kept={})
     notes += of_labels
     if judgeable and known is not None and subject.untrained is not None:
         learnt = learnt.some(max_labels, rng)
@@ -132,6 +134,7 @@ def gather(
         evidence = evidence._replace(features=features, y_train=learnt.labels, y_test=test.labels, maps=maps)
         others, columns = beside.others(subject.again), beside.columns(codes.shape[1], notes)
         evidence = evidence._replace(pca=beside.pca, others=others, columns=columns)
+        evidence = evidence._replace(classes=learnt.data.classes, named=test.name)
         if measures is None or PROBES & {name for name in measures if isinstance(name, str)}:
             _announce(subject.progress, evidence, took)
     if callable(getattr(method, "patch_size", None)) and len(test) >= FEWEST:
@@ -144,7 +147,14 @@ def gather(
     probe = next((rows[name] for name in ("probe", "probe_numbers", "probe_several") if rows.get(name)), [])
     nearest, audit = rows.get("knn", []), rows.get("audit", [])
     word = verdict(found, probe, nearest, where=subject.where, place=asked.place, audit=audit)
-    return judged(word if len(codes) > 1 else word | ONE_ROW, found, tables, notes)
+    evaluation = judged(word if len(codes) > 1 else word | ONE_ROW, found, tables, notes)
+    return replace(evaluation, arrays=hardest_of(test, evidence))
+
+
+def hardest_of(test: Any, evidence: Evidence) -> dict[str, np.ndarray]:
+    """The samples of the table of the hardest ones, as they are shown; nothing where there is none."""
+    places = (evidence.kept or {}).get(PLACES)
+    return {"hardest": as_shown(test, places)} if places is not None and len(places) else {}
 
 
 def _announce(progress: Progress, evidence: Evidence, took: float) -> None:

@@ -32,7 +32,7 @@ from selfsup.store.weights import named_tensors
 from selfsup.system.progress import Progress
 from selfsup.training import efficiency
 from selfsup.training.evidence import MAX_TEST, Subject
-from selfsup.training.fit import method_options, run_job
+from selfsup.training.fit import method_options, place_of, run_job
 from selfsup.training.job import Job, Settings
 from selfsup.training.pictures import pictures
 from selfsup.training.warm import Earlier
@@ -229,7 +229,7 @@ def _job(model: Model, labelled: Any, settings: Mapping[str, Any], options: Mapp
     return Tuning(
         data, name, method, own, solver, Settings(**{**kept, "holdout": held, "evaluate": False}), reading,
         "as asked", earlier, judged=settings["evaluate"],
-        curve=(settings["counts"], settings["draws"]) if settings["curve"] else None,
+        curve=(settings["counts"], settings["draws"]) if settings["curve"] else None, given=place_of(labelled),
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -12,6 +13,7 @@ from typing import Annotated, Any, ParamSpec
 
 from selfsup import store
 from selfsup.data.open import KINDS, check_looks, open_data, reader_of, reading_options
+from selfsup.data.text.kind import is_no_path
 from selfsup.errors import OptionError, RunError, unknown
 from selfsup.method import Method
 from selfsup.methods import REGISTERED, default, find
@@ -204,7 +206,15 @@ def _job(data: Any, method: str | type[Method] | None, settings: Mapping[str, An
     paths = {
         name: value for name, value in rest.items() if name in own and _is_import(value) and own[name] is not value
     }
-    return Job(opened, named[0], made, own, solver, Settings(**kept), reading, why, earlier, paths, begin)
+    return Job(
+        opened, named[0], made, own, solver, Settings(**kept), reading, why, earlier, paths, begin, place_of(data)
+    )  # fmt: skip
+
+
+def place_of(data: Any) -> str | None:
+    """Where data are, as it was said; None where they were given in memory, as a string may be that is a text."""
+    words = os.fspath(data) if isinstance(data, str | os.PathLike) else ""
+    return words if words and not is_no_path(words) else None
 
 
 def _chosen(

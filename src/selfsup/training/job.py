@@ -77,6 +77,7 @@ class Job:
     earlier: Earlier | None = None
     paths: dict[str, str] = field(default_factory=dict)  # of options that were imported: what config.json keeps of them
     begin: Begin | None = None
+    given: str | None = None  # where the data are, as it was said
 
     def run(self, folder: Path | None) -> Model:
         """Train, then gather evidence; nothing is written but the state and the metrics of the run."""
@@ -121,9 +122,11 @@ class Job:
                     again=self._others(untrained, about), progress=Progress(self.settings.progress)
                 )
                 evaluation = efficiency.judge(subject, notes, warm=self.earlier is not None, seed=seed)
-                shown = pictures(method, test, latent, device, seed)
+                shown = pictures(method, test, latent, device, seed) | dict(evaluation.arrays)
         warm = None if self.earlier is None else self.earlier.path
-        decided = Decided(self.name, self._named(), self.reading, self.solver.name, plan, seed, self.why, warm, device)
+        decided = Decided(
+            self.name, self._named(), self.reading, self.solver.name, plan, seed, self.why, warm, device, self.given
+        )
         config = configuration(
             decided, method, self.data, form, (learnt, heldout), about, start, notes,
             began=began, seconds=clock() - started,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,16 +11,21 @@ import torch
 from torch import Tensor
 
 from selfsup.errors import OptionError
+from selfsup.measures.samples.knn import nearest, unit_rows
 from selfsup.method import Method, Samples
 from selfsup.model.encode import codes_of, encode_batches
 from selfsup.model.latent import between, deviations, draw, sweep
+from selfsup.training.baselines import Units
 
 MAP_ROWS = 1_000
+MADE = 256  # rows that are looked at together
 SHOWN, FEW = 8, 4  # samples in the picture of seen / guessed / true; fewer where one has more values than LARGE
 LARGE = 3 * 64 * 64
 SIDE = 48  # larger images are made smaller for the pictures of what a decoder gives
 ROOM = 160_000  # float32 values that those pictures may take in all
 STEPS, UNITS, ATOMS, DRAWN, EXTREMES = 8, 6, 64, 16, 8
+THUMB, THUMBS = 28, 1_200_000  # longest side of the pictures on a map, and bytes that these may take in all
+ASKED, NEAR = 6, 5  # samples whose nearest are looked for, and how many of these
 SCORED, DRAWS = 512, 8  # rows that are scored for a picture, and how often what is random is drawn
 
 
@@ -52,7 +58,8 @@ def pictures(
     -------
     dict
         ``input``, ``seen``, ``guess`` and ``answer`` of a few samples (a NamedTuple's fields as ``seen.field``); ``map_codes``
-        (n, D) with ``map_labels`` (n,) where there are labels, which the report draws a map of; and what `decoded` gives.
+        (n, D) with ``map_labels`` (n,) where there are labels, which the report draws a map of, with pictures of some of its rows
+        (`thumbnails`) and their nearest ones (`nearest_of`); and what `decoded` gives.
     """
     part = part.some(MAP_ROWS, np.random.default_rng(seed))
     look = Look(method, method.view(part), latent, device)
@@ -72,10 +79,80 @@ def pictures(
         }
     arrays = {name: array for key, tree in shown.items() for name, array in _flatten(key, tree)}
     if len(part) >= 3:
-        arrays["map_codes"] = codes_of(method, look.samples, device)
+        arrays["map_codes"] = codes = codes_of(method, look.samples, device)
         if part.labels is not None and part.labels.ndim == 1:
             arrays["map_labels"] = part.labels
+        if callable(getattr(part, "rows", None)) and len(codes) == len(part):  # a text has views, and no rows
+            arrays |= thumbnails(part) | nearest_of(part, codes, device)
     return arrays | (decoded(look, np.arange(len(part)), part.form.shape, seed) if method.decodes() else {})
+
+
+def as_shown(part: Any, places: np.ndarray, side: int = SIDE) -> np.ndarray:
+    """Some rows of a part as a page shows them: images (n, C, h, w) uint8, made smaller; rows of a table (n, d) float32."""
+    x = _small(part.rows()[torch.from_numpy(places)], side)
+    return np.rint(255 * x.clip(0, 1)).astype(np.uint8) if x.ndim == 4 else x
+
+
+def thumbnails(part: Any) -> dict[str, np.ndarray]:
+    """Small pictures of as many rows as there is room for, from all over the part, where rows are pictures.
+
+    Returns
+    -------
+    dict
+        ``map_pictures`` (m, C, h, w) uint8 of the rows ``map_pictured`` (m,) int64.
+    """
+    if len(part.form.shape) != 3:
+        return {}
+    channels, *sides = part.form.shape
+    share = min(1.0, THUMB / max(sides))
+    most = int(THUMBS / (channels * max(1.0, share * sides[0]) * max(1.0, share * sides[1])))
+    places = np.unique(np.linspace(0, len(part) - 1, min(len(part), most)).round().astype(np.int64))
+    made = [as_shown(part, some, THUMB) for some in np.array_split(places, -(-len(places) // MADE))]
+    return {"map_pictures": np.concatenate(made), "map_pictured": places}
+
+
+def nearest_of(part: Any, codes: np.ndarray, device: torch.device) -> dict[str, np.ndarray]:
+    """For a few rows from all over a part the nearest others, by codes and by the values themselves.
+
+    Parameters
+    ----------
+    codes
+        (n, D), of all rows.
+
+    Returns
+    -------
+    dict
+        ``near_asked`` (q, ...) the rows that are asked for, ``near_codes`` and ``near_raw`` (q, k, ...) their nearest ones, the
+        nearest first; ``near_codes_alike`` and ``near_raw_alike`` (q, k) cosines; and where there are labels, one a sample,
+        ``near_labels`` (q, 1 + 2 k) of all of them in this order. Values are what kNN takes for "raw input" (`Units`).
+    """
+    asked = np.unique(np.linspace(0, len(part) - 1, min(ASKED, len(part))).round().astype(np.int64))
+    k, units, rows = min(NEAR, len(part) - 1), Units(part, device), part.rows()
+
+    def raw(places: np.ndarray) -> np.ndarray:
+        found: np.ndarray = units.raw(rows[torch.from_numpy(places)].to(device))["raw"].cpu().numpy()
+        return found
+
+    def cosines(values: Callable[[np.ndarray], np.ndarray]) -> Tensor:
+        questions = unit_rows(values(asked))
+        parts = np.array_split(np.arange(len(part)), -(-len(part) // MADE))
+        alike = torch.cat([questions @ unit_rows(values(some)).T for some in parts], dim=1)  # (q, n)
+        return alike.scatter(1, torch.from_numpy(asked)[:, None], -torch.inf)  # no row is its own neighbour
+
+    found = {"near_asked": as_shown(part, asked)}
+    places = [asked[:, None]]
+    with torch.inference_mode():
+        for name, values in (("codes", lambda some: codes[some]), ("raw", raw)):
+            alike, near = nearest(cosines(values), k)
+            places.append(near.numpy())
+            shown = as_shown(part, near.numpy().ravel())
+            found |= {
+                f"near_{name}": shown.reshape(len(asked), k, *shown.shape[1:]),
+                f"near_{name}_alike": alike.numpy(),
+            }
+    if part.labels is not None and part.labels.ndim == 1:
+        found["near_labels"] = part.labels[np.concatenate(places, axis=1)]
+    return found
 
 
 def decoded(look: Look, rows: np.ndarray, shape: tuple[int, ...], seed: int = 0) -> dict[str, np.ndarray]:
@@ -144,11 +221,11 @@ def _counts(size: int, atoms: bool) -> dict[str, int]:
     return fit if size * (fit["samples"] + fit["steps"] * (fit["units"] + 1)) <= ROOM else {}
 
 
-def _small(x: Tensor) -> np.ndarray:
+def _small(x: Tensor, most: int = SIDE) -> np.ndarray:
     """Samples (n, ...) float32; large images (n, C, H, W) made smaller by averaging."""
     x = x.float()
-    if x.ndim == 4 and max(x.shape[2:]) > SIDE:
-        share = SIDE / max(x.shape[2:])
+    if x.ndim == 4 and max(x.shape[2:]) > most:
+        share = most / max(x.shape[2:])
         height, width = (max(1, round(share * side)) for side in x.shape[2:])
         x = torch.nn.functional.adaptive_avg_pool2d(x, (height, width))
     array: np.ndarray = x.cpu().numpy()

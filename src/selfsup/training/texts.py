@@ -23,6 +23,7 @@ from selfsup.words.vectors import WordVectors
 
 FEWEST = 4  # texts with labels: to learn a probe from, and to test it on
 HELD = 5  # one of so many texts is tested on
+SHOWN = 200  # letters of a text that is named
 RARE = 2  # texts that a word of TF-IDF has to be in, as is usual
 PLAIN: dict[str, Any] = {"weights": "mean", "remove": 0, "unit": False}
 NOTE = (
@@ -79,12 +80,19 @@ def of_texts(
     others: list[Callable[[str], Features]] = []
     if (vectors := model.word_vectors) is not None:
         others = [lambda layer, at=seed + n: at_random(vectors, model.form, parts, at) for n in range(1, NETS)]  # type: ignore[misc]
-    evidence = Evidence(features, parts.learnt.labels, parts.test.labels, others=others, seed=seed)
+    evidence = Evidence(features, parts.learnt.labels, parts.test.labels, others=others, kept={}, seed=seed)
+    evidence = evidence._replace(classes=parts.test.classes, named=lambda place: beginning(test[place]))
     found = health(codes, model.start, model.history[-1]) if model.history else shape_of(codes)
     tables = run(evidence, measures)
     rows = {table.name: table.rows for table in tables}
     where = f"on {len(test):,} texts of the data given"
     return judged(verdict(found, rows.get("probe", []), rows.get("knn", []), where=where), found, tables, notes)
+
+
+def beginning(text: str) -> str:
+    """The first letters of a text, on one line."""
+    line = " ".join(text[: 2 * SHOWN].split())
+    return line if len(line) <= SHOWN else f"{line[: SHOWN - 1]}…"
 
 
 def split(data: LabelledTexts, seed: int, max_labels: int) -> Split:

@@ -138,6 +138,22 @@ def decode(blob: Blob, form: Canvas, out: np.ndarray) -> None:
         out[:] = values if form.channels == 1 else values.transpose(2, 0, 1)
 
 
+def picture(blob: Blob, side: int) -> Image.Image | None:
+    """An image for people: upright, 8-bit grey or RGB, sides of at most so many pixels; None where it cannot be read."""
+    try:
+        with _opened(blob) as opened:
+            turn = _orientation(opened)
+            channels = 1 if opened.mode in GREY or opened.mode.startswith("I;16") else 3
+            if opened.format in ("JPEG", "MPO"):
+                opened.draft(None, (side, side))
+            with _ONE if opened.size[0] * opened.size[1] > LARGE else nullcontext():
+                image = _plain(opened, channels).copy()
+                image.thumbnail((side, side), Image.Resampling.BICUBIC, reducing_gap=3.0)
+            return image.transpose(TURNS[turn]) if turn in TURNS else image
+    except Unreadable:
+        return None
+
+
 def _plain(image: Image.Image, channels: int) -> Image.Image:
     """Bring any mode to 8-bit grey or RGB."""
     mode = "L" if channels == 1 else "RGB"

@@ -184,8 +184,9 @@ def _decoded(
         place = {name: index for index, name in enumerate(classes)}
         labels = np.asarray([place[name.split("/", 1)[0]] for name in names], np.int64)
     return Dataset(
-        done.x, done.form(request), source, done.fingerprint, labels, classes, names, None, done.bad, done.note
-    )
+        done.x, done.form(request), source, done.fingerprint, labels, classes, names, None, done.bad, done.note,
+        root=files.root,
+    )  # fmt: skip
 
 
 def _held(root: Path) -> str:

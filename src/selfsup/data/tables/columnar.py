@@ -219,6 +219,7 @@ def _one(part: Part, request: Request, shape: tuple[int, ...] | None, known: Seq
     blobs = Encoded(part, column, limit)
     done = images.load(blobs, [*part.identity, column, limit], request, None if shape is None else Canvas(*shape))
     labels, classes = None, cast(tuple[str, ...], ())
+    asked: tuple[str, ...] = ()
     if request.labels is not None:
         labels, classes = attach(request.labels, rows, np.arange(limit), request.labels_are)
     else:
@@ -228,9 +229,12 @@ def _one(part: Part, request: Request, shape: tuple[int, ...] | None, known: Seq
             labels, classes = column_labels(held, limit, _names(part, asked), known, request.labels_are)
     if labels is not None:
         labels = labels[done.kept]
+    told = [name for name in part.table.schema.names if request.others and name not in (column, *asked)]
+    held = {name: _column(part, name).values for name in told}
     return Dataset(
         done.x, done.form(request), part.source, done.fingerprint, labels, classes,
         blobs.names(done.kept), None, done.bad, done.note,
+        others={name: values[done.kept] for name, values in held.items() if values.ndim == 1},
     )  # fmt: skip
 
 

@@ -103,6 +103,7 @@ def from_columns(
     if rows == 0:
         raise DataError(f"{source} is empty")
     like, skip = request.like, request.on_bad == "skip"
+    every = columns
     labels, columns, rest = _shared(columns, request, source)
     refused: list[Refused] = [*troubles]
     learnt = (
@@ -121,7 +122,11 @@ def from_columns(
     _say_dates(found, source, learnt=like is None)
     bare = bare and request.columns is None and request.drop is None
     form = replace(like, missing=gaps) if like is not None else _intake(found, gaps, bare)
-    return Dataset(x, form, source, fingerprint or hashing.of_array(x), codes, classes)
+    seen = {*labels, *(field.name for field in found)}
+    others = {name: one.values[: len(x)] for name, one in every.items() if name not in seen and one.values.ndim == 1}
+    return Dataset(
+        x, form, source, fingerprint or hashing.of_array(x), codes, classes, others=others if request.others else {}
+    )
 
 
 def _shared(columns: Columns, request: Request, source: str) -> tuple[tuple[str, ...], Columns, Columns]:

@@ -33,10 +33,14 @@ class Task(NamedTuple):
 
 
 class Guess(NamedTuple):
-    """Classes of the test rows (m,) int64, and the accuracy on held-out training labels, or None."""
+    """Classes of the test rows (m,) int64, and the accuracy on held-out training labels, or None.
+
+    Where they are known, ``chances`` gives the chances (m,) that these classes have, when it is called.
+    """
 
     classes: np.ndarray
     validation: float | None
+    chances: Callable[[], np.ndarray] | None = None
 
 
 # Of an encoder's features and the training rows (u,) that some draw labels: a function of places (n,) among those rows, their
@@ -62,6 +66,7 @@ def scored(
     seed: int = 0,
     max_labels: int = 10_000,
     max_test: int = 10_000,
+    kept: dict[tuple[str, str], Guess] | None = None,
 ) -> list[Row]:
     """Accuracy of a classifier on the codes of every encoder, for every number of labels a class.
 
@@ -80,6 +85,8 @@ def scored(
     max_labels, max_test
         Where there are more, "all" is a random ``max_labels`` of them, drawn ``draws`` times, and the accuracy is
         measured on a random ``max_test`` test rows.
+    kept
+        Is given what was guessed with all labels (of the first draw) for each encoder, as classes of ``y_train``.
 
     Returns
     -------
@@ -100,7 +107,11 @@ def scored(
     for (name, layer), features in encoders.items():
         # Threads that wait on one another make products this small up to 25 times slower where others use the cores.
         with threadpool_limits(1):
-            rows = judged(judge, Features(features.train, features.test[asked]), labels, truth[asked], tasks, seed)
+            rows, last = judged(
+                judge, Features(features.train, features.test[asked]), labels, truth[asked], tasks, seed
+            )
+        if kept is not None:
+            kept[name, layer] = last._replace(classes=classes[last.classes])
         about = {"encoder": name, "layer": layer, "width": int(features.train.shape[1])}
         found += [about | row for row in rows]
         log.debug("evaluated %s %s: %.3f with all labels", name, layer, rows[-1]["accuracy"])
@@ -179,8 +190,8 @@ def at_random(labels: np.ndarray, order: np.ndarray, limit: int) -> np.ndarray:
 
 def judged(
     judge: Judge, features: Features, labels: np.ndarray, truth: np.ndarray, tasks: Sequence[Task], seed: int
-) -> list[Row]:
-    """Rows of one encoder."""
+) -> tuple[list[Row], Guess]:
+    """Rows of one encoder, and what was guessed with most labels."""
     used = np.unique(np.concatenate([rows for task in tasks for rows in task.draws]))
     guess, found = judge(features, used), []
     for task in tasks:
@@ -202,4 +213,4 @@ def judged(
                 "shares": table,
             }
         )
-    return found
+    return found, guesses[0]

@@ -91,6 +91,7 @@ def verdict(health: Mapping[str, float], table: Table, where: str = "") -> dict[
     elif tuned["accuracy"] - blind["accuracy"] <= SURE * max(tuned["error"], blind["error"]):
         kind = "not learning"
         sentence = f"{said}, and to answer the most frequent class always is right for {percent(blind['accuracy'])} %"
+        sentence += "; give more labels, or train longer"
     else:
         kind = "learning"
         beside = [way for way in TOLD if way in rows and way != tuned["way"]]

@@ -11,6 +11,7 @@ from selfsup.lazy import scipy
 from selfsup.measures.run import Evidence, Features, Rows
 from selfsup.measures.samples import softmax
 from selfsup.measures.samples.compare import Guess, Guesser, Row, scored
+from selfsup.measures.samples.leads import best_layer
 from selfsup.measures.samples.rivals import with_rivals
 from selfsup.measures.samples.softmax import Softmax
 from selfsup.measures.table import Table
@@ -26,17 +27,37 @@ TURNS = 3  # of it: five take twice as long, and were no better on digits and wi
 ENOUGH = 10  # labels of two classes below which it is not chosen at all
 ITERATIONS = 200
 AT_ONCE = 20_000  # weights above which turns of a choice are fitted one by one
+KEPT = "guesses"  # in what measures keep for one another
 WORK = 3e10  # multiplications in one fit at most, in rows x width x classes x iterations: a few seconds
 
 
 def measure(evidence: Evidence) -> Table:
     """Accuracy of a linear probe on the codes of every encoder."""
     known, asked = np.asarray(evidence.y_train), np.asarray(evidence.y_test)
+    guesses: dict[tuple[str, str], Guess] = {}
 
     def compared(encoders: Mapping[tuple[str, str], Features]) -> list[Row]:
-        return scored(encoders, known, asked, judge, seed=evidence.seed)
+        return scored(encoders, known, asked, judge, seed=evidence.seed, kept=guesses)
 
-    return Table.of("probe", with_rivals(evidence, compared))
+    rows = with_rivals(evidence, compared)
+    if evidence.kept is not None and (layer := best_layer(rows)) is not None:
+        own = {name: guess for (name, block), guess in guesses.items() if block == ""}
+        evidence.kept[KEPT] = {"model": guesses["model", layer], **own}
+    return Table.of("probe", rows)
+
+
+def guesses_of(evidence: Evidence) -> dict[str, Guess]:
+    """What the probe guessed of the test rows with all labels: of the model's judged layer, and of each baseline without layers.
+
+    Nothing is fitted again where the probe was measured of the same evidence.
+    """
+    known = evidence if evidence.kept is not None else evidence._replace(kept={})
+    assert known.kept is not None
+    if KEPT not in known.kept:
+        measure(known)
+    found: dict[str, Guess] = known.kept.get(KEPT, {})
+    asked = len(np.asarray(evidence.y_test))
+    return {name: guess for name, guess in found.items() if len(guess.classes) == asked}
 
 
 def judge(features: Features, used: np.ndarray) -> Guesser:
@@ -131,7 +152,7 @@ def probe(train: Rows, labels: np.ndarray, test: Rows, seed: int = 0) -> Guess:
         Of the split, so that every encoder is judged on the same one.
     """
     model, validation = fitted(train, labels, seed)
-    return Guess(model.predict(test), validation)
+    return Guess(model.predict(test), validation, lambda: model.predict_proba(test).max(1))
 
 
 def fitted(train: Rows, labels: np.ndarray, seed: int) -> tuple[Softmax, float | None]:

@@ -7,6 +7,7 @@ vectors as sparklines with one vertical range, or, where they are rows of a tabl
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,7 +19,9 @@ from selfsup.report.run import Run
 from selfsup.report.say import short
 
 MOST, ROWS = 64, 8  # pictures of a strip, and strips under one title
-NAMED, MOVED = 40, 2  # names of columns in their order, and beside a unit that moves them
+NAMED, MOVED = 40, 3  # names of columns in their order, and beside a unit that moves them
+ADDED = 2  # columns named below an atom
+DIGITS = 2  # of what a column changes by
 LEAST = 0.05  # of a column's range: a unit that moves less of it does not move it
 NAMES = ("samples", "interpolation", "traversal", "atoms", "score_low", "score_high")
 HTML = """
@@ -29,7 +32,7 @@ HTML = """
   {% for block in blocks %}
   <h3>{{ block.title }}</h3>
   <p class="hint">{{ block.hint }}</p>
-  <div class="strips{{ ' labelled' if block.strips[0].label }}">
+  <div class="strips{{ (' told' if block.told else ' labelled') if block.strips[0].label }}">
   {% for strip in block.strips %}
   {% if strip.label %}<div class="label">{{ strip.label }}</div>{% endif %}
   <div class="strip{{ ' steps' if block.steps else ' many' if strip.cells | length > 16 }}">\
@@ -58,6 +61,7 @@ class Block:
     hint: str
     strips: list[Strip]
     steps: int  # pictures that stay side by side; 0 where the strip may wrap
+    told: bool = False  # whether the labels are sentences, which stand above their strips
 
 
 def html(run: Run) -> Markup | None:
@@ -97,12 +101,13 @@ def blocks(arrays: Mapping[str, np.ndarray], *, columns: bool, names: Sequence[s
         return []
     if len(shape) == 1 and columns:
         fit = by_column(fit, [name for name in fit if name != "atoms"])
+    names = names if columns and shape == (len(names),) else ()
     draw = _image if len(shape) == 3 else _sparks(fit)
     found = [
         _samples(fit, draw),
         _interpolation(fit, draw),
-        _traversal(fit, arrays, draw, names if columns and shape == (len(names),) else ()),
-        _atoms(fit, arrays, shape),
+        _traversal(fit, arrays, draw, names),
+        _atoms(fit, arrays, names),
         _extremes(fit, arrays, draw),
     ]
     return [block for block in found if block is not None]
@@ -137,39 +142,74 @@ def _traversal(
 ) -> Block | None:
     if "traversal" not in fit:
         return None
-    units = _beside(arrays, "traversal_units", len(fit["traversal"]))
+    units, sweeps = _beside(arrays, "traversal_units", len(fit["traversal"])), fit["traversal"][:ROWS]
+    change = np.nan_to_num((sweeps[:, -1] - sweeps[:, 0]).astype(np.float64), posinf=0.0, neginf=0.0)
+    top = float(np.abs(change).max()) or 1.0
     strips = []
-    for row, xs in enumerate(fit["traversal"][:ROWS]):
+    for row, xs in enumerate(sweeps):
         name = f"unit {short(units[row])}" if units else f"row {row + 1}"
         cells = [(draw(x, f"{name}, step {step + 1}"), "") for step, x in enumerate(xs[:MOST])]
-        strips.append(Strip(f"{name}{_moved(xs, names)}", cells))
+        if xs.ndim == 4:
+            cells.append((render.image(0.5 + 0.5 * change[row] / top, f"{name}, what changes"), "change"))
+        strips.append(Strip(f"{name}{_moved(xs, arrays['traversal'][row], names)}", cells))
     hint = "One unit of the code goes from low to high, the others stay at their means; the units that vary most."
-    return Block("What single units do", hint, strips, len(strips[0].cells))
+    if sweeps.ndim == 5:
+        hint += (
+            " The last picture of a row is what changes on the way: brighter is more, grey nothing, one scale for all."
+        )
+    return Block("What single units do", hint, strips, len(strips[0].cells), told=bool(names))
 
 
-def _moved(steps: np.ndarray, names: Sequence[str]) -> str:
-    """Names of the columns that change most over the steps (n, d), in [0, 1] of their range; "" where columns have no names."""
+def _moved(shares: np.ndarray, steps: np.ndarray, names: Sequence[str]) -> str:
+    """Columns that a unit moves most, and from where to where; "" where columns have no names.
+
+    Parameters
+    ----------
+    shares
+        The steps (n, d), in [0, 1] of the columns' range.
+    steps
+        The same as they are.
+    """
     if not names:
         return ""
-    change = np.nan_to_num(steps.max(0) - steps.min(0))
-    most = [names[place] for place in np.argsort(-change, kind="stable")[:MOVED] if change[place] >= LEAST]
-    return f": {', '.join(most)}" if most else ": moves no column"
+    change = np.nan_to_num(shares.max(0) - shares.min(0))
+    most = [place for place in np.argsort(-change, kind="stable")[:MOVED].tolist() if change[place] >= LEAST]
+    moved = [f"{names[place]} {_way(float(steps[0, place]), float(steps[-1, place]))}" for place in most]
+    return f": {', '.join(moved)}" if moved else ": moves no column"
 
 
-def _atoms(fit: Mapping[str, np.ndarray], arrays: Mapping[str, np.ndarray], shape: tuple[int, ...]) -> Block | None:
+def _way(first: float, last: float) -> str:
+    """Two numbers, in as many digits as what lies between them needs."""
+    apart = abs(last - first)
+    if math.isfinite(apart) and apart > 0:
+        digits = DIGITS - 1 - math.floor(math.log10(apart))
+        first, last = round(first, digits) + 0.0, round(last, digits) + 0.0  # no -0.0
+    return f"{short(first)} to {short(last)}"
+
+
+def _atoms(fit: Mapping[str, np.ndarray], arrays: Mapping[str, np.ndarray], names: Sequence[str]) -> Block | None:
     """Draw each atom over a range of its own that is even around zero: it has no scale and no place of its own."""
     if "atoms" not in fit:
         return None
-    units = _beside(arrays, "atoms_units", len(fit["atoms"]))
+    units, images = _beside(arrays, "atoms_units", len(fit["atoms"])), fit["atoms"].ndim == 4
     cells = []
     for place, atom in enumerate(fit["atoms"][:MOST]):
         name = f"unit {short(units[place])}" if units else f"atom {place + 1}"
         clean = np.nan_to_num(np.asarray(atom, np.float64), nan=0.0, posinf=0.0, neginf=0.0)
         top = float(np.abs(clean).max()) or 1.0
-        shown = render.image(0.5 + 0.5 * clean / top, name) if len(shape) == 3 else render.spark(clean, -top, top, name)
-        cells.append((shown, name.removeprefix("unit ")))
+        shown = render.image(0.5 + 0.5 * clean / top, name) if images else render.spark(clean, -top, top, name)
+        cells.append((shown, f"{name.removeprefix('unit ')}{_added(clean, names)}"))
     hint = "What a unit adds to a sample when it is active (grey or the line: nothing), under its number; the most active units."
     return Block("Atoms of the dictionary", hint, [Strip("", cells)], 0)
+
+
+def _added(atom: np.ndarray, names: Sequence[str]) -> str:
+    """The columns that an atom (d,) adds most to, or takes most from; "" where columns have no names."""
+    if not names or not atom.any():
+        return ""
+    most = np.argsort(-np.abs(atom), kind="stable")[:ADDED].tolist()
+    told = [f"{'+' if atom[place] > 0 else '−'} {names[place]}" for place in most if atom[place]]
+    return f": {', '.join(told)}"
 
 
 def _extremes(fit: Mapping[str, np.ndarray], arrays: Mapping[str, np.ndarray], draw: Draw) -> Block | None:

@@ -17,7 +17,7 @@ HTML = """
   {% for title, note, columns, rows in tables %}
   <h3>{{ title }}</h3>
   <div class="scroll" tabindex="0" role="region" aria-label="{{ title }}">
-  <table class="numbers">
+  <table class="numbers plain">
     <thead><tr>{% for column in columns %}<th scope="col">{{ column }}</th>{% endfor %}</tr></thead>
     <tbody>{% for row in rows %}<tr><th scope="row">{{ row[0] }}</th>\
 {% for cell in row[1:] %}<td>{{ cell }}</td>{% endfor %}</tr>

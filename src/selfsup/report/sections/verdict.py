@@ -26,6 +26,21 @@ BECAUSE = {
     "grid_read": "Offsets to JPEG's grid that a map reads from the code",
     "grid_read_start": "The same, before training",
 }
+OVER = (("PCA", "PCA"), ("random_init", "an untrained network"), ("random_init,_best_layer", "its best layer"))
+STEPS = {
+    "learning": "use it; the commands stand at the end of this page.",
+    "undecided": "more rows with labels would tell, or a longer training.",
+    "no better than PCA": "train longer or on more data, or try another method; or use PCA.",
+    "not learning": "more epochs, another rate (--lr), or another method.",
+    "collapsed": "a lower rate (--lr), or another method.",
+    "leaky": "hide what gives the answer away, or leave it out, and train again.",
+    "shortcut": "crop, mask or vary what gives the answer away, and train again.",
+    "memorised": "more data, fewer epochs, or a smaller net.",
+    "helps": "take the way that wins at your number of labels.",
+    "no help": "take the baseline, or learn from data that are nearer to this task.",
+    "better": "take the better one.",
+    "not evaluated": "evaluate it (selfsup evaluate), to see whether it has learnt anything.",
+}
 SHARES = ("gap_share", "copies", "leak_share", "told", "few_kept", "few_share", "shines", "alone", "stability")
 CELL = ("place_row", "place_column", "place_rows", "place_columns")
 SIDE, MOST = 14, 16  # of a cell, in pixels; cells to a side that are drawn
@@ -41,6 +56,9 @@ HTML = """
   <p class="kicker">selfsup report · {{ method }}</p>
   <h1><span class="badge"><span aria-hidden="true">{{ sign }}</span> {{ kind[:1] | upper }}{{ kind[1:] }}</span></h1>
   <p class="sentence">{{ sentence }}</p>
+  {% if leads %}<p class="leads">Lead, on average over the numbers of labels: {% for name, lead in leads %}over {{ name }} \
+<strong>{{ lead }}</strong>{{ ', ' if not loop.last }}{% endfor %} {{ unit }}.</p>{% endif %}
+  <p class="step"><strong>Next:</strong> {{ step }}</p>
   {{ drawn }}
   {% if cautions %}
   <ul class="cautions" aria-label="Notes on the training">{% for note in cautions %}<li>\
@@ -68,9 +86,37 @@ def html(run: Run) -> Markup:
         kind=kind,
         sentence=say.sentence(run.verdict),
         drawn=_grid(cell),
+        leads=leads(run),
+        unit="points of R2" if "probe_numbers" in run.tables else "points",
+        step=next_step(run),
         cautions=run.cautions,
         because=[(_title(key), _value(key, value)) for key, value in pairs.items()],
     )
+
+
+def leads(run: Run) -> list[tuple[str, str]]:
+    """The mean leads that the verdict rests on with their standard errors, in points; none where there are no probes."""
+    because = say.mapping(run.verdict.get("because"))
+    known = [
+        (name, say.number(because.get(f"lead_{key}")), say.number(because.get(f"noise_{key}"))) for key, name in OVER
+    ]
+    probed = {"probe", "probe_numbers", "probe_several"} & run.tables.keys()
+    return [
+        (name, f"{100 * lead + 0.0:+.1f} ± {100 * error:.1f}")
+        for name, lead, error in known
+        if lead is not None and error is not None and probed
+    ]
+
+
+def next_step(run: Run) -> str:
+    """What to do, in a sentence, for every kind of verdict."""
+    kind = say.kind(run.verdict)
+    unlabelled = not run.words and not run.taught and run.folder is not None and not leads(run)
+    if kind == "learning" and unlabelled:
+        return (
+            "measure it on some labelled data, which alone tell whether the codes are worth having (selfsup evaluate)."
+        )
+    return STEPS.get(kind, STEPS["undecided"])
 
 
 def _grid(cell: list[Any]) -> Markup:

@@ -34,11 +34,11 @@ def direct_bias(
     draws: int = 1000,
     seed: int = 0,
 ) -> Score:
-    """DirectBias_c: the mean of |cos(w, g)|^c over words w that ought to be neutral (Bolukbasi et al. 2016, section 5.2).
+    """DirectBias_c: the mean of ``|cos(w, g)|^c`` over words w that ought to be neutral (Bolukbasi et al. 2016, section 5.2).
 
-    It is never 0 where nobody took the direction out: a random direction has a mean |cos| of about sqrt(2 / (pi D)). So beside
-    it stands what random directions give to the same words: differences of random pairs of frequent words, since the words of a
-    space do not lie evenly around the origin, and, in the note, the closed form for directions that do.
+    It is never 0 where nobody took the direction out: a random direction has a mean ``|cos|`` of about sqrt(2 / (pi D)). So
+    beside it stands what random directions give to the same words: differences of random pairs of frequent words, since the
+    words of a space do not lie evenly around the origin, and, in the note, the closed form for directions that do.
 
     Parameters
     ----------

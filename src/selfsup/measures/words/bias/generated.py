@@ -168,7 +168,7 @@ def generated(
 ) -> Analogies:
     """Pairs of words x, y for which "a is to b as x is to y", generated rather than asked for (Bolukbasi et al. 2016, sec. 4).
 
-    All pairs of different words with |x - y| <= delta are compared, and the best taken one after the other, each word once on
+    All pairs of different words with ``|x - y| <= delta`` are compared, and the best taken one after the other, each word once on
     each side, as the authors' code does. Beside each stands what the arithmetic x - a + b answers, with and without the
     constraint that query words are no answers.
 

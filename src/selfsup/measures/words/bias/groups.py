@@ -290,7 +290,7 @@ def same(
 ) -> Score:
     """SAME (Schröder, Schulz and Hammer 2021, arXiv 2111.07864, and 2024, IJCNN): mean bias of words between groups.
 
-    Of two groups the bias of a word is |cos| with the difference of the groups' means of unit vectors. Of more, each further
+    Of two groups the bias of a word is ``|cos|`` with the difference of the groups' means of unit vectors. Of more, each further
     group adds the size of the word's product with what the difference from the first group has that is orthogonal to the
     differences before, as in the authors' code (EmbeddingBiasScores, `individual_bias`; the papers' full text was not at hand):
     that depends on the order of the groups. Signed means (skew) and deviations (stereotype) are in the note.

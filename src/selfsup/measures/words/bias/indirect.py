@@ -88,7 +88,7 @@ def indirect_bias(
     n: int = 10,
     restrict: int | None = 30_000,
 ) -> IndirectBias:
-    """beta(w, v) = (w.v - w'.v' / (|w'| |v'|)) / w.v, where w' is w without its part along g (Bolukbasi et al. 2016, sec. 5.3).
+    """``beta(w, v) = (w.v - w'.v' / (|w'| |v'|)) / w.v``, where w' is w without its part along g (Bolukbasi et al. 2016, 5.3).
 
     Parameters
     ----------

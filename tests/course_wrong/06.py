@@ -1,0 +1,54 @@
+# ruff: noqa: F811, F821
+# wrong: which is the variance
+def draw(mean, log_variance, noise):
+    """Codes (B, D) from q, made of standard normal noise (B, D)."""
+    return mean + log_variance.exp() * noise
+
+
+def kl(mean, log_variance):
+    """KL divergence (B,) of q from the standard normal prior, in nats."""
+    return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)
+
+
+# wrong: chance that is not from
+def draw(mean, log_variance, noise):
+    """Codes (B, D) from q, made of standard normal noise (B, D)."""
+    return mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
+
+
+def kl(mean, log_variance):
+    """KL divergence (B,) of q from the standard normal prior, in nats."""
+    return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)
+
+
+# wrong: never negative
+def draw(mean, log_variance, noise):
+    """Codes (B, D) from q, made of standard normal noise (B, D)."""
+    return mean + (0.5 * log_variance).exp() * noise
+
+
+def kl(mean, log_variance):
+    """KL divergence (B,) of q from the standard normal prior, in nats."""
+    return -0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)
+
+
+# wrong: one divergence a sample
+def draw(mean, log_variance, noise):
+    """Codes (B, D) from q, made of standard normal noise (B, D)."""
+    return mean + (0.5 * log_variance).exp() * noise
+
+
+def kl(mean, log_variance):
+    """KL divergence (B,) of q from the standard normal prior, in nats."""
+    return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()
+
+
+# wrong: times that
+def draw(mean, log_variance, noise):
+    """Codes (B, D) from q, made of standard normal noise (B, D)."""
+    return mean + (0.5 * log_variance).exp() * noise
+
+
+def kl(mean, log_variance):
+    """KL divergence (B,) of q from the standard normal prior, in nats."""
+    return (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)
