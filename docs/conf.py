@@ -58,7 +58,10 @@ nitpick_ignore_regex = [
         "py:.*",
         r"(?!selfsup\.).*",
     ),  # a parameter, a short name, or of another package, whose inventory is on the network
-    ("py:.*", r"selfsup\.(data|measures|model|nets|solvers|training|words|hide\.views)\b.*"),  # the inside has no pages
+    (
+        "py:.*",
+        r"selfsup\.(data|explorer\.scene|measures|model|nets|options|solvers|training|words|hide\.views)\b.*",
+    ),  # the inside has no pages
 ]
 suppress_warnings = ["ref.python"]  # a field of a docstring is looked up as a name, and may be that of several things
 linkcheck_timeout, linkcheck_workers = 20, 4

@@ -130,7 +130,7 @@ def command_line() -> dict[str, str]:
     for method in sorted(REGISTERED):
         text = Parser("fit", fit, options(["--method", method])).format_help()
         own = text[text.index(f"\nmethod {method}:") : text.index("\nrun:")]  # data and run are the same for all
-        pages["cli/fit.md"] += f"\n## --method {method}\n\n{block(own.strip())}"
+        pages["cli/fit.md"] += f"\n## `--method {method}`\n\n{block(own.strip())}"
     return pages | {"cli/usage.txt": "\n\n".join([USAGE, WORDS, BIAS]) + "\n"}
 
 

@@ -108,7 +108,7 @@ def test_evaluate_after_loading_is_the_evaluation_of_fit(run, digits):
     assert found.verdict["kind"] == model.evaluation.verdict["kind"]
     assert found.health["loss"] == pytest.approx(model.evaluation.health["loss"], rel=0.02)  # on more of the same rows
     assert "linear probe" in str(found)
-    assert len(found.to_pandas()) == len(found.rows("probe")) + len(found.rows("knn"))
+    assert len(found.to_pandas()) == sum(len(table.rows) for table in found.tables)
 
 
 @pytest.mark.parametrize("method", ["denoising", "rotation", "linear"])
