@@ -75,8 +75,8 @@ def test_it_opens_quietly_and_fits(browser, explored, name, delivery):  # noqa: 
                 page.emulate_media(color_scheme=scheme)
                 assert page.evaluate("document.documentElement.scrollWidth") <= width
         page.evaluate("selfsupExplorer.select(0)")
-        now = state(page)
         page.wait_for_function("selfsupExplorer.state().theme === 'dark'")
+        now = state(page)
         assert (now["n"], now["renderer"], now["theme"]) == (len(made.scene), "webgl", "dark")
         assert len(now["maps"]) == len(made.scene.spaces)
         own = {"file": made.file.as_uri(), "folder": made.folder.parent.as_uri()}
