@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import os
 import re
-import tempfile
 from importlib.metadata import version as version_of
 from typing import NoReturn
 
@@ -20,7 +19,7 @@ log = getLogger(__name__)
 project, author, copyright = "selfsup", "the authors of selfsup", "the authors of selfsup"
 version = release = version_of("selfsup")
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]
-templates_path: list[str] = []
+smartquotes = False  # which would make one dash of the two of an option
 
 html_theme = "furo"
 html_title = f"selfsup {version}"
@@ -40,9 +39,7 @@ nb_execution_in_temp = True
 nb_execution_show_tb = True
 nb_execution_timeout = 120
 nb_merge_streams = True
-# kernels and threads: what is shown should not depend on the machine's cores, nor be learnt to anybody's cache
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ["SELFSUP_CACHE"] = tempfile.mkdtemp(prefix="selfsup-docs-")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # small nets: threads that wait for each other cost more than they save
 
 default_role = "py:obj"  # `fit` in a docstring is a link where there is such a name, and code where not
 autodoc_member_order = "bysource"
@@ -54,14 +51,10 @@ napoleon_use_ivar = True
 python_maximum_signature_line_length = 100
 nitpicky = True
 nitpick_ignore_regex = [
-    (
-        "py:.*",
-        r"(?!selfsup\.).*",
-    ),  # a parameter, a short name, or of another package, whose inventory is on the network
-    (
-        "py:.*",
-        r"selfsup\.(data|explorer\.scene|measures|model|nets|options|solvers|training|words|hide\.views)\b.*",
-    ),  # the inside has no pages
+    # a parameter, a short name, or of another package, whose inventory is on the network
+    ("py:.*", r"(?!selfsup\.).*"),
+    # the inside has no pages
+    ("py:.*", r"selfsup\.(data|explorer\.scene|measures|model|nets|options|solvers|training|words|hide\.views)\b.*"),
 ]
 suppress_warnings = ["ref.python"]  # a field of a docstring is looked up as a name, and may be that of several things
 linkcheck_timeout, linkcheck_workers = 20, 4
@@ -70,9 +63,8 @@ linkcheck_timeout, linkcheck_workers = 20, 4
 def _formula(writer: HTML5Translator, node: Element, **how: bool) -> NoReturn:
     """A formula as MathML; one that cannot be read is a warning, and stands as it was written."""
     try:
-        text = tex2mathml(
-            re.sub(r"\\[bB]igg?[lr]?(?![a-z])", "", node.astext()), **how
-        )  # sizes of brackets are unknown to it
+        known = re.sub(r"\\[bB]igg?[lr]?(?![a-z])", "", node.astext())  # sizes of brackets are unknown to it
+        text = tex2mathml(known, **how)
     except MathError as error:
         log.warning("formula: %s", error, location=node)
         text = f"<code>{html.escape(node.astext())}</code>"

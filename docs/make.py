@@ -66,6 +66,7 @@ def run_course(ran: Path) -> None:
 def gather(sources: Path, ran: Path) -> None:
     """Lay out what Sphinx reads: the pages of docs/, the two of the root, the course, and the help of the command line."""
     pages = {file: file.relative_to(DOCS) for file in DOCS.rglob("*") if file.suffix in (".md", ".png", ".svg")}
+    pages[DOCS / "search.md"] = Path("searching.md")  # search.html is Sphinx's own
     pages |= {ROOT / f"{name.upper()}.md": Path(f"{name}.md") for name in ("contributing", "changelog")}
     pages |= {file: Path("course") / file.name for file in COURSE.glob("[0-9][0-9]-*.ipynb")}
     pages |= {file: Path("course") / file.name for file in COURSE.glob("*.md")}

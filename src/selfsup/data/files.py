@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -35,13 +34,6 @@ def suffix_of(path: Path) -> str:
     """The ending that tells what a file holds, with that of its packing: ``.csv.gz``."""
     suffix = path.suffix.lower()
     return f"{path.with_suffix('').suffix.lower()}{suffix}" if suffix == PACKED else suffix
-
-
-def expanded(path: Path) -> list[Path]:
-    """Files that a pattern stands for, sorted; none where it is no pattern."""
-    if not glob.has_magic(str(path)):
-        return []
-    return [Path(one) for one in sorted(glob.glob(str(path), recursive=True)) if Path(one).is_file()]
 
 
 def from_files(

@@ -17,7 +17,7 @@ from selfsup.data.arrays import arrays, indexed, npy
 from selfsup.data.arrays.moments import covariance_of_chunks
 from selfsup.data.arrays.stream import Stream
 from selfsup.data.dataset import Dataset
-from selfsup.data.files import expanded, from_files, from_tables, suffix_of, tables_in
+from selfsup.data.files import from_files, from_tables, suffix_of, tables_in
 from selfsup.data.form import Form
 from selfsup.data.images import folder
 from selfsup.data.labels import given
@@ -26,7 +26,7 @@ from selfsup.data.tables import delimited, stored, tables
 from selfsup.data.tables.frames import columns_of
 from selfsup.errors import DataError, OptionError
 from selfsup.options import Range
-from selfsup.system.files import missing
+from selfsup.system.files import expanded, missing
 
 WORDS = (
     "a folder of images or of tables, an image, a .npy, .npz, .csv, .tsv, .parquet, .arrow, .json or .jsonl file, "

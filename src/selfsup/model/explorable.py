@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -23,16 +22,11 @@ from selfsup.explorer.mapping import Map
 from selfsup.explorer.scene import Column, Scene
 from selfsup.model.words import texts_of
 from selfsup.options import Range, checked
+from selfsup.system.files import is_there
 from selfsup.words.vectors import WordVectors
 
 SCORED, PATIENCE = 256, 20.0  # rows that tell how long scores take, and seconds that are waited for those of all
-AGAIN = (
-    "label_column",
-    "labels_are",
-    "on_bad",
-    "header",
-    "encoding",
-)  # of reading, what holds when data are read again
+AGAIN = ("label_column", "labels_are", "on_bad", "header", "encoding")  # of reading, what holds for another time
 KNOWN = {"scikit-learn digits": "digits"}  # sources that are no paths
 DATA_ALONE = ("labels", "label_column", "labels_are", "column")  # options that only data have a use for
 
@@ -164,7 +158,7 @@ class ExploreFace:
         held, read = self.config["data"], self.config.get("reading") or {}
         source = held.get("given") or held.get("source")
         name = KNOWN.get(str(source), source)
-        if not isinstance(name, str) or not (name in KNOWN.values() or _is_there(Path(name).expanduser())):
+        if not isinstance(name, str) or not (name in KNOWN.values() or is_there(name)):
             raise DataError(
                 f"the data that this learnt from ({held['description']}) are not at '{source}'; give data to be shown: "
                 "data=, on the command line --data"
@@ -206,12 +200,6 @@ class ExploreFace:
                     f"The score of each sample is left out: it would take {whole:,.0f} s; a lower limit has it."
                 )
         return columns, notes
-
-
-def _is_there(place: Path) -> bool:
-    """Whether there is a file or a folder, or what a pattern stands for."""
-    pattern = str(place)
-    return place.exists() or (glob.has_magic(pattern) and any(glob.iglob(pattern, recursive=True)))
 
 
 def _guessed(model: Any, opened: Any) -> Iterator[Column]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from selfsup import store
-from selfsup.data.files import expanded, suffix_of
+from selfsup.data.files import suffix_of
 from selfsup.data.open import KINDS, open_data, reader_of
 from selfsup.data.samples import READERS as OF_FILES, WORDS
 from selfsup.data.text.kind import is_no_path, reads as reads_text
@@ -22,7 +22,7 @@ from selfsup.method import Method
 from selfsup.model.explorable import ExploreFace, shown, words_of
 from selfsup.model.load import load
 from selfsup.options import Range, checked
-from selfsup.system.files import missing
+from selfsup.system.files import is_there, missing
 from selfsup.words.formats import REGISTERED as FORMATS, find as find_format
 from selfsup.words.formats.io import blocks_of
 from selfsup.words.vectors import WordVectors
@@ -172,7 +172,7 @@ def _holds_vectors(file: Path) -> bool:
 
 def _of_data(what: Any, look: Look, reading: dict[str, Any]) -> Scene:
     """The scene of data that no model has seen."""
-    if isinstance(what, str | os.PathLike) and not _is_there(os.fspath(what)):
+    if isinstance(what, str | os.PathLike) and not _leads_to_data(os.fspath(what)):
         raise DataError(missing(Path(what), f"a run, a file of word vectors, {WORDS}", WELL_KNOWN))
     if reader_of(what, asked=reading) == KINDS["text"]:
         raise DataError(
@@ -190,10 +190,9 @@ def _of_data(what: Any, look: Look, reading: dict[str, Any]) -> Scene:
     )
 
 
-def _is_there(words: str) -> bool:
+def _leads_to_data(words: str) -> bool:
     """Whether there is something at a path, or words stand for data or are no path."""
-    known = words in WELL_KNOWN or words.startswith("hub:") or is_no_path(words) or bool(expanded(Path(words)))
-    return known or os.path.exists(os.path.expanduser(words))
+    return words in WELL_KNOWN or words.startswith("hub:") or is_no_path(words) or is_there(words)
 
 
 def _title(what: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import errno
+import glob
 import gzip
 import os
 import re
@@ -167,6 +168,19 @@ def check_free(path: Path, *, overwrite: bool) -> None:
         raise RunError(f"{path} exists and is a folder; choose another place")
     if path.exists() and not overwrite:
         raise RunError(f"{path} exists; choose another place, or set option 'overwrite'")
+
+
+def expanded(path: Path) -> list[Path]:
+    """Files that a pattern stands for, sorted; none where it is no pattern."""
+    if not glob.has_magic(str(path)):
+        return []
+    return [Path(one) for one in sorted(glob.glob(str(path), recursive=True)) if Path(one).is_file()]
+
+
+def is_there(path: str | os.PathLike[str]) -> bool:
+    """Whether there is a file or a folder at a path, or files that it stands for as a pattern."""
+    place = Path(path).expanduser()
+    return place.exists() or bool(expanded(place))
 
 
 def missing(path: Path, kinds: str, also: Sequence[str] = ()) -> str:
