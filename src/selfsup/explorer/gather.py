@@ -78,20 +78,7 @@ def of_words(
     DataError
         If a vector is not finite, or the two have no word in common.
     """
-    notes: list[str] = []
-    rows = vectors.frequent(None)
-    places = rows
-    if beside is not None and beside.words is not vectors.words:
-        places = np.fromiter((beside.index.get(vectors.words[row], -1) for row in rows.tolist()), np.int64, len(rows))
-        rows, places = rows[places >= 0], places[places >= 0]
-        if not len(rows):
-            raise DataError(
-                f"{names[0]} and {names[1]} have no word in common: give vectors of the same words, as a reducer makes them"
-            )
-        if len(rows) < max(len(vectors), len(beside)):
-            notes.append(
-                f"The {len(rows):,} words that both have are shown; {names[0]} has {len(vectors):,}, {names[1]} {len(beside):,}."
-            )
+    rows, places, notes = _in_common(vectors, beside, names)
     total, most = len(rows), look.most(WORDS, vectors.dim)
     if total > most:
         rows, places = rows[:most], places[:most]
@@ -118,6 +105,25 @@ def of_words(
         title, "word", "words", words, tuple(spaces), found.planes, tuple(ranked), ranked[0].name, later=found.later,
         words=True, pairs=pairs_in(words), notes=tuple(notes), total=total,
     )  # fmt: skip
+
+
+def _in_common(
+    vectors: WordVectors, beside: WordVectors | None, names: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Rows (n,) of the words that are shown, the most frequent first, their rows in the second, and what is to be said."""
+    rows = vectors.frequent(None)
+    if beside is None or beside.words is vectors.words:
+        return rows, rows, []
+    places = np.fromiter((beside.index.get(vectors.words[row], -1) for row in rows.tolist()), np.int64, len(rows))
+    rows, places = rows[places >= 0], places[places >= 0]
+    if not len(rows):
+        raise DataError(
+            f"{names[0]} and {names[1]} have no word in common: give vectors of the same words, as a reducer makes them"
+        )
+    if len(rows) == max(len(vectors), len(beside)):
+        return rows, places, []
+    said = f"The {len(rows):,} words that both have are shown; {names[0]} has {len(vectors):,}, {names[1]} {len(beside):,}."
+    return rows, places, [said]
 
 
 def _table(vectors: WordVectors, rows: np.ndarray) -> np.ndarray:

@@ -90,14 +90,12 @@ def describe(
     spaces = [
         pieces.of_vectors(f"space.{number}", f"scale.{number}", s.vectors) for number, s in enumerate(scene.spaces)
     ]
-    first = [
-        made
-        for _, made in columns
-        if made[0].name in {f"column.{n}" for n, c in enumerate(scene.columns) if c.name == scene.colour}
-    ]
-    rest = [made for _, made in columns if made not in first]
+    named = list(zip((column.name == scene.colour for column in scene.columns), columns, strict=True))
+    first, rest = (
+        [piece for coloured, (_, made) in named if coloured is wanted for piece in made] for wanted in (True, False)
+    )
     absent = [] if missing is None or not missing.any() else [pieces.of_array("sprites.missing", missing, "u1")]
-    order = [*planes, *(piece for made in first for piece in made), *names, *(piece for made in rest for piece in made)]
+    order = [*planes, *first, *names, *rest]
     order += [*absent, *stored, *(piece for vectors, scale in spaces for piece in (scale, vectors))]
     manifest = {
         "version": 1,

@@ -9,9 +9,10 @@ from typing import Literal
 import numpy as np
 
 from selfsup.errors import DataError, OptionError
-from selfsup.explorer.planes import FEWEST, LANDMARKS, SEEN, Axes, Vectors, flat, landmarks, near, principal, turned
+from selfsup.explorer.planes import LANDMARKS, Axes, Vectors, flat, landmarks, near, principal, turned
 from selfsup.explorer.scene import Plane
 from selfsup.lazy import check, umap
+from selfsup.measures.map import FEWEST, WIDEST as SEEN
 
 Map = Literal["auto", "pca", "tsne", "umap"]
 NAMES = {"tsne": "t-SNE", "umap": "UMAP"}

@@ -6,20 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
-from selfsup.errors import OptionError
 from selfsup.lazy import sklearn, umap
+from selfsup.measures.map import tsne
 from selfsup.words.search import unit_rows
 
 ROWS = 1 << 14  # made float32 at once
 WIDEST = 1 << 10  # values up to which the covariance of all rows is formed; wider rows have the axes of a sample
 SAMPLE = 4_096  # rows of that sample
-FEWEST = 30  # below, the neighbourhoods that t-SNE and UMAP keep are the whole set
-SEEN = 50  # principal components that t-SNE and UMAP see (van der Maaten and Hinton 2008, sec. 4.2)
 LANDMARKS = {"t-SNE": 3_000, "UMAP": 5_000}  # rows that are placed themselves; the others go by them
 NEAREST = 5  # landmarks that place a row
-ITERATIONS = 500  # of t-SNE, as in `selfsup.measures.map`
 TINY = 1e-12
 
 
@@ -139,18 +135,10 @@ def near(rows: np.ndarray, name: str, seed: int, begin: np.ndarray | None = None
 
     Raises
     ------
-    OptionError
-        If there are too few different rows for neighbourhoods.
     MissingError
         If UMAP is not installed.
     """
     some = landmarks(len(rows), name, seed)
-    few = len(np.unique(rows[some[: 50 * FEWEST]], axis=0))
-    if few < FEWEST or rows.shape[1] < 2:
-        raise OptionError(
-            f"{name} keeps neighbourhoods and needs at least {FEWEST} different points in two directions or more; these are "
-            f"{few} in {rows.shape[1]}: take map='pca'"
-        )
     placed = (_tsne if name == "t-SNE" else _umap)(rows[some], seed, None if begin is None else begin[some])
     return placed if len(some) == len(rows) else _beside(rows, rows[some], placed)
 
@@ -166,12 +154,7 @@ def _tsne(rows: np.ndarray, seed: int, begin: np.ndarray | None) -> np.ndarray:
     start = (start - start.mean(0)) * (1e-4 / max(float(start[:, 0].std()), TINY))
     if begin is not None:  # points stay where they were, but for what has changed around them
         start, early = begin, 1.0
-    with threadpool_limits(1):  # its threads wait on one another where other work shares the cores
-        tsne = sklearn.manifold.TSNE(
-            2, init=start.astype(np.float32), random_state=seed, perplexity=min(30.0, (len(rows) - 1) / 3),
-            max_iter=ITERATIONS, early_exaggeration=early,
-        )  # fmt: skip
-        return np.asarray(tsne.fit_transform(rows), np.float32)
+    return tsne(rows, start.astype(np.float32), seed, early)
 
 
 def _umap(rows: np.ndarray, seed: int, begin: np.ndarray | None) -> np.ndarray:

@@ -67,15 +67,8 @@ class Server:
     """
 
     def __init__(self, scene: Scene, port: int = 0) -> None:
-        if not 0 <= port <= 65535:
-            raise OptionError(f"port is {port}; it must be 0 to 65535, and 0 takes a free one")
         self._answers = _Answers(scene)
-        try:
-            self._http = _Http((HERE, port), partial(_Handler, self._answers))
-        except OSError as error:
-            raise RunError(
-                f"port {port} cannot be used: {error.strerror}; port 0 (--port 0) takes a free one"
-            ) from error
+        self._http = _bound(port, partial(_Handler, self._answers))
         self.address = f"http://{HERE}:{self._http.server_port}/{self._answers.token}/"
         self._thread: threading.Thread | None = None
 

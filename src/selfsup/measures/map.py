@@ -24,14 +24,32 @@ def flat_map(codes: np.ndarray, limit: int = 1000) -> np.ndarray:
     plane = np.zeros((rows, 2), np.float32)
     plane[:, : flat.shape[1]] = flat[:, :2]
     if FEWEST <= rows <= limit and len(np.unique(flat, axis=0)) >= FEWEST and flat.shape[1] >= 2:
-        with threadpool_limits(1):  # its threads wait on one another where other work shares the cores: 59 s, not 4
-            tsne = sklearn.manifold.TSNE(
-                2, init="pca", random_state=0, perplexity=min(30.0, (rows - 1) / 3), max_iter=ITERATIONS
-            )
-            placed = tsne.fit_transform(flat)
+        placed = tsne(flat)
         if np.isfinite(placed).all():
-            return np.asarray(placed, dtype=np.float32)
+            return placed
     return plane
+
+
+def tsne(
+    rows: np.ndarray, begin: np.ndarray | None = None, seed: int = 0, early_exaggeration: float = 12.0
+) -> np.ndarray:
+    """Places (n, 2) float32 of rows (n, k), of which there should be `FEWEST`, by t-SNE (van der Maaten and Hinton 2008).
+
+    Parameters
+    ----------
+    begin
+        Places (n, 2) float32 to begin from, instead of principal components.
+    seed
+        Of what is random.
+    early_exaggeration
+        Of the first half of the steps; 1 leaves points where they begin, but for what lies around them.
+    """
+    with threadpool_limits(1):  # its threads wait on one another where other work shares the cores: 59 s, not 4
+        found = sklearn.manifold.TSNE(
+            2, init="pca" if begin is None else begin, random_state=seed, perplexity=min(30.0, (len(rows) - 1) / 3),
+            max_iter=ITERATIONS, early_exaggeration=early_exaggeration,
+        )  # fmt: skip
+        return np.asarray(found.fit_transform(rows), np.float32)
 
 
 def components(codes: np.ndarray, width: int) -> np.ndarray:
