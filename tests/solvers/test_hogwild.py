@@ -391,7 +391,7 @@ def test_threads_with_copies_of_a_few_words_learn_as_one_does(monkeypatch):
     ids, counts = text(60_000)
     plan = PLAN | {"epochs": 5}  # after 2, a thread that began late still shows: 5 % where it is 1 % after 5
     one = loss(hogwild(ids, counts, WordPlan(**plan, threads=1)), ids)
-    for _ in range(3):  # where both cores are busy one thread may wait while the other goes through all: that says nothing
+    for _ in range(3):  # where both cores are busy a thread may wait while the other goes through all
         two = loss(hogwild(ids, counts, WordPlan(**plan, threads=2)), ids)
         if abs(two - one) < 0.08 * one:
             break
