@@ -13,6 +13,8 @@ from made_explorers import FILES, MAKERS, explored  # noqa: F401
 from made_pages import EVIL
 from matplotlib.path import Path as Outline
 
+from today import ALL
+
 ROUNDED = 0.02  # what 8 bits a number may change a cosine by
 PERFORMANCE = "GL Driver Message (OpenGL, Performance"  # of software GL, not of the page
 INJECTED = "img[src=x], #injected, i:not(.bar > i), iframe, object, [onerror], [onload], svg[onload]"
@@ -99,11 +101,19 @@ def test_axe_finds_nothing_serious(browser, explored, place, name):  # noqa: F81
         page.wait_for_timeout(300)  # colours change slowly
         page.evaluate("selfsupExplorer.take([1, 2, 3])")
         assert findings(page) == []
-        for panel in ("find", "axes", "about"):
+        panels = ["find", "axes", *(["analogies"] if made.scene.words else []), "about"]
+        for panel in panels:
             tab(page, panel)
-            assert (
-                findings(page, "color-contrast", "label", "scrollable-region-focusable", "aria-required-children") == []
-            )
+            rules = ("color-contrast", "label", "scrollable-region-focusable", "aria-required-children")
+            assert findings(page, *(() if ALL else rules)) == []
+        for width, scheme in ((WIDTHS[0], wide), (WIDTHS[1], narrow)) if ALL else ():
+            page.set_viewport_size({"width": width, "height": 900})
+            page.emulate_media(color_scheme=scheme)
+            page.wait_for_function("theme => selfsupExplorer.state().theme === theme", arg=scheme)
+            page.wait_for_timeout(300)
+            for panel in panels:
+                tab(page, panel)
+                assert findings(page) == []
 
 
 # Search, click, lasso, zoom, axes, analogies, columns, files.

@@ -6,6 +6,8 @@ import pytest
 from browsing import SCHEMES, WIDTHS, browser, findings, opened  # noqa: F401
 from made_pages import MAKERS, made  # noqa: F401
 
+from today import ALL
+
 PAPER = 718  # pixels between the margins of A4
 WIDER = """width => [...document.querySelectorAll('body *')].filter(one => {
     const box = one.getBoundingClientRect();
@@ -69,14 +71,16 @@ def test_a_page_is_quiet_and_fits(browser, made, name):  # noqa: F811
 def test_axe_finds_nothing_serious(browser, made, place, name):  # noqa: F811
     """Each page narrow and wide, in light and dark; every other one the other way about, as all have one stylesheet."""
     narrow, wide = SCHEMES if place % 2 else SCHEMES[::-1]
-    with opened(
-        browser, made(name), WIDTHS[0], narrow, bypass_csp=True
-    ) as heard:  # axe is a script, which no page may have
+    # axe is a script, which no page may have
+    with opened(browser, made(name), WIDTHS[0], narrow, bypass_csp=True) as heard:
         page = heard.page
         page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
         assert findings(page) == []
         page.set_viewport_size({"width": WIDTHS[1], "height": 900})
         page.emulate_media(color_scheme=wide)
-        assert (
-            findings(page, "color-contrast", "link-in-text-block", "scrollable-region-focusable", "target-size") == []
-        )
+        rules = ("color-contrast", "link-in-text-block", "scrollable-region-focusable", "target-size")
+        assert findings(page, *(() if ALL else rules)) == []
+        for width, scheme in ((WIDTHS[0], wide), (WIDTHS[1], narrow)) if ALL else ():
+            page.set_viewport_size({"width": width, "height": 900})
+            page.emulate_media(color_scheme=scheme)
+            assert findings(page) == []
