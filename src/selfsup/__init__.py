@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 __all__ = [
     "Evaluation", "Method", "Model", "Phrases", "SelfsupError", "WordVectors",
     "audit", "compare", "evaluate", "explore", "export_onnx", "export_weights", "finetune", "fit", "from_pretrained", "load",
-    "methods", "phrases", "push_to_hub", "transfer",
+    "methods", "phrases", "push_to_hub", "race", "transfer",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from selfsup.training.evaluate import evaluate
     from selfsup.training.finetune import finetune
     from selfsup.training.fit import fit
+    from selfsup.training.race import race
     from selfsup.training.transfer import transfer
     from selfsup.words import WordVectors
 
@@ -37,6 +38,7 @@ _HOMES = {
     "audit": "selfsup.training.audit",
     "evaluate": "selfsup.training.evaluate",
     "compare": "selfsup.training.compare",
+    "race": "selfsup.training.race",
     "transfer": "selfsup.training.transfer",
     "explore": "selfsup.model.explore",
     "load": "selfsup.model.load",

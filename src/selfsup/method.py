@@ -99,7 +99,7 @@ class Recipe(TypedDict, total=False):
     batch_size: int
     lr: float
     weight_decay: float
-    optimizer: Literal["adamw", "sgd", "muon", "sparse-adam"]
+    optimizer: Literal["adamw", "sgd", "muon", "lars", "sparse-adam"]
     warmup: float
     clip: float | None
     betas: tuple[float, float]
@@ -133,6 +133,8 @@ class Method(nn.Module):
     takes_missing: ClassVar[bool] = False  # whether x may hold NaN, for values that are missing
     weighed: ClassVar[bool] = False  # whether the length of a word's vector is its weight in a text
     coupled: bool = False  # True if the loss compares samples with each other
+    # tensors that predict leaves for after_step, and which of several processes' counts
+    noted: ClassVar[Mapping[str, Literal["max", "min"]]] = {}
     progress: float = 0.0  # in [0, 1], set by the solver; schedules are plain functions of it
     phases: int = 1  # equal parts of the training, in each of which the learning rate runs its whole course
 

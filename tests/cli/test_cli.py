@@ -111,7 +111,7 @@ def test_help_of_a_method_shows_its_own_options(run, capsys):
     assert "method rotation:" in told
     assert re.search(r"--block N\|middle .*", told)
     assert "--corruption" not in told
-    assert "--optimizer {adamw,sgd,muon,sparse-adam}" in told
+    assert "--optimizer {adamw,sgd,muon,lars,sparse-adam}" in told
     assert "--no-progress" in told
     assert "--no-resume" not in told  # what changes nothing is not shown
     with pytest.raises(SystemExit):

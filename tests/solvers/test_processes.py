@@ -52,11 +52,3 @@ def test_two_processes_equal_one(tmp_path):
     for here, there in zip(one.history, two.history, strict=True):
         for name in ("loss", "heldout", "gap"):
             assert there[name] == pytest.approx(here[name], rel=1e-5)
-
-
-def test_what_cannot_be_shared_is_refused(tmp_path):
-    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(100, 8)).astype(np.float32))
-    done = launched(tmp_path, SCRIPT.replace("out=", "omega='mmd', penalty=1.0, out="))
-    assert done.returncode != 0
-    assert "compares the samples of a batch; train it in one process" in done.stderr
-    assert not (tmp_path / "two").exists()

@@ -15,6 +15,7 @@ from selfsup.method import Method
 from selfsup.methods.cbow import Cbow
 from selfsup.methods.linear import Linear
 from selfsup.methods.skipgram import Skipgram
+from selfsup.methods.spans import Spans
 from selfsup.options import options_of, resolve
 from selfsup.solvers import REGISTERED, batched as blocks, find, hogwild as threads, precision
 from selfsup.solvers.exact import Exact
@@ -127,13 +128,12 @@ def test_a_solver_says_what_it_cannot_do(name, method, device, said):
     assert (found is None) if said is None else re.search(said, found)
 
 
-def test_a_coupled_loss_is_not_cut_into_shares(monkeypatch):
+def test_what_several_processes_cannot_share_is_refused(monkeypatch):
     method = Net()
     method.coupled = True
-    assert Sgd().refuses(method, "cpu") is None
     monkeypatch.setenv("WORLD_SIZE", "2")
-    assert "one process" in Sgd().refuses(method, "cpu")
-    assert Sgd().refuses(Net(), "cpu") is None
+    assert Sgd().refuses(method, "cpu") is None
+    assert "one process" in find("primed")().refuses(Spans(), "cpu")
 
 
 def test_a_device_that_is_not_there_is_named():

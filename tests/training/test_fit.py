@@ -34,8 +34,9 @@ def run(tmp_path_factory, digits):
 def test_the_public_words_are_few():
     assert set(dir(selfsup)) >= {"fit", "load", "evaluate", "methods", "Method", "Model"}
     assert [info.name for info in selfsup.methods()] == [
-        "cbow", "classifier", "colorization", "contractive", "denoising", "jigsaw", "linear", "position", "rotation", "skipgram",
-        "spans", "sparse", "undercomplete", "variational",
+        "barlow", "byol", "cbow", "classifier", "colorization", "contractive", "denoising", "dino", "emp", "jepa", "jigsaw",
+        "lejepa", "linear", "mae", "position", "rotation", "scarf", "simclr", "simsiam", "skipgram", "spans", "sparse",
+        "undercomplete", "variational", "vicreg", "vime",
     ]  # fmt: skip
     with pytest.raises(AttributeError, match="no attribute 'fitt'"):
         _ = selfsup.fitt

@@ -34,8 +34,8 @@ def fit(data: str, *, method: str | None = None, **settings: Any) -> None:
     if settings.get("out") is None:
         if settings.get("resume"):
             raise UsageError("--resume needs the --out of the run to go on with")
-        stem = _stem(data)[:LONGEST] or "data"
-        settings["out"] = store.free(Path("runs") / f"{(method or 'auto').split(':')[-1].lower()}-{stem}")
+        ending = stem(data)[:LONGEST] or "data"
+        settings["out"] = store.free(Path("runs") / f"{(method or 'auto').split(':')[-1].lower()}-{ending}")
     out = Path(settings["out"])
     for value in (method, *settings.values()):
         importable(value)
@@ -48,7 +48,7 @@ def fit(data: str, *, method: str | None = None, **settings: Any) -> None:
     say(summary(model, pasted(data), _photo(data, model)))
 
 
-def _stem(data: str) -> str:
+def stem(data: str) -> str:
     """The data's name without its ending; a pattern has that of its folder."""
     path = Path(data.split(":")[-1].rstrip("/"))
     named = next(

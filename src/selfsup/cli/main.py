@@ -25,6 +25,7 @@ from selfsup.cli import (
     fit,
     outliers,
     predict,
+    race,
     report,
     search,
     transfer,
@@ -44,6 +45,7 @@ selfsup: learn a representation from unlabelled data, and show whether it helped
   selfsup encode RUN DATA --out codes.npy          codes of data (.npy, or .parquet with file names)
   selfsup evaluate RUN --data LABELLED             kNN and linear probe beside raw input, PCA and the untrained network
   selfsup evaluate RUN --analogies FILE            word vectors: analogies, and --similarity FILE
+  selfsup race DATA --minutes 30                   which self-supervision suits the data: methods race, the winner's run is kept
   selfsup compare RUN RUN [--data LABELLED]        which run is better, on the same rows, lead ± error; --report compare.html
   selfsup words nearest FILE WORD... -k 10         ask word vectors: nearest, analogy, odd-one-out, info, convert, evaluate
   selfsup bias VECTORS extremes                    bias in word vectors: extremes, measure, debias, report; --report bias.html
@@ -172,6 +174,7 @@ VERBS: dict[str, tuple[Callable[..., None], Callable[[list[str]], Groups]]] = {
     "encode": (encode.encode, _none),
     "evaluate": (evaluate.evaluate, evaluate.options),
     "compare": (compare.compare, compare.options),
+    "race": (race.race, race.options),
     "audit": (audit.audit, audit.options),
     "colorize": (colorize.colorize, _none),
     "search": (search.search, _none),

@@ -200,7 +200,10 @@ def _blur_and_solarize(out: Tensor, drawn: Drawn, rows: slice) -> None:
     if drawn.sigma is not None:
         sigma = drawn.sigma[rows]
         which = _chosen(sigma > 0)
-        out.index_copy_(0, which, blurred(out.index_select(0, which), sigma[which], drawn.widest))
+        soft = blurred(out.index_select(0, which), sigma[which], drawn.widest)
+        if drawn.change is not None:  # a mean of values up to 1 may be rounded to more
+            soft = soft.clamp_(0, 1)
+        out.index_copy_(0, which, soft)
     if drawn.solarized is not None:
         solarize = drawn.solarized[rows]
         which = _chosen(solarize)

@@ -11,6 +11,7 @@ from selfsup.errors import DataError
 
 RANK_ROWS = 2000  # enough for codes of a few hundred dimensions; a larger table costs seconds
 DEAD = 1e-3  # a dimension that varies less than this share of a typical one says nothing of a sample
+GAP_LEFT = 0.1  # of the gap there was: answers that a method makes itself have become one (docs/log.md)
 ROUNDING = 1e-6  # of its size: what differs less from sample to sample is the rounding of float32
 
 

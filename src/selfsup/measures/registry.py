@@ -51,6 +51,7 @@ REGISTERED = {
     "compare": Entry("", "selfsup.measures.samples.runs:LOOK", ()),
     "compare_leads": Entry("", "selfsup.measures.samples.runs:LEADS_LOOK", ()),
     "compare_health": Entry("", "selfsup.measures.samples.runs:HEALTH_LOOK", ()),
+    "race": Entry("", "selfsup.measures.race:LOOK", ()),
     "neighbours": Entry(
         "selfsup.measures.words.beside:measure", "selfsup.measures.words.neighbours:LOOK", ("words", "text")
     ),

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from selfsup.measures import fitting
+from selfsup.measures.health import GAP_LEFT
 from selfsup.measures.samples.leads import NAMES, Lead, Row, best_layer, curve, leads, rival, score, unit_of
 from selfsup.measures.shortcuts import cue, cue_words, leaks, place_read
 from selfsup.measures.wording import codes_of, number, percent, with_counts, with_labels, with_rows, words
@@ -19,6 +20,7 @@ REASONS = {  # what the health of a run shows -> kind of verdict
     "placed together": "leaky",  # a few do
     "shining": "leaky",  # what is hidden still shows
     "by heart": "memorised",  # the loss has fallen on the rows that were trained on
+    "answers alike": "collapsed",  # so have the answers that it makes itself
     "blind": "collapsed",  # the loss fell, but a guess does not depend on what was seen
     "by a cue": "shortcut",  # what is trivial in an image gives the answer
     "by place": "shortcut",  # colours or JPEG's grid tell where a patch was cut
@@ -66,6 +68,9 @@ ASKED = {  # reason of what was asked beyond loss and gap -> sentence
     "loss rises by {shines_percent} % of the gap; blank them wholly, and train again",
     "by heart": "the training rows were learnt by heart: on them the loss fell from {loss_start} to {trained}, on held-out ones "
     "to {fresh}; use more data, fewer epochs or a smaller net",
+    "answers alike": "the answers that the method makes itself are becoming the same for every sample (with those of another "
+    "the loss is {gap} higher, {gap_start} before training), so that a loss of {loss} says nothing; try a lower rate (lr), or "
+    "another method",
     "flat": "the codes fell onto few dimensions (effective rank {rank_end}, {rank_start} before training); try a lower rate "
     "(lr), or another method",
     "unsure": "the gap ({gap}) is within its noise (± {noise}), so it cannot be told whether a guess depends on its sample; "
@@ -165,6 +170,8 @@ def judge_health(health: Mapping[str, float]) -> str:
     if health.get("alone", 0.0) > TOGETHER:
         return "together"
     least = GAP_SHARE * max(fall, before, health["loss_sd"])
+    if health.get("own") and max(gap, noise) < GAP_LEFT * health["gap_start"]:
+        return "answers alike"
     if gap > max(noise, least) and (leak := leaks(health)) is not None:
         return leak
     if by_heart(health):
@@ -176,7 +183,9 @@ def judge_health(health: Mapping[str, float]) -> str:
             return "blind"
         return "unsure" if fall > noise and gap > least else "idle"
     grown = gap > GAP_GROWTH * before + noise
-    if not grown and fall <= max(FALL * before, noise):
+    # a loss may fall by what all samples have in common, while less and less of it is owed to each
+    shrunk = gap < before / GAP_GROWTH - noise
+    if not grown and (shrunk or fall <= max(FALL * before, noise)):
         return "as before"
     if cue(health) is not None:
         return "by a cue"

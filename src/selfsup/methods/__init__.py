@@ -19,20 +19,32 @@ if TYPE_CHECKING:
     from selfsup.method import Method
 
 REGISTERED = {
+    "barlow": "selfsup.methods.barlow:Barlow",
+    "byol": "selfsup.methods.byol:Byol",
     "cbow": "selfsup.methods.cbow:Cbow",
     "classifier": "selfsup.methods.classifier:Classifier",
     "colorization": "selfsup.methods.colorization:Colorization",
     "contractive": "selfsup.methods.contractive:Contractive",
     "denoising": "selfsup.methods.denoising:Denoising",
+    "dino": "selfsup.methods.dino:Dino",
+    "emp": "selfsup.methods.emp:Emp",
+    "jepa": "selfsup.methods.jepa:Jepa",
     "jigsaw": "selfsup.methods.jigsaw:Jigsaw",
+    "lejepa": "selfsup.methods.lejepa:Lejepa",
     "linear": "selfsup.methods.linear:Linear",
+    "mae": "selfsup.methods.mae:Mae",
     "position": "selfsup.methods.position:Position",
     "rotation": "selfsup.methods.rotation:Rotation",
+    "scarf": "selfsup.methods.scarf:Scarf",
+    "simclr": "selfsup.methods.simclr:Simclr",
+    "simsiam": "selfsup.methods.simsiam:Simsiam",
     "skipgram": "selfsup.methods.skipgram:Skipgram",
     "spans": "selfsup.methods.spans:Spans",
     "sparse": "selfsup.methods.sparse:Sparse",
     "undercomplete": "selfsup.methods.undercomplete:Undercomplete",
     "variational": "selfsup.methods.variational:Variational",
+    "vicreg": "selfsup.methods.vicreg:Vicreg",
+    "vime": "selfsup.methods.vime:Vime",
 }
 KINDS = ("image", "table", "text")  # of data
 TEXT = "skipgram"  # what `default` chooses for text

@@ -51,7 +51,8 @@ class Sparse(AutoEncoder):
         Widths of hidden layers of the encoder; by default none.
     activation
         relu, with a penalty (L1) on the code; topk: the k largest of each sample (Makhzani & Frey 2014; Gao et al. 2024);
-        batchtopk: k a sample on average (Bussmann et al. 2024), saved as a threshold; jumprelu: a threshold is learnt for
+        batchtopk: k a sample on average (Bussmann et al. 2024; of several processes in the share of each), saved as a threshold;
+        jumprelu: a threshold is learnt for
         each unit, under a penalty on the number of active ones.
     k
         Active units of a sample, for topk and batchtopk.
@@ -66,11 +67,14 @@ class Sparse(AutoEncoder):
 
     hides = "nothing, but only a few entries of the code may be active"
     recipe: ClassVar[Recipe] = {"steps": 3000, "batch_size": 256, "lr": 1e-3, "weight_decay": 0.0}
+    noted: ClassVar[Mapping[str, Literal["max", "min"]]] = {"fired": "max", "least": "min"}
 
     code: nn.Linear
     decoder: Dictionary
     log_threshold: nn.Parameter
     idle: Tensor
+    fired: Tensor
+    least: Tensor
     threshold: Tensor
 
     def __init__(
@@ -169,23 +173,25 @@ class Sparse(AutoEncoder):
         active = seen.new_zeros(len(seen))
         if self.activation == "topk" and self.direct:
             parts = (self.code.weight, self.code.bias, self.decoder.atoms, self.decoder.bias)
-            rows, code, fired = topk_step(self.backbone(seen), *parts, self.k)
+            rows, code, ids = topk_step(self.backbone(seen), *parts, self.k)
             output = rows.unflatten(1, self.shape)
         elif self.activation == "batchtopk" and self.training and self.direct:
             parts = (self.code.weight, self.code.bias, self.decoder.atoms, self.decoder.bias)
-            rows, values, fired, _ = batch_topk_step(self.backbone(seen), *parts, self.k)
+            rows, values, ids, _ = batch_topk_step(self.backbone(seen), *parts, self.k)
             output, code = rows.unflatten(1, self.shape), values.new_zeros(len(seen), 1)
             self.least = values.detach()[values.detach() > 0].min() if bool((values > 0).any()) else self.threshold
         elif self.activation == "jumprelu":
             pre, level = self.before(seen), (PACE * self.log_threshold).exp()
             code = JumpReLU.apply(pre, level, self.kernel)  # type: ignore[no-untyped-call]
             active = Active.apply(pre, level, self.kernel).sum(1)  # type: ignore[no-untyped-call]
-            output, fired = self.output_of(code), None
+            output, ids = self.output_of(code), None
         else:
             code = self.code_of(seen)
-            output, fired = self.output_of(code), None
+            output, ids = self.output_of(code), None
         if self.training:
-            self.fired = (code.detach() > 0).any(0) if fired is None else fired
+            self.fired = (code.detach() > 0).any(0) if ids is None else torch.zeros_like(self.idle, dtype=torch.bool)
+            if ids is not None:
+                self.fired[ids] = True
         return SparseGuess(output, code, self.spare(seen), active)
 
     def spare(self, seen: Tensor) -> Tensor:

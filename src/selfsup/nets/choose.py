@@ -37,6 +37,7 @@ def make_backbone(
     hidden: tuple[int, ...] | None = None,
     for_images: str = "conv",
     activation: Activation = "relu",
+    patch: int | None = None,
 ) -> Backbone:
     """Choose and build a backbone.
 
@@ -54,6 +55,8 @@ def make_backbone(
         What ``"auto"`` means for images.
     activation
         Between the layers, for nets that take one.
+    patch
+        Side of a patch in pixels, for nets that cut images into patches; None is the net's own.
 
     Raises
     ------
@@ -75,8 +78,8 @@ def make_backbone(
         make, name = net, getattr(net, "__name__", type(net).__name__)
     if not callable(make):
         raise OptionError(f"the net '{name}' is not a function of (shape, hidden)")
-    takes = {"activation": activation} if "activation" in inspect.signature(make).parameters else {}
-    made = make(shape, hidden, **takes)
+    asked = {"activation": activation, "patch": patch}
+    made = make(shape, hidden, **{name: asked[name] for name in inspect.signature(make).parameters if name in asked})
     if not isinstance(made, list) or not made or not all(isinstance(block, nn.Module) for block in made):
         raise OptionError(f"the net '{name}' must give a list of modules; it gave {made!r}")
     backbone = Backbone(made, shape, "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import torch
 import torch.nn.functional as F
@@ -64,7 +65,7 @@ class Patches(nn.Module):
         super().__init__()
         channels, height, wide = shape
         self.patch, self.cut = patch, nn.Conv2d(channels, width, patch, patch)
-        self.places = nn.Parameter(_waves(width, -(-height // patch), -(-wide // patch)))
+        self.places = nn.Parameter(waves(width, -(-height // patch), -(-wide // patch)))
         nn.init.xavier_uniform_(self.cut.weight.view(width, -1))
         nn.init.zeros_(self.cut.bias)  # type: ignore[arg-type]
 
@@ -79,9 +80,14 @@ class Patches(nn.Module):
             places = F.interpolate(places, cut.shape[2:], mode="bicubic", antialias=True)
         return cut + places
 
+    def some(self, pixels: Tensor, places: Tensor) -> Tensor:
+        """Only the patches (B, K, C, patch, patch) at some places (B, K), counted row by row, to tokens (B, K, D)."""
+        tokens = F.linear(pixels.flatten(2), self.cut.weight.flatten(1), self.cut.bias)  # (B, K, D)
+        return tokens + F.embedding(places, self.places[0].flatten(1).T)
+
 
 class Group(nn.Module):
-    """Transformer blocks on the places of a map; the last group ends in a norm."""
+    """Transformer blocks on the places of a map, or on tokens; the last group ends in a norm."""
 
     def __init__(self, width: int, depth: int, *, last: bool) -> None:
         super().__init__()
@@ -90,7 +96,10 @@ class Group(nn.Module):
         self.norm = nn.LayerNorm(width, 1e-6) if last else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        """A map (B, D, H, W) to another."""
+        """A map (B, D, H, W) to another, or tokens (B, N, D) to others."""
+        if x.ndim == 3:
+            given: Tensor = self.norm(self.blocks(x))
+            return given
         tokens = self.norm(self.blocks(x.flatten(2).transpose(1, 2)))  # (B, H W, D)
         found: Tensor = tokens.transpose(1, 2).unflatten(2, x.shape[2:])
         return found
@@ -113,7 +122,9 @@ class First(nn.Sequential):
             self.words += f" (images filled up to {height} x {wide})"
 
 
-def vit_tiny_blocks(shape: tuple[int, ...], widths: tuple[int, ...] | None = None) -> list[nn.Module]:
+def vit_tiny_blocks(
+    shape: tuple[int, ...], widths: tuple[int, ...] | None = None, patch: int | None = None
+) -> list[nn.Module]:
     """ViT-Ti (Touvron et al. 2021, table 1), as four blocks of three transformer blocks each.
 
     Each gives a map (D, H', W') of patches, so that whatever reads maps reads these; a code is the mean over all patches, which
@@ -126,19 +137,25 @@ def vit_tiny_blocks(shape: tuple[int, ...], widths: tuple[int, ...] | None = Non
         the shorter side: 4 at 28 and 32 pixels, 8 at 64 and 96, 16 from 112 on. Sides that are no multiple are filled up.
     widths
         Of the tokens in each block, all the same; None is four times 192.
+    patch
+        Side of a patch in pixels, if it is not to follow from the images.
     """
-    return _blocks("vit-tiny", shape, widths, 192)
+    return _blocks("vit-tiny", shape, widths, 192, patch)
 
 
-def vit_small_blocks(shape: tuple[int, ...], widths: tuple[int, ...] | None = None) -> list[nn.Module]:
+def vit_small_blocks(
+    shape: tuple[int, ...], widths: tuple[int, ...] | None = None, patch: int | None = None
+) -> list[nn.Module]:
     """ViT-S (Touvron et al. 2021, table 1); the rest as `vit_tiny_blocks`.
 
     Parameters
     ----------
     widths
         Of the tokens in each block, all the same; None is four times 384.
+    patch
+        Side of a patch in pixels, if it is not to follow from the images.
     """
-    return _blocks("vit-small", shape, widths, 384)
+    return _blocks("vit-small", shape, widths, 384, patch)
 
 
 def patch_of(net: str, shape: tuple[int, ...]) -> int:
@@ -151,7 +168,34 @@ def patch_of(net: str, shape: tuple[int, ...]) -> int:
     return next(side for side in PATCHES if shorter // side >= FEWEST)
 
 
-def _blocks(net: str, shape: tuple[int, ...], widths: tuple[int, ...] | None, usual: int) -> list[nn.Module]:
+def tokens_of(blocks: Iterable[nn.Module], pixels: Tensor, places: Tensor) -> Tensor:
+    """What the blocks of a vision transformer make of only some patches of each image: they see nothing of the others.
+
+    Parameters
+    ----------
+    blocks
+        As `vit_tiny_blocks` gives them.
+    pixels
+        Patches (B, K, C, patch, patch).
+    places
+        (B, K) int64, where they are in the image, counted row by row.
+
+    Returns
+    -------
+    Tensor
+        Tokens (B, K, D) of the last block.
+    """
+    first, *others = blocks
+    assert isinstance(first, First)
+    tokens: Tensor = first[1](first[0].some(pixels, places))  # type: ignore[operator]
+    for block in others:
+        tokens = block(tokens)
+    return tokens
+
+
+def _blocks(
+    net: str, shape: tuple[int, ...], widths: tuple[int, ...] | None, usual: int, patch: int | None
+) -> list[nn.Module]:
     check(net, shape, widths)
     widths = widths or (usual,) * GROUPS
     width = widths[0]
@@ -161,7 +205,7 @@ def _blocks(net: str, shape: tuple[int, ...], widths: tuple[int, ...] | None, us
             f"hidden must be so often the same multiple of {HEAD} (or of 4 below {2 * HEAD}); got {widths}"
         )
     groups = [Group(width, GROUP, last=place == len(widths)) for place in range(1, len(widths) + 1)]
-    made = [First(shape, patch_of(net, shape), groups[0]), *groups[1:]]
+    made = [First(shape, patch or patch_of(net, shape), groups[0]), *groups[1:]]
     for module in made:
         for part in module.modules():
             if isinstance(part, nn.Linear):
@@ -170,7 +214,7 @@ def _blocks(net: str, shape: tuple[int, ...], widths: tuple[int, ...] | None, us
     return list(made)
 
 
-def _waves(width: int, height: int, wide: int) -> Tensor:
+def waves(width: int, height: int, wide: int) -> Tensor:
     """Sines and cosines of the row in one half of the channels and of the column in the other: (1, D, H, W)."""
     rates = torch.exp(torch.arange(width // 4) * (-math.log(10_000.0) / (width // 4)))[:, None]  # (D / 4, 1)
     rows, columns = (rates * torch.arange(side) for side in (height, wide))

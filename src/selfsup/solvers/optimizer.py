@@ -10,9 +10,12 @@ from torch import nn
 
 from selfsup.errors import TrainingError
 from selfsup.method import Method
+from selfsup.solvers.lars import Lars
 from selfsup.solvers.muon import Muon
 from selfsup.solvers.plan import Plan
 from selfsup.solvers.sparse_adam import SparseAdam
+
+BY_AXES = {"muon": Muon, "lars": Lars}  # they move matrices in one way, and biases and norms in another
 
 
 def make_optimizer(method: Method, plan: Plan) -> torch.optim.Optimizer:
@@ -35,7 +38,7 @@ def make_optimizer(method: Method, plan: Plan) -> torch.optim.Optimizer:
             raise TrainingError(
                 f"rates() names '{prefix}', which no trainable parameter begins with; there are {known}"
             )
-    apart = plan.weight_decay > 0 or plan.optimizer == "muon"
+    apart = plan.weight_decay > 0 or plan.optimizer in BY_AXES
     groups: dict[tuple[str | None, bool], list[nn.Parameter]] = {}
     for name, parameter in named.items():
         groups.setdefault((_longest(name, prefixes), parameter.ndim > 1 or not apart), []).append(parameter)
@@ -43,8 +46,8 @@ def make_optimizer(method: Method, plan: Plan) -> torch.optim.Optimizer:
         {"params": parameters, "weight_decay": plan.weight_decay if matrices else 0.0, "prefix": prefix}
         for (prefix, matrices), parameters in groups.items()
     ]
-    if plan.optimizer == "muon":
-        return Muon([group | {"matrices": group["params"][0].ndim > 1} for group in made], lr=plan.lr)
+    if plan.optimizer in BY_AXES:
+        return BY_AXES[plan.optimizer]([group | {"matrices": group["params"][0].ndim > 1} for group in made], plan.lr)
     if plan.optimizer == "sparse-adam":
         return SparseAdam(made, lr=plan.lr, betas=plan.betas)
     if plan.optimizer == "adamw":

@@ -12,7 +12,13 @@ LEAST = 3  # steps that are timed, of a training that is not so long
 LONG = 1.0  # seconds of steps that are enough, be it a single one
 
 
-def seconds_a_step(step: Callable[[int], None], steps: int, short: float, device: torch.device) -> float | None:
+def seconds_a_step(
+    step: Callable[[int], None],
+    steps: int,
+    short: float,
+    device: torch.device,
+    clock: Callable[[], float] | None = None,
+) -> float | None:
     """Mean seconds of the next few steps, after a first one that makes ready; of long steps the first says enough.
 
     Parameters
@@ -25,6 +31,8 @@ def seconds_a_step(step: Callable[[int], None], steps: int, short: float, device
         Seconds of a whole training that need not be known.
     device
         Where the steps are done.
+    clock
+        In seconds, by default this process's own; of several processes the same one in all, so that all do as many steps.
 
     Returns
     -------
@@ -32,10 +40,11 @@ def seconds_a_step(step: Callable[[int], None], steps: int, short: float, device
         None where the whole is short, judged by the first step, which is the slowest.
     """
     wait = torch.cuda.synchronize if device.type == "cuda" else bool  # for the device's own clock
-    began = time.perf_counter()
+    clock = clock or time.perf_counter
+    began = clock()
     step(0)
     wait()
-    now = time.perf_counter()
+    now = clock()
     if (now - began) * steps < short:
         return None
     if now - began > LONG:
@@ -45,5 +54,5 @@ def seconds_a_step(step: Callable[[int], None], steps: int, short: float, device
         done += 1
         step(done)
         wait()
-        now = time.perf_counter()
+        now = clock()
     return (now - began) / done

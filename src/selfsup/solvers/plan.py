@@ -16,6 +16,13 @@ MAX_EPOCHS = 300  # where the method names steps and the data are few
 DEFAULTS = Recipe(
     steps=3000, batch_size=128, lr=1e-3, weight_decay=0.0, optimizer="adamw", warmup=0.05, clip=None, betas=(0.9, 0.999)
 )
+RATES = {
+    "adamw": 1e-3,
+    "sgd": 0.05,
+    "muon": 0.02,
+    "lars": 0.5,
+    "sparse-adam": 1e-3,
+}  # where a method prefers another optimiser
 Precision = Literal["float32", "bfloat16"]
 
 
@@ -27,7 +34,7 @@ class Plan:
     batch_size: int
     lr: float
     weight_decay: float
-    optimizer: Literal["adamw", "sgd", "muon", "sparse-adam"]
+    optimizer: Literal["adamw", "sgd", "muon", "lars", "sparse-adam"]
     warmup: float  # share of the steps
     clip: float | None  # largest norm of the gradient
     betas: tuple[float, float]  # of adamw

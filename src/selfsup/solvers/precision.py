@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import time
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -12,6 +13,8 @@ from torch import Tensor, nn
 
 from selfsup.errors import OptionError
 from selfsup.method import Method, Samples, Terms, Tree, total
+from selfsup.solvers.distributed import ALONE, Processes
+from selfsup.solvers.norms import batch_norms, of_whole_batch
 from selfsup.solvers.plan import Plan, Precision
 
 STEPS = 200  # fewer are done before it is known which precision is faster
@@ -23,24 +26,62 @@ log = logging.getLogger("selfsup")
 
 
 class Step(nn.Module):
-    """Hide, predict, target, loss as one forward pass, so that a distributed wrapper sees a whole step."""
+    """Hide, predict, target, loss as one forward pass, so that a distributed wrapper sees a whole step.
 
-    def __init__(self, method: Method, precision: Precision) -> None:
+    Parameters
+    ----------
+    method, precision
+        The loss is in float32 in either precision: sums over a batch, exponentials and differences of large numbers need it.
+    group
+        Of several processes each hides of the whole batch, from the same state of the generator, and goes on with its share. A
+        loss that compares samples, and an `after_step` of a method's own, get the whole batch again.
+    synced
+        Whether batch norm is over the batches of all processes.
+    """
+
+    def __init__(self, method: Method, precision: Precision, group: Processes = ALONE, *, synced: bool = True) -> None:
         super().__init__()
-        self.method, self.precision = method, precision
+        self.method, self.precision, self.group = method, precision, group
+        self.norms = batch_norms(method) if synced and group.size > 1 else ()
 
     def forward(self, x: Tensor, rng: torch.Generator) -> tuple[Terms, Tree]:
-        """Terms of the loss and the answer of one batch, in float32."""
-        if self.precision == "float32":
-            return self.solve(*self.method.hide(x, rng))
-        with torch.autocast(x.device.type, torch.bfloat16):
-            terms, answer = self.solve(*self.method.hide(x, rng))
-        return {name: term.float() for name, term in terms.items()}, _floats(answer)
+        """Terms of the loss and the answer of one batch (B, ...), in float32."""
+        with self.cast(x.device.type):
+            seen, hidden = self.method.hide(x, rng)
+        if self.group.size == 1:
+            return self.solve(seen, hidden)
+        method, rows = self.method, len(x)
+        with of_whole_batch(self.norms, self.group):
+            guess, answer = self.guess(self.group.share(seen), self.group.share(hidden), x.device.type)
+            if not method.coupled:
+                terms = method.loss(guess, answer)  # which may look into the net
+        if method.coupled:
+            guess, answer = self.group.whole(guess, rows), self.group.whole(answer, rows)
+            terms = method.loss(guess, answer)
+        elif type(method).after_step is not Method.after_step:
+            with torch.no_grad():
+                answer = self.group.whole(answer, rows)
+        return terms, answer
 
     def solve(self, seen: Tree, hidden: Tree) -> tuple[Terms, Tree]:
         """Terms of the loss and the answer, once it is hidden."""
-        guess, answer = self.method.predict(seen), self.method.target(hidden)
+        guess, answer = self.guess(seen, hidden, _device_of(seen))
         return self.method.loss(guess, answer), answer
+
+    def guess(self, seen: Tree, hidden: Tree, device: str) -> tuple[Tree, Tree]:
+        """The guess and the answer, in float32."""
+        with self.cast(device):
+            guess, answer = self.method.predict(seen), self.method.target(hidden)
+        return (guess, answer) if self.precision == "float32" else (_floats(guess), _floats(answer))
+
+    def cast(self, device: str) -> AbstractContextManager[Any]:
+        """While this lasts, matrices are multiplied in the precision asked for."""
+        return nullcontext() if self.precision == "float32" else torch.autocast(device, torch.bfloat16)
+
+
+def _device_of(tree: Tree) -> str:
+    """The kind of device on which the tensors of a tree are."""
+    return str(tree.device.type) if isinstance(tree, Tensor) else _device_of(tree[0])
 
 
 def _floats(tree: Tree) -> Tree:

@@ -12,6 +12,7 @@ import torch
 from selfsup.method import Data, Method
 from selfsup.options import Range
 from selfsup.solvers.declared import WordMethod, problem_of, warm
+from selfsup.solvers.distributed import started
 from selfsup.solvers.hogwild import Hogwild
 from selfsup.solvers.sgd import Positive, Sgd
 from selfsup.solvers.task import Pause, State, Task
@@ -68,6 +69,8 @@ class Primed(Sgd):
         """Methods that declare no problem of word vectors to begin with."""
         if problem_of(method) is None or not hasattr(method, "settle"):
             return f"primed begins with word vectors, and {type(method).__name__} has none to begin with; use sgd"
+        if started() > 1:
+            return "primed is for one process; use sgd"
         return super().refuses(method, device)
 
     def plan(self, method: Method, data: Data, epochs: int | None, seed: int, device: torch.device) -> dict[str, Any]:

@@ -23,10 +23,11 @@ from selfsup.options import Range
 from selfsup.solvers.compiled import CompiledStep, compiles
 from selfsup.solvers.declared import problem_of, warm
 from selfsup.solvers.devices import choose_device, steady
-from selfsup.solvers.distributed import Processes, processes, started
+from selfsup.solvers.distributed import Processes, processes
+from selfsup.solvers.norms import batch_norms
 from selfsup.solvers.optimizer import Rates, make_optimizer
 from selfsup.solvers.pace import seconds_a_step
-from selfsup.solvers.plan import DEFAULTS, MAX_EPOCHS, Plan
+from selfsup.solvers.plan import DEFAULTS, MAX_EPOCHS, RATES, Plan
 from selfsup.solvers.precision import STEPS, Step, resolved, timed
 from selfsup.solvers.sparse_adam import densify
 from selfsup.solvers.task import Pause, Solver, State, Task
@@ -47,12 +48,12 @@ class Sgd(Solver):
     batch_size
         Samples a step, at most.
     lr
-        Peak learning rate.
+        Peak learning rate; by default as the method prefers, or as suits the optimizer that is asked for instead of its own.
     weight_decay
         Decoupled weight decay; biases and norms have none.
     optimizer
-        adamw, sgd with Nesterov momentum, or muon, which makes the momentum of every matrix orthogonal; by default as the method
-        prefers.
+        adamw, sgd with Nesterov momentum, muon, which makes the momentum of every matrix orthogonal, or lars, which moves every
+        matrix by a share of its length (for batches of thousands); by default as the method prefers.
     warmup
         Share of the steps in which the rate rises to its peak, before a cosine takes it to 0; by default 0.05.
     clip
@@ -65,34 +66,35 @@ class Sgd(Solver):
     compile
         Compile the step (torch.compile): a minute or more before the first one, for faster ones; where it cannot be compiled
         it is done as it is, which is said.
+    sync_batch_norm
+        Of several processes: batch norm is over the batches of all of them, so that they train what one trains.
     """
 
     name = "sgd"
-    paced = True
+    shared = paced = True
 
     def __init__(
         self,
         batch_size: Annotated[int, Range(2)] | None = None,
         lr: Annotated[float, Positive] | None = None,
         weight_decay: Annotated[float, Range(0)] | None = None,
-        optimizer: Literal["adamw", "sgd", "muon", "sparse-adam"] | None = None,
+        optimizer: Literal["adamw", "sgd", "muon", "lars", "sparse-adam"] | None = None,
         warmup: Annotated[float, Share] | None = None,
         clip: Annotated[float, Positive] | None = None,
         betas: tuple[Annotated[float, Share], Annotated[float, Share]] | None = None,
         precision: Literal["auto", "float32", "bfloat16"] = "auto",
         compile: bool = False,
+        sync_batch_norm: bool = True,
     ) -> None:
         self.asked: dict[str, Any] = {
             "batch_size": batch_size, "lr": lr, "weight_decay": weight_decay, "optimizer": optimizer, "warmup": warmup,
             "clip": clip, "betas": betas,
         }  # fmt: skip
-        self.precision, self.compile = precision, compile
+        self.precision, self.compile, self.sync = precision, compile, sync_batch_norm
         self._run: _Run | None = None
 
     def refuses(self, method: Method, device: str) -> str | None:
-        """A loss that compares samples is not the same in parts of a batch."""
-        if method.coupled and started() > 1:
-            return f"{type(method).__name__} compares the samples of a batch; train it in one process"
+        """None: every method has a loss."""
         return None
 
     def device(self, asked: str) -> torch.device:
@@ -102,33 +104,36 @@ class Sgd(Solver):
     def plan(self, method: Method, data: Data, epochs: int | None, seed: int, device: torch.device) -> dict[str, Any]:
         """As asked, else as the method prefers, else the defaults; the number of epochs may follow from that of steps."""
         recipe: dict[str, Any] = {**DEFAULTS, **method.recipe}
+        if self.asked["optimizer"] not in (None, recipe["optimizer"]):
+            recipe["lr"] = RATES[self.asked["optimizer"]]  # a rate suits one optimiser
         chosen: dict[str, Any] = {key: value if value is not None else recipe[key] for key, value in self.asked.items()}
         if epochs is None:
             epochs = recipe.get("epochs")
         if epochs is None:
             batches = math.ceil(len(method.view(data)) / chosen["batch_size"])
             epochs = min(MAX_EPOCHS, math.ceil(recipe["steps"] / batches))
-        how = {"precision": resolved(self.precision, device), "device": device.type}  # each draws in its own way
-        return {"epochs": epochs, **chosen, **how, "compile": self.compile, "seed": seed}
+        chosen |= {"precision": resolved(self.precision, device), "device": device.type}  # each draws in its own way
+        return {"epochs": epochs, **chosen, "compile": self.compile, "sync_batch_norm": self.sync, "seed": seed}
 
     def pace(self, task: Task, short: float, *, must: bool) -> float | None:
-        """By a few steps of a copy; of several processes, which might not agree, it is not known."""
+        """By a few steps of a copy; of several processes the first one's clock counts."""
         method, plan, device = task.method, task.plan, task.device
         samples = method.view(task.data).to(device)
         total = Plan.of(plan).steps(len(samples))
-        if started() > 1 or total == 0 or (total < STEPS and not must):
+        if total == 0 or (total < STEPS and not must):
             return None
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), steady(device):
+        gpus = [device] if device.type == "cuda" else []
+        with processes(device) as group, torch.random.fork_rng(devices=gpus), steady(device):
             if plan["precision"] == "auto":
-                plan["precision"] = timed(method, samples, plan)
-            ahead = _Run(copy.deepcopy(method).train(), Plan.of(plan), device, Processes(0, 1), len(samples))
+                plan["precision"] = _precision(method, samples, task, group)
+            ahead = _Run(copy.deepcopy(method).train(), plan, device, group, len(samples))
             batches = ahead.plan.order(len(samples), 1)
 
             def step(number: int) -> None:
                 ahead.batch = number % len(batches)
                 ahead._step(samples, batches[ahead.batch])
 
-            seconds = seconds_a_step(step, total, short, device)
+            seconds = seconds_a_step(step, total, short, device, lambda: float(group.of_first(time.perf_counter)))
         return None if seconds is None else seconds * len(batches)
 
     def memory(self, method: Method, data: Data, plan: Mapping[str, Any], *, saved: bool) -> int:
@@ -156,17 +161,13 @@ class Sgd(Solver):
         samples = method.view(task.data).to(device)
         gpus = [device] if device.type == "cuda" else []
         with processes(device) as group, torch.random.fork_rng(devices=gpus), steady(device):
-            if group.size > 1 and task.saved is not None:
-                raise OptionError(
-                    "a run of several processes cannot be resumed yet: only the first one's state was saved"
-                )
             if task.plan["precision"] == "auto":
                 task.plan["precision"] = _precision(method, samples, task, group)
             plan = Plan.of(task.plan)
             torch.manual_seed(plan.seed)  # the contract asks for no dropout, but resume must not mind it
             compiled = _compiled(method, samples, task, group)
             task.plan["compile"] = compiled is not None
-            run = self._run = _Run(method, plan, device, group, len(samples), compiled)
+            run = self._run = _Run(method, task.plan, device, group, len(samples), compiled)
             if task.saved is not None:
                 run.restore(task.saved)
             elif task.warm is not None:
@@ -233,22 +234,27 @@ class _Run:
     def __init__(
         self,
         method: Method,
-        plan: Plan,
+        settings: Mapping[str, Any],
         device: torch.device,
         group: Processes,
         rows: int,
         compiled: CompiledStep | None = None,
     ) -> None:
-        self.method, self.plan, self.device, self.group = method, plan, device, group
+        self.method, self.plan, self.device, self.group = method, Plan.of(settings), device, group
+        plan, synced = self.plan, bool(settings["sync_batch_norm"])
         self.optimizer = make_optimizer(method, plan)
         self.rates = Rates(method, self.optimizer)
-        self.module = compiled or group.wrapped(Step(method, plan.precision), device)
-        self.rng = torch.Generator(device=device).manual_seed(plan.seed + group.rank)  # each process hides for itself
+        self.sparse = group.size > 1 and "sparse-adam" in (plan.optimizer, method.recipe.get("optimizer"))
+        step = Step(method, plan.precision, group, synced=synced)
+        self.module = compiled or group.wrapped(step, device, sparse=self.sparse)
+        self.rng = torch.Generator(device=device).manual_seed(plan.seed)  # the same in all processes
         self.epoch, self.batch, self.batches = 1, 0, plan.batches(rows)  # the next batch to train on, of so many
         self.total = plan.steps(rows)
+        alone = not synced and batch_norms(method)  # of one sample there is no variance
+        self.least = 0 if group.size == 1 else group.size * (2 if alone else 1)
         self.sums: dict[str, Tensor] = {}  # of each term over the rows of this epoch so far
         self.seconds, self.waited = 0.0, 0.0  # spent on this epoch so far, and of that on waiting for data
-        self.seen = 0  # samples of this epoch so far, by this process
+        self.seen = 0  # samples of this epoch so far, by all processes
         self.met, self.since = 0, 0.0  # samples and seconds of this epoch, since the run went on
 
     @property
@@ -282,13 +288,14 @@ class _Run:
     def steps(self, samples: Samples) -> Iterator[None]:
         """Do the batches of the epoch that are left, one at a time."""
         batches = self.plan.order(len(samples), self.epoch)
-        if len(batches[-1]) < self.group.size:  # the last are the smallest
+        if len(batches[-1]) < self.least:  # the last are the smallest
             raise OptionError(
-                f"a batch has {len(batches[-1])} samples, too few for {self.group.size} processes; raise option 'batch_size'"
+                f"a batch has {len(batches[-1])} samples, too few for {self.group.size} processes, which need {self.least}; "
+                "raise option 'batch_size'"
             )
         while self.batch < self.batches and self.done < self.total:
             began = time.perf_counter()
-            self._step(samples, self.group.share(batches[self.batch]))
+            self._step(samples, batches[self.batch])
             elapsed = time.perf_counter() - began  # what is done in a pause is not of the training
             self.seconds, self.since = self.seconds + elapsed, self.since + elapsed
             self.met += len(batches[self.batch])
@@ -306,20 +313,26 @@ class _Run:
         terms, answer = self.module(x, self.rng)
         means = {name: term.mean() for name, term in terms.items()}
         loss = functools.reduce(torch.add, means.values())
+        if not method.coupled and self.group.size > 1:  # each process has the loss of its share
+            weight = self.group.weight(len(rows))
+            loss, means = loss * weight, self.group.means(means, weight)
         # on a GPU a look at the loss waits for the device
         if (
             self.device.type == "cpu"
             or self.batch % 50 == 0
             or self.done + 1 in (self.epoch * self.batches, self.total)
         ):
-            self._check_finite(loss, terms, x)
+            self._check_finite(means, x)
         loss.backward()
+        if self.sparse:
+            self.group.average(self.module.parameters())
         if plan.clip is not None or plan.optimizer != "sparse-adam":
             densify(self.module.parameters())
         if plan.clip is not None:
             nn.utils.clip_grad_norm_(self.module.parameters(), plan.clip)
         self.optimizer.step()
         self.optimizer.zero_grad()
+        self.group.merge(method)
         method.after_step(answer)
         for name, mean in means.items():
             share = mean.detach() * len(rows)
@@ -331,7 +344,6 @@ class _Run:
         began, rows = time.perf_counter(), len(samples)
         if self.batch < self.batches:
             rows = sum(map(len, self.plan.order(rows, self.epoch)[: self.batch]))
-        self.group.add_up(self.sums.values())
         terms = {name: float(value) / rows for name, value in self.sums.items()}
         self.seconds += time.perf_counter() - began  # a GPU is waited for here: its steps were only begun
         seconds = max(self.seconds, 1e-9)
@@ -347,11 +359,11 @@ class _Run:
         self.seconds, self.waited, self.seen, self.met, self.since = 0.0, 0.0, 0, 0, 0.0
         return record
 
-    def _check_finite(self, loss: Tensor, terms: Terms, x: Tensor) -> None:
-        """Stop before a step would spread a NaN over the weights."""
-        if math.isfinite(loss.item()):
+    def _check_finite(self, means: Terms, x: Tensor) -> None:
+        """Stop before a step would spread a NaN over the weights; means are those over all processes, so that all stop."""
+        if math.isfinite(functools.reduce(torch.add, means.values()).item()):
             return
-        bad = next((name for name, term in terms.items() if not bool(term.isfinite().all())), "of all together")
+        bad = next((name for name, mean in means.items() if not math.isfinite(mean.item())), "of all together")
         layer = first_not_finite(self.method, x, self.rng)
         raise TrainingError(
             f"the loss term '{bad}' is not finite in epoch {self.epoch}, batch {self.batch + 1}{layer}; "

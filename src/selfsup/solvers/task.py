@@ -81,6 +81,7 @@ class Solver:
     name: ClassVar[str]
     closed: ClassVar[bool] = False  # a closed form: nothing to hold out, nothing to go on from
     free: ClassVar[tuple[str, ...]] = ()  # settings of the plan that may differ between a run and its continuation
+    shared: ClassVar[bool] = False  # whether several processes do each step together; else each does the whole alone
     paced: ClassVar[bool] = False  # whether it knows ahead how long it will take, and any part of an epoch will do
     unit: ClassVar[str] = "samples"  # what `samples_per_second` counts
     epoch: float = 0.0  # passes over the data that are done by now: between two pauses, too

@@ -57,7 +57,7 @@ def the_gap_is_none_before_training_and_some_after(case: Case) -> None:
         chance = 4 * drawn.std() / len(drawn) ** 0.5
         demand(abs(drawn.mean()) < chance, f"before training the gap is {drawn.mean():.1%} of the shuffled loss: a "
                 "guess knows its answer")  # fmt: skip
-    train(method, case.few, _now_and_then(lambda: _gap(method, x) > 0.05), epochs=200)
+    train(method, case.few, _now_and_then(lambda: _gap(method, x, 1) > 0.05 and _gap(method, x) > 0.05), epochs=200)
     after = _gap(method, x)
     demand(
         after > 0.05, f"after training the gap is {after:.1%} of the shuffled loss, not 5%: guesses owe samples nothing"
@@ -70,15 +70,15 @@ def answers_of_its_own_do_not_become_alike(case: Case) -> None:
     method = case.make()
     x = case.x(method)
     before = shuffle_gap(method, x)["shuffled"]
-    train(method, case.few, epochs=100)
+    train(method, case.few, epochs=60)
     after = shuffle_gap(method, x)["shuffled"]
-    demand(after > 0.5 * before, f"the answer of another sample cost {before:.4g} before training, and {after:.4g} after it: all "
-            "samples are given the same one")  # fmt: skip
+    demand(after > 0.25 * before, f"the answer of another sample cost {before:.4g} before training, and {after:.4g} after it: "
+            "all samples are given the same one")  # fmt: skip
     demand(_gap(method, x) > 0.05, f"after training the gap is {_gap(method, x):.1%} of the shuffled loss, not 5%")
 
 
-def _gap(method: Method, x: Tensor) -> float:
-    found = shuffle_gap(method, x)
+def _gap(method: Method, x: Tensor, draws: int = 5) -> float:
+    found = shuffle_gap(method, x, draws=draws)
     return found["gap"] / abs(found["shuffled"])
 
 

@@ -34,7 +34,8 @@ class Checks(NamedTuple):
     numbers
         ``trained`` and ``fresh``: losses of rows learnt from and of held-out ones that are no copies of these, on equally many
         rows that are hidden alike; and their gaps, ``trained_gap`` and ``fresh_gap``. ``copies``: share of held-out rows that
-        are learnt from. ``decodes``: 1 where codes have a way back. ``leak``, ``leak_share``, ``told``: ratio, share and told
+        are learnt from. ``decodes``: 1 where codes have a way back; ``own``: where answers are
+        made by the method. ``leak``, ``leak_share``, ``told``: ratio, share and told
         of `leaks.Standing`; ``few_kept``, ``few_share``: see `leaks.Few`; ``shines``: see `leaks.shines`. ``cue_NAME``,
         ``drawn``: see `cues.cues`. ``alone``: how much a code changes where its sample is encoded alone, and ``stability`` with
         noise of 1 % in the input, as shares of the deviation of the codes.
@@ -96,6 +97,7 @@ def checks(
     in_rows = trained and not isinstance(learnt.form, TextForm)  # which a text is not before a method cuts it
     copied = copies(learnt, test, rng) if in_rows else np.zeros(len(test), bool)
     numbers = {"copies": float(copied.mean()), "decodes": float(method.decodes())}
+    numbers["own"] = float(type(method).target is not Method.target)
     fresh = test.part(np.flatnonzero(~copied)) if copied.any() else test
     with steady(device, exact=True):
         if trained and (rows := min(ROWS, len(learnt), len(fresh))) >= 2:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -13,7 +12,6 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 
-from selfsup import store
 from selfsup.data.facts import Facts
 from selfsup.data.open import KINDS, reading_options
 from selfsup.errors import DataError, OptionError, unknown
@@ -32,7 +30,7 @@ from selfsup.store.weights import named_tensors
 from selfsup.system.progress import Progress
 from selfsup.training import efficiency
 from selfsup.training.evidence import MAX_TEST, Subject
-from selfsup.training.fit import method_options, place_of, run_job
+from selfsup.training.fit import is_finished, method_options, place_of, run_job
 from selfsup.training.job import Job, Settings
 from selfsup.training.pictures import pictures
 from selfsup.training.warm import Earlier
@@ -42,7 +40,6 @@ OURS = ("base", "base_options")  # options of the method that follow from the ru
 UNREAD = ("size", "stream")  # options of the reader that do: the data are brought to its form
 HELD = 0.1  # of the rows, for loss and gap, where the data have a test part of their own
 COUNTS = (20, 100, 400, 1000)  # labels a class of a curve, as in the papers
-log = logging.getLogger("selfsup")
 
 
 def finetune(
@@ -132,15 +129,13 @@ def finetune(
     given = {name: value for name, value in locals().items() if name not in ("run", "labelled", "options")}
     settings = checked(finetune, given)
     out = Path(out) if out is not None else None
+    if out is not None and is_finished(out, settings):
+        model = load(out)
+        if rank() == 0:
+            model.write_pages(out)
+        return model
     if rank() > 0:  # torchrun: the first process writes and speaks, the others only train
         out, settings = None, settings | {"evaluate": False, "progress": False}
-    if out is not None and resume and store.finished(out, overwrite=overwrite):
-        log.warning("%s is finished and returned as it is, with its own settings; overwrite it to train it anew", out)
-        model = load(out)
-        model.write_pages(out)
-        return model
-    if out is not None and not resume:
-        store.check_free(out, overwrite=overwrite)
     return run_job(_job(_trained(run), labelled, settings, options), out, settings)
 
 

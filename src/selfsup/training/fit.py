@@ -21,7 +21,8 @@ from selfsup.model.load import load
 from selfsup.model.model import Model
 from selfsup.options import Option, Range, checked, options_of, resolve
 from selfsup.solvers import REGISTERED as SOLVERS, find as find_solver
-from selfsup.solvers.distributed import rank, started
+from selfsup.solvers.devices import choose_device
+from selfsup.solvers.distributed import processes, rank, started
 from selfsup.solvers.task import Solver
 from selfsup.system import imports
 from selfsup.training.begin import begin_of, own_start
@@ -143,18 +144,41 @@ def fit(
     if method is not None and not isinstance(method, str | type):
         method, options = None, _with_labels(method, options)
     out = Path(out) if out is not None else None
+    if out is not None and is_finished(out, settings):
+        model = load(out, method=method if not isinstance(method, str) or method not in REGISTERED else None)
+        if rank() == 0:
+            model.write_pages(out)
+        return model
     if rank() > 0:  # torchrun: the first process writes and speaks, the others only train
         out, settings = None, settings | {"evaluate": False, "progress": False, "tensorboard": None}
-    if out is not None and resume and store.finished(out, overwrite=overwrite):
-        log.warning("%s is finished and returned as it is, with its own settings; overwrite it to train it anew", out)
-        model = load(out, method=method if not isinstance(method, str) or method not in REGISTERED else None)
-        model.write_pages(out)
-        return model
-    if out is not None and not resume:
-        store.check_free(out, overwrite=overwrite)
     if settings["tensorboard"] is not None:
         check_board(settings["tensorboard"], out)
     return run_job(_job(data, method, settings, options), out, settings)
+
+
+def is_finished(out: Path, settings: Mapping[str, Any]) -> bool:
+    """Whether a run that is to be resumed is finished; of several processes the first one looks, who may alone see the folder.
+
+    Raises
+    ------
+    RunError
+        If the folder may not be written to.
+    """
+
+    def look() -> bool:
+        if not settings["resume"]:
+            store.check_free(out, overwrite=settings["overwrite"])
+        elif store.finished(out, overwrite=settings["overwrite"]):
+            log.warning(
+                "%s is finished and returned as it is, with its own settings; overwrite it to train it anew", out
+            )
+            return True
+        return False
+
+    if rank() == 0 and started() == 1:
+        return look()
+    with processes(choose_device(settings["device"])) as group:
+        return bool(group.of_first(look))
 
 
 def _with_labels(labels: Any, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -245,10 +269,6 @@ def _check_paced(name: str, solver: type[Solver]) -> None:
     if not solver.paced:
         instead = "it is solved in one pass" if solver.closed else "give option 'epochs' (or 'limit')"
         raise OptionError(f"option 'minutes' is not for method '{name}' solved by {solver.name}: {instead}")
-    if started() > 1:
-        raise OptionError(
-            "option 'minutes' is for one process: several could not agree on the end; give option 'epochs'"
-        )
 
 
 def _strange(option: str, name: str, known: Mapping[str, Option], solver: str, reader: str) -> str:

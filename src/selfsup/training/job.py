@@ -38,7 +38,7 @@ from selfsup.training.loop import Loop, Record
 from selfsup.training.measure import DRAWS, ONCE, measure, probe_of
 from selfsup.training.pictures import pictures
 from selfsup.training.warm import Earlier
-from selfsup.training.watching import SHAPE, notes_of, ranked
+from selfsup.training.watching import SHAPE, notes_of, watched
 from selfsup.words.texts import TextFacts
 
 log = logging.getLogger("selfsup")
@@ -222,7 +222,7 @@ class Job:
         with memory.refused(f"training by method '{self.name}'", "use a smaller batch_size, or smaller options"):
             records = loop.run(Task(method, learnt, plan, device, warm=self._warm(method)))
         notes = _held(plan, asked, late=loop.late, epoch=records[-1]["epoch"])
-        notes += notes_of(records, ranked=ranked(method)) if self._alarms(method) else []
+        notes += notes_of(records, **watched(method)) if self._alarms(method) else []
         notes += (
             []
             if len(heldout) or self.solver.closed

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from selfsup.errors import Interrupted, TrainingError
 from selfsup.method import Method
+from selfsup.solvers.distributed import ALONE, Processes, processes
 from selfsup.solvers.task import Pause, Solver, State, Task
 from selfsup.store.checkpoint import Checkpoint
 from selfsup.store.weights import named_tensors, set_tensors
@@ -23,7 +24,7 @@ from selfsup.system.compiling import clock, told
 from selfsup.system.progress import Progress, duration, roughly
 from selfsup.system.signals import stop_flag
 from selfsup.training.measure import DRAWS, measure
-from selfsup.training.watching import began, due, ranked, shape
+from selfsup.training.watching import began, due, shape, watched
 
 ABSURD = 10.0  # times the loss before training: nothing is guessed so badly but by weights that have blown up
 SHORT = 20.0  # seconds of a training of which nobody asks how long it will take
@@ -91,11 +92,13 @@ class Loop:
             On Ctrl-C or SIGTERM, after the state was saved.
         """
         task.method.to(task.device)
-        task = replace(
-            task, saved=self._restored(task.plan), wanted=self._wanted, enough=lambda: self.finished or self.late
-        )
         # a closed form has no state to save: it is broken off where it stands
-        with contextlib.nullcontext(self._stop) if self.solver.closed else stop_flag() as self._stop:
+        stopped = contextlib.nullcontext(self._stop) if self.solver.closed else stop_flag()
+        joined = processes(task.device) if self.solver.shared else contextlib.nullcontext(ALONE)
+        with stopped as self._stop, joined as self._group:
+            task = replace(
+                task, saved=self._restored(task.plan), wanted=self._wanted, enough=lambda: self.finished or self.late
+            )
             self._began = self._told = clock()
             self._from: float | None = None
             try:
@@ -124,7 +127,9 @@ class Loop:
         began, asked = time.perf_counter(), plan["epochs"]
         measure(task.method, self.probe, 0, 1)
         epoch += time.perf_counter() - began  # which is done after every one
-        if (fit := max(0.0, PLANNED * limit - self._spent()) / epoch) < asked:
+        fit = max(0.0, PLANNED * limit - self._spent()) / epoch
+        epoch, fit = self._group.of_first(lambda: (epoch, fit))
+        if fit < asked:
             plan["epochs"] = max(float(f"{fit:.2g}"), LEAST) if fit < FEW else int(fit)
         seconds = plan["epochs"] * epoch
         if seconds < SHORT and plan["epochs"] == asked:
@@ -149,8 +154,10 @@ class Loop:
             self._from = pause.epoch
         elif self.minutes is not None and pause.epoch < epochs:  # a record needs a step before it
             self.late = self._spent() > 60 * self.minutes
+        # of several processes none ends without the others
+        stopped, self.late = self._group.any(self._stop.is_set(), self.late)
         if not self.records:
-            self.records.append(measure(task.method, self.probe, 0, self.draws, untrained=True))
+            self.records.append(self._measured(task.method, 0, self.draws, untrained=True))
             self.keep(self.records)
         elif pause.record is not None and pause.epoch > self.records[-1]["epoch"]:
             self._record(task, pause, last=pause.epoch >= epochs or self.late)
@@ -160,7 +167,6 @@ class Loop:
             self._warn(task.method, [*self.records, {"epoch": round(pause.epoch, 3), **shape(task.method, self.probe)}])
         if self.progress.due():
             self.progress.show(self._line(pause, epochs))
-        stopped = self._stop.is_set()
         if self.checkpoint is not None and (stopped or self.checkpoint.due()):
             self._save(task.plan)
         if stopped and pause.epoch < epochs and not self.finished:
@@ -174,7 +180,7 @@ class Loop:
         epoch = int(pause.epoch) if float(pause.epoch).is_integer() else round(pause.epoch, 3)
         shaped = last or due(self.records, pause.epoch, len(task.method.view(task.data)))
         draws = self.draws if last else 1  # the last one is judged
-        found = measure(task.method, self.probe, epoch, draws, shaped=shaped)
+        found = self._measured(task.method, epoch, draws, shaped=shaped)
         record = {**found, "loss": found["heldout"], **(pause.record or {})}
         self.records.append(record)
         self._check_sane(task, last=last)
@@ -188,9 +194,14 @@ class Loop:
         if self.patience is not None:
             self._look_back(task.method, self.patience)
 
+    def _measured(self, method: Method, epoch: float, draws: int, **how: bool) -> Record:
+        """Loss, gap and codes on the probe; of several processes those of the first, so that all decide the same."""
+        found: Record = self._group.of_first(lambda: measure(method, self.probe, epoch, draws, **how))
+        return found
+
     def _warn(self, method: Method, records: list[Record]) -> None:
         """Say that the codes are collapsing, when that begins."""
-        if (said := began(records, ranked=ranked(method))) is not None:
+        if (said := began(records, **watched(method))) is not None:
             self.progress.close()
             log.warning("epoch %g: %s", records[-1]["epoch"], said)
 
@@ -234,11 +245,21 @@ class Loop:
         self.checkpoint.save(tensors, facts)
 
     def _restored(self, plan: dict[str, Any]) -> State | None:
-        """The solver's state on disk, if there is one; what was decided by a look ahead is put into the plan."""
-        saved = self.checkpoint.load() if self.checkpoint is not None else None
-        if saved is None:
+        """The solver's state on disk, if there is one; what was decided by a look ahead is put into the plan.
+
+        Of several processes the first one reads it for all: it may be the only one that sees the folder.
+        """
+        tensors: dict[str, Tensor] = {}
+
+        def read() -> dict[str, Any] | None:
+            saved = self.checkpoint.load() if self.checkpoint is not None else None
+            tensors.update({} if saved is None else saved[0])
+            return None if saved is None else saved[1]
+
+        facts = self._group.of_first(read)
+        if facts is None:
             return None
-        tensors, facts = saved
+        tensors = self._group.tensors_of_first(tensors)
         self.records, self.finished = facts["records"], facts["finished"]
         plan["epochs"], self._before, self.late = facts["epochs"], facts["seconds"], facts["late"]
         self.best = {n.removeprefix(BEST): t for n, t in tensors.items() if n.startswith(BEST)}
@@ -257,6 +278,7 @@ class Loop:
         return "  ".join(parts)
 
     _stop: threading.Event = field(default_factory=threading.Event)
+    _group: Processes = ALONE
     _began: float = 0.0
     _before: float = 0.0
     _told: float = 0.0

@@ -19,11 +19,11 @@ ONCE = 5  # and of a closed form, which is measured once before and once after
 
 
 def probe_of(method: Method, learnt: Data, heldout: Data, device: torch.device, *, once: bool = False) -> Tensor:
-    """The samples (B, ...) on which loss and gap are measured; of what is learnt from where nothing is held out.
+    """The samples (B, ...) on which loss and gap are measured; of what is learnt from where less than two are held out.
 
     Where they are measured `once`, and not after every epoch, they are as many as can be of use.
     """
-    samples = method.view(heldout if len(heldout) else learnt)
+    samples = method.view(heldout if len(heldout) > 1 else learnt)
     return samples[samples.probe(EVERY if once else len(method.view(learnt)))].to(device)
 
 

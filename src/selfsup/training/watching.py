@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from selfsup.measures.health import effective_rank, spread
+from selfsup.measures.health import GAP_LEFT, effective_rank, spread
 from selfsup.method import Method
 from selfsup.model.encode import rows_at_once
 
@@ -19,6 +19,8 @@ SHAPE = ("rank", "width", "spread", "dead_dims")  # what a record has of the cod
 # Sound runs kept 0.38 or more of their first rank, and 0.08 of their first spread (docs/log.md); collapsing ones pass both limits
 # within a few epochs.
 RANK_LEFT, SPREAD_LEFT = 0.25, 0.02
+GAP_SDS = 3.0  # deviations of a gap over the orders of guesses: its noise
+GAP_SEEN = 0.01  # of the loss with others' guesses: a smaller gap has not begun to be one
 Record = Mapping[str, Any]
 
 
@@ -69,16 +71,35 @@ def _some(rows: int) -> Tensor:
     return torch.linspace(0, rows - 1, min(rows, ROWS), dtype=torch.float64).long()
 
 
-def ranked(method: Method) -> bool:
-    """Whether the dimensions before training are of the samples: vectors of words begin as noise, which fills them all."""
-    return not callable(getattr(method, "words", None))
+def watched(method: Method) -> dict[str, bool]:
+    """What `alarm` may ask of a method: whether its codes are ``ranked``, and whether its answers are its ``own``.
+
+    The dimensions before training are of the samples, but for vectors of words, which begin as noise that fills them all.
+    """
+    return {"ranked": not callable(getattr(method, "words", None)), "own": type(method).target is not Method.target}
 
 
-def alarm(records: Sequence[Record], *, ranked: bool = True) -> str | None:
+def largest_gap(records: Sequence[Record]) -> float:
+    """The largest gap of all records that is beyond its noise, also that with calibrated batch norm; 0 where there is none."""
+    gaps = [
+        (
+            record.get(name) or 0.0,
+            GAP_SDS * (record.get("gap_sd") or 0.0),
+            GAP_SEEN * abs(record.get("shuffled") or 0.0),
+        )
+        for record in records
+        for name in ("gap", "gap_calibrated")
+    ]
+    return max((gap for gap, noise, seen in gaps if gap > max(noise, seen)), default=0.0)
+
+
+def alarm(records: Sequence[Record], *, ranked: bool = True, own: bool = False) -> str | None:
     """What is wrong with the codes of the last record beside those of the first, from before training: a sentence, or None.
 
     They are one point where they differ by rounding alone. They are collapsing where less than `RANK_LEFT` of the dimensions that
-    they filled are left (where these are `ranked`), or less than `SPREAD_LEFT` of what they differed by, beside their size.
+    they filled are left (where these are `ranked`), or less than `SPREAD_LEFT` of what they differed by, beside their size. Where
+    a method makes its answers its `own`, these are collapsing where the gap is less than `GAP_LEFT` of the largest there was: a
+    loss may fall to nothing as all samples are given the same answer.
     """
     first, last = records[0], records[-1]
     if len(records) < 2 or "rank" not in last or first.get("rank") is None:
@@ -91,22 +112,24 @@ def alarm(records: Sequence[Record], *, ranked: bool = True) -> str | None:
         return f"codes are collapsing: {last['rank']:.1f} dimensions of {last['width']}, were {first['rank']:.1f}"
     if last["spread"] < SPREAD_LEFT * first["spread"]:
         return f"codes are collapsing to one point: they differ by {last['spread']:.2g} of their size, was {first['spread']:.2g}"
+    if own and (most := largest_gap(records)) * GAP_LEFT > last.get("gap", most):
+        return f"answers are becoming the same for all samples: those of another cost {last['gap']:.2g} more, were {most:.2g}"
     return None
 
 
-def began(records: Sequence[Record], *, ranked: bool = True) -> str | None:
+def began(records: Sequence[Record], *, ranked: bool = True, own: bool = False) -> str | None:
     """The alarm of the last record, where the one before it that was looked at gave none."""
     looked = [record for record in records if "rank" in record]
-    found = alarm(records, ranked=ranked)
-    return found if found is not None and alarm(looked[:-1] or records[:1], ranked=ranked) is None else None
+    found = alarm(records, ranked=ranked, own=own)
+    return found if found is not None and alarm(looked[:-1] or records[:1], ranked=ranked, own=own) is None else None
 
 
-def notes_of(records: Sequence[Record], *, ranked: bool = True) -> list[str]:
+def notes_of(records: Sequence[Record], *, ranked: bool = True, own: bool = False) -> list[str]:
     """What a user should know of the codes on the way: the first alarm, and whether it was one to the end."""
     looked = [record for record in records if "rank" in record]
     for place in range(1, len(looked)):
-        if (found := alarm(looked[: place + 1], ranked=ranked)) is not None:
-            now = alarm(looked, ranked=ranked)
+        if (found := alarm(looked[: place + 1], ranked=ranked, own=own)) is not None:
+            now = alarm(looked, ranked=ranked, own=own)
             later = f"; at the end {now}" if now is not None else f"; at the end {looked[-1]['rank']:.1f} dimensions"
             return [f"at epoch {looked[place]['epoch']:g} {found}{'' if place + 1 == len(looked) else later}"]
     return []

@@ -143,7 +143,7 @@ def tables(found: Sequence[Judged], runs: Sequence[str], seed: int = 0) -> tuple
     """Each encoder at each number of labels; and the leads of each run over each other one and over the baselines."""
     rows, pairs = list[Row](), list[Row]()
     for one in found:
-        best = max(runs, key=lambda name: _whole(one, name).mean())
+        best = max(runs, key=lambda name: whole(one, name).mean())
         compared = [*combinations(runs, 2), *((run, base) for run in runs for base in one.scores if base not in runs)]
         mine, beside = _pairs(one, compared, seed), {}
         for (first, second), leads in zip(compared, mine, strict=True):
@@ -163,18 +163,18 @@ def tables(found: Sequence[Judged], runs: Sequence[str], seed: int = 0) -> tuple
     return Table.of(NAME, rows), Table.of(LEADS, pairs)
 
 
-def _whole(one: Judged, name: str) -> np.ndarray:
+def whole(one: Judged, name: str) -> np.ndarray:
     """The mean over all numbers of labels (draws, m): where labels were drawn once, each draw has these."""
     draws = max(len(scores) for scores in one.scores[name])
-    whole = [np.broadcast_to(scores, (draws, scores.shape[1])) for scores in one.scores[name]]
-    return np.asarray(np.mean(whole, axis=0))
+    each = [np.broadcast_to(scores, (draws, scores.shape[1])) for scores in one.scores[name]]
+    return np.asarray(np.mean(each, axis=0))
 
 
 def _pairs(one: Judged, compared: Iterable[tuple[str, str]], seed: int) -> list[list[Lead]]:
     """Leads of pairs of encoders: on average over all numbers of labels, and at each."""
     apart = []
     for first, second in compared:
-        apart.append(_whole(one, first) - _whole(one, second))
+        apart.append(whole(one, first) - whole(one, second))
         each = zip(one.scores[first], one.scores[second], strict=True)
         apart += [mine.astype(np.float64) - others for mine, others in each]
     step, leads = 1 + len(one.counts), list[Lead]()
