@@ -21,18 +21,12 @@ import torch  # noqa: E402
 from selfsup.testing import pictures, table  # noqa: E402, F401
 
 torch.set_num_threads(1)
-LONG = {"test_docs.py", "test_site_pages.py", "test_site.py", "test_course.py", "test_fuzz.py", "test_world_sizes.py"}
 
 
 def pytest_configure(config):
     """The tests are of the processor, to the bit: a GPU is hidden from them, but for `pytest -m cuda`."""
     if "cuda" not in config.option.markexpr:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
-
-
-def pytest_collection_modifyitems(items):
-    """The longest files first: of two workers none is left with a test of minutes while the other has nothing more to do."""
-    items.sort(key=lambda item: item.path.name not in LONG)
 
 
 def reseal(folder: Path) -> Path:
