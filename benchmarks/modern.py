@@ -1,6 +1,6 @@
 """The modern methods on small data, at their defaults: each learns, or its verdict says that it does not.
 
-    python benchmarks/modern.py --data digits wine cancer                     # 2 CPU cores, about 15 minutes
+    python benchmarks/modern.py --data digits wine cancer
     python benchmarks/modern.py --data mnist cifar10 --limit 5000 --minutes 1
     python benchmarks/modern.py simclr byol lr=1.0 --data digits              # options of `selfsup fit` go to every run
 

@@ -121,7 +121,7 @@ def test_the_loss_of_mae_is_that_of_a_loop(normalize):
             if normalize:  # the deviation of a sample, as in the paper's code
                 true = (true - true.mean()) / (true.std(ddof=1) ** 2 + 1e-6) ** 0.5
             errors.append(((pixels - true) ** 2).mean())
-        assert float(found[b]) == pytest.approx(np.mean(errors), rel=1e-4)
+        assert float(found[b].detach()) == pytest.approx(np.mean(errors), rel=1e-4)
     assert not set(seen.places[0].tolist()) & set(hidden.places[0].tolist())
 
 
@@ -175,7 +175,7 @@ def test_the_loss_of_jepa_is_that_of_a_loop(standardize):
             for block in range(4)
             for k, place in enumerate(hidden.asked[b, block].tolist())
         ]
-        assert float(found[b]) == pytest.approx(np.mean(errors), rel=1e-3)
+        assert float(found[b].detach()) == pytest.approx(np.mean(errors), rel=1e-3)
     alone = method.filler(tokens[1:2], seen.places[1:2], seen.asked[1:2, 2])[0]  # a block is guessed by itself
     assert torch.allclose(alone, guess[1, 2], atol=1e-5)
 

@@ -24,9 +24,7 @@ class Byol(Predicted):
         Of the teacher's average at the start; it rises to 1. The paper's 0.996 is for hundreds of thousands of steps.
     """
 
-    last_norm = (
-        True  # the paper has none here; it centres embeddings, which take some thousand steps to spread without it
-    )
+    last_norm = True  # the paper has none here
     recipe: ClassVar[Recipe] = {"steps": 400, "batch_size": 128, "lr": 0.005, "weight_decay": 0.01, "optimizer": "muon"}
 
     def __init__(self, momentum: Annotated[float, Range(0, 1)] = 0.95, **shared: Any) -> None:

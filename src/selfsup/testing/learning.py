@@ -72,7 +72,7 @@ def answers_of_its_own_do_not_become_alike(case: Case) -> None:
     before = shuffle_gap(method, x)["shuffled"]
     train(method, case.few, epochs=60)
     after = shuffle_gap(method, x)["shuffled"]
-    demand(after > 0.25 * before, f"the answer of another sample cost {before:.4g} before training, and {after:.4g} after it: "
+    demand(after > 0.3 * before, f"the answer of another sample cost {before:.4g} before training, and {after:.4g} after it: "
             "all samples are given the same one")  # fmt: skip
     demand(_gap(method, x) > 0.05, f"after training the gap is {_gap(method, x):.1%} of the shuffled loss, not 5%")
 

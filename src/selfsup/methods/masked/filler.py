@@ -31,9 +31,8 @@ class Filler(nn.Module):
         self.into, self.out = nn.Linear(fan_in, width), nn.Linear(width, fan_out)
         self.blocks = nn.Sequential(*(Block(width) for _ in range(depth)))
         self.norm = nn.LayerNorm(width, 1e-6)
-        for (
-            part
-        ) in self.modules():  # by their fans, as in MAE's code: a narrow net that begins at 0.02 hardly moves at first
+        # by their fans, as in MAE's code: a narrow net that begins at 0.02 hardly moves at first
+        for part in self.modules():
             if isinstance(part, nn.Linear):
                 nn.init.xavier_uniform_(part.weight)
                 nn.init.zeros_(part.bias)
