@@ -25,7 +25,7 @@ from dataclasses import replace
 from typing import Any
 
 RECIPES: dict[tuple[str, bool], tuple[str, dict[str, Any]]] = {  # (data, on a GPU) -> method and options
-    ("cifar10", False): ("emp", {"blocks": 2, "cells": 2}),
+    ("cifar10", False): ("emp", {"blocks": 2, "cells": 2, "px": (16, 24)}),
     ("cifar10", True): ("emp", {"net": "resnet18", "batch_size": 256, "px": (16, 24, 32)}),
     ("imagenette", False): ("emp", {"blocks": 2, "cells": 2, "px": (32, 48)}),
     ("imagenette", True): ("emp", {"net": "resnet18", "batch_size": 128, "px": (48, 64, 96)}),
@@ -36,6 +36,7 @@ SPARE = 3.0  # seconds that are left unused at the end
 TIMED = 500  # images of which the codes are timed, before training
 NEIGHBOURS = 200
 DEVELOP = 5_000
+ENDLESS = 100_000  # epochs, of which as many are planned as there is time for
 PUBLISHED = """published, CIFAR-10 (accuracy in %; hardware and protocols differ):
   kNN 200, ResNet-18, 200 epochs, one GPU (lightly; largest of all epochs on the test part): SimCLR 84.8 in 87 min,
     BYOL 86.8 in 108 min
@@ -60,8 +61,15 @@ def opened(name: str, path: str | None, limit: int | None, *, develop: bool) -> 
 
         whole = open_data(data_folder() / FOLDERS[name], cache=False, limit=limit, progress=False)
         train, test = replace(whole, test=None), whole.test
-        test = test if limit is None else replace(test, x=test.x[:limit], labels=test.labels[:limit], names=None)
-    return train, test
+        test = test if limit is None else some(test, slice(limit))
+    if not develop:
+        return train, test
+    few = min(DEVELOP, len(train) // 5)
+    return some(train, slice(len(train) - few)), some(train, slice(len(train) - few, None))
+
+
+def some(data: Any, rows: slice) -> Any:
+    return replace(data, x=data.x[rows], labels=data.labels[rows], names=None)
 
 
 def probed(train, labels, test, asked, seed: int) -> tuple[float, float]:
@@ -117,8 +125,6 @@ def run(began: float, given: argparse.Namespace, seed: int) -> dict[str, Any]:
     method, options = RECIPES[given.data_set, gpu]
     method, options = given.method or method, {**options, **dict(setting(one) for one in given.set)}
     train, test = opened(given.data_set, given.data, given.limit, develop=given.develop)
-    if given.develop:
-        train, test = train.cut(min(DEVELOP, len(train) // 5), 0)
     read = time.time() - began
 
     def fit(minutes: float | None, epochs: int | None = None):
@@ -141,7 +147,7 @@ def run(began: float, given: argparse.Namespace, seed: int) -> dict[str, Any]:
         raise SystemExit(
             f"--minutes {given.minutes:g} are over before training could start; codes alone take {coding:.0f} s"
         )
-    model = fit(left / 60, given.epochs)
+    model = fit(left / 60, given.epochs or ENDLESS)
     trained = time.time() - began
     learnt, asked = codes(model, train.whole()), codes(model, test.whole())
     took = {

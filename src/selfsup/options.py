@@ -55,6 +55,9 @@ class _Colon:
         return "such as FILE.py:function"
 
 
+Shares = tuple[
+    Annotated[float, Range(0, 1, open_low=True)], Annotated[float, Range(0, 1)]
+]  # the least and the greatest
 ImportPath = Annotated[str, _Colon()]  # something of the user's own, by the path of its import
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from selfsup.cli.main import USAGE, main
 from selfsup.measures import Evaluation
-from selfsup.training import rounds
+from selfsup.training import clock
 
 
 def run(*words):
@@ -16,7 +16,7 @@ def run(*words):
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
-    monkeypatch.setattr(rounds, "LEAST", 0.05)
+    monkeypatch.setattr(clock, "LEAST", 0.05)
 
 
 @pytest.fixture

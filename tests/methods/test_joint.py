@@ -15,7 +15,7 @@ from selfsup.data.form import Form
 from selfsup.errors import OptionError
 from selfsup.methods import find
 from selfsup.methods.emp import coding_rate
-from selfsup.methods.joint import Joint, make_projector
+from selfsup.methods.joint import make_projector
 from selfsup.methods.lejepa import FARTHEST, epps_pulley
 from selfsup.model.encode import build
 
@@ -303,7 +303,7 @@ def test_what_does_not_fit_is_said(options, said):
         built("simclr", pictures(6, 1, 8, 8), **options)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "byol", "simsiam", "dino", "mae", "jepa", "scarf", "vime"])
 def test_a_method_file_is_short(name):
     """At most 60 lines beyond docstrings and blank lines (CONTRIBUTING.md)."""
     source = inspect.getsource(inspect.getmodule(find(name)[1]))
@@ -313,7 +313,6 @@ def test_a_method_file_is_short(name):
         lines += bool(line) and not quoted and not ends
         quoted ^= ends == 1
     assert lines <= 60
-    assert issubclass(find(name)[1], Joint)
 
 
 def test_a_short_training_lowers_the_loss_and_is_found_again(tmp_path):

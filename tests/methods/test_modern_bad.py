@@ -73,6 +73,16 @@ def test_options_of_views_out_of_range_are_named(method, option, value, said):
         fitted(data_of(method), method, **{option: value})
 
 
+@pytest.mark.parametrize(
+    ("method", "option", "value"), [("simclr", "px", (5,)), ("byol", "cells", 2), ("vicreg", "scale", (0.5, 1.0))]
+)
+def test_options_of_images_are_refused_of_tables(method, option, value):
+    with pytest.raises(OptionError, match=f"option '{option}' is for images, and would do nothing to tables"):
+        fitted(table(12), method, **{option: value})
+    with pytest.raises(OptionError, match="option 'swap' is for tables, and would do nothing to images"):
+        fitted(pictures(8, 3, 10, 10), method, swap=0.5)
+
+
 @pytest.mark.parametrize("method", ["byol", "dino", "jepa"])
 @pytest.mark.parametrize("momentum", [0.0, 1.0])
 def test_a_teacher_without_momentum_is_refused(method, momentum):

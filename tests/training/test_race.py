@@ -14,7 +14,7 @@ from selfsup.data.open import open_data
 from selfsup.errors import DataError, Interrupted, OptionError, TrainingError
 from selfsup.measures.race import ByLabels, ByRank
 from selfsup.measures.run import Features
-from selfsup.training import entrants, rounds
+from selfsup.training import clock, entrants, rounds
 from selfsup.training.rounds import Fold, sizes
 
 PLANTED = '''
@@ -80,8 +80,8 @@ QUICK = {"progress": False, "seed": 1}
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
     """Planted methods have two epochs: no race takes its minute, unless rows are held out in turn, or there is evidence."""
-    for name, value in (("LEAST", 0.05), ("FOLDS", 1), ("MOST", 0.0)):
-        monkeypatch.setattr(rounds, name, value)
+    for module, name, value in ((clock, "LEAST", 0.05), (rounds, "FOLDS", 1), (clock, "MOST", 0.0)):
+        monkeypatch.setattr(module, name, value)
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def table(rows=200):
 
 
 def test_the_planted_best_wins_and_is_kept(planted, tmp_path, monkeypatch):
-    monkeypatch.setattr(rounds, "MOST", 1.0)
+    monkeypatch.setattr(clock, "MOST", 1.0)
     x, y = table()
     found = selfsup.race(x, 1, planted("Worst", "Middling", "Best"), tmp_path / "run", labels=y, **QUICK)
     assert found.ranking[0] == found.winner == "Best"
@@ -188,7 +188,7 @@ def test_the_time_is_kept(monkeypatch):
 
 
 def test_where_no_time_is_left_the_run_of_the_round_before_is_kept(planted, monkeypatch):
-    monkeypatch.setattr(rounds.Clock, "left", lambda self: 0.0)
+    monkeypatch.setattr(clock.Clock, "left", lambda self: 0.0)
     found = selfsup.race(table(), 1, planted("Worst", "Best"), **QUICK)
     assert found.winner == "Best"
     assert any("no time was left to train Best for longer" in note for note in found.evaluation.notes)

@@ -141,7 +141,9 @@ def test_a_planted_collapse_is_warned_of_and_noted(cls, said, caplog):
     assert len(warned) == 1
     assert re.match(said, warned[0])
     note = next(note for note in model.config["notes"] if "codes are" in note)
-    assert note.startswith("at " + warned[0].replace(":", "", 1))
+    warning, _, name = warned[0].rpartition(" (")
+    assert name.endswith(f"{cls.__name__})")
+    assert note.startswith("at " + warning.replace(":", "", 1))
 
 
 @pytest.mark.parametrize("cls", [Apart, Drawn])

@@ -7,7 +7,7 @@ from selfsup.hide.crop import random_crop
 from selfsup.hide.mask import block_mask, random_mask
 from selfsup.hide.noise import corrupt, corrupt_places
 from selfsup.hide.patches import drop_colours, grid_patches, normalize_patches, project_colours, resample_patches
-from selfsup.hide.tokens import at_places, draw_blocks, outside, parted, patchify, rest_of, unpatchify
+from selfsup.hide.tokens import at_places, draw_blocks, outside, parted, patchify, unpatchify
 from selfsup.hide.turn import quarter_turns, turned
 from selfsup.hide.views import ViewOptions, draw_views, make_views, multicrop, views
 from selfsup.hide.warp import Boxes, crops, draw_boxes, warp
@@ -42,7 +42,6 @@ __all__ = [
     "random_mask",
     "recolour",
     "resample_patches",
-    "rest_of",
     "solarize",
     "swap_columns",
     "turned",

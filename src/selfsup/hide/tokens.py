@@ -41,12 +41,6 @@ def parted(mask: Tensor) -> tuple[Tensor, Tensor]:
     return kept.view(len(flat), -1), hidden.view(len(flat), -1)
 
 
-def rest_of(places: Tensor, total: int) -> Tensor:
-    """All other places (B, total - K), in order, of places (B, K) that differ from each other."""
-    others = torch.ones(len(places), total, dtype=torch.uint8, device=places.device).scatter_(1, places, 0)
-    return others.argsort(dim=1, descending=True, stable=True)[:, : total - places.shape[1]]
-
-
 def at_places(of: Tensor, places: Tensor) -> Tensor:
     """Of (B, N, ...) what stands at places (B, ...), in one gather: ``(B, *places, ...)``."""
     row = torch.arange(len(of), device=of.device).view(-1, *(1,) * (places.ndim - 1))

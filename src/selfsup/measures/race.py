@@ -312,27 +312,30 @@ def shown(row: Row, key: str = "score") -> str:
     return f"{size:{sign}.3f} ±{error:.3f}" if row["unit"] == "r2" else f"{size:{sign}.1f} ±{error:.1f}"
 
 
+def cells(rows: Sequence[Row]) -> list[list[str]]:
+    """Heads, and a line of texts for each row that was judged; columns in which nothing stands are left out."""
+    unit = {"accuracy": ", %", "map": ", mAP %", "r2": ", R2"}.get(rows[0]["unit"], "")
+    found = [["", "codes from", "round", "trained", f"{rows[0]['by']}{unit}", "nearest, %", "behind the best"]]
+    for row in rows:
+        lead = shown(row, "lead")
+        lead += "" if not lead else "*" if row["clear"] else " "
+        place = f"{row['place']:g}." if row["place"] else ""
+        turn = "" if row["round"] is None else f"{row['round']:g}"
+        found.append([place, row["encoder"], turn, trained(row["minutes"]), shown(row), shown(row, "nearest"), lead])
+    kept = [place for place in range(len(found[0])) if place < 2 or any(line[place] for line in found[1:])]
+    return [[line[place] for place in kept] for line in found]
+
+
 def lines(table: Table) -> list[str]:
     """On a terminal: the ranking, then what it is held against, then who is out."""
     rows = [row for row in table.rows if row["score"] is not None]
     if not rows:
         return ["race: nothing was judged"]
-    unit = {"accuracy": ", %", "map": ", mAP %", "r2": ", R2"}.get(rows[0]["unit"], "")
-    heads = ["", "codes from", "round", "trained", f"{rows[0]['by']}{unit}", "nearest, %", "behind the best"]
-    cells = [heads]
-    for row in rows:
-        lead = shown(row, "lead")
-        lead += "" if not lead else "*" if row["clear"] else " "
-        place = f"{row['place']}." if row["place"] else ""
-        turn = "" if row["round"] is None else str(row["round"])
-        cells.append(
-            [place, row["encoder"], turn, trained(row["minutes"]), shown(row), shown(row, "nearest"), lead],
-        )
-    kept = [place for place in range(len(heads)) if place < 2 or any(cell[place] for cell in cells[1:])]
-    wide = {place: max(len(cell[place]) for cell in cells) for place in kept}
-    made = ["  ".join(cell[place].ljust(wide[place]) for place in kept).rstrip() for cell in cells]
+    found = cells(rows)
+    wide = [max(map(len, column)) for column in zip(*found, strict=True)]
+    made = ["  ".join(cell.ljust(most) for cell, most in zip(line, wide, strict=True)).rstrip() for line in found]
     made += [f"out: {row['encoder']}: {row['why']}" for row in table.rows if row["why"]]
-    return [*made, f"(±: standard error; *: more than {SURE:g} standard errors behind the best of the same round)"]
+    return [*made, f"({STAR})"]
 
 
 def trained(minutes: float | None) -> str:
@@ -344,6 +347,7 @@ def trained(minutes: float | None) -> str:
     )
 
 
+STAR = f"±: standard error; *: more than {SURE:g} standard errors behind the best of the same round"
 NOTE = (
     "Each round trains those that are left anew, for equal times, and the better half goes on. A score is of the last round that "
     "a method was judged in, and how far it is behind is beside the best of that round, on the same rows and draws of labels; a "

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar
 
-from torch import Tensor
-
 from selfsup.method import About, Recipe, Terms, Tree
+from selfsup.methods.joint import on_views
 from selfsup.methods.joint.teacher import Predicted, Teacher, check_momentum, likeness, momentum_at
 from selfsup.options import Range
 
@@ -38,8 +37,7 @@ class Byol(Predicted):
 
     def target(self, hidden: Tree) -> Tree:
         """The teacher's embeddings (B, V, d), without gradient."""
-        found: Tensor = self.teacher(self.ready(hidden.flatten(0, 1)))
-        return found.unflatten(0, hidden.shape[:2])
+        return on_views(lambda x: self.teacher(self.ready(x)), hidden)
 
     def loss(self, guess: Tree, answer: Tree) -> Terms:
         """Squared distance of unit vectors (equation 2), mean over the pairs of different views: (B,).

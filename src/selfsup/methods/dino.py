@@ -5,16 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar, NamedTuple
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from selfsup.hide import multicrop
 from selfsup.method import About, Recipe, Terms
-from selfsup.methods.joint.base import Joint
+from selfsup.methods.joint import Joint, Prototypes, on_views
 from selfsup.methods.joint.teacher import Teacher, check_momentum, momentum_at
-from selfsup.options import Range
-
-Share = tuple[Annotated[float, Range(0, 1, open_low=True)], Annotated[float, Range(0, 1)]]
+from selfsup.options import Range, Shares
 
 
 class Crops(NamedTuple):
@@ -22,18 +19,6 @@ class Crops(NamedTuple):
 
     whole: Tensor  # (B, V, C, S, S)
     local: Tensor  # (B, L, C, s, s)
-
-
-class Prototypes(nn.Module):
-    """Cosines (B, K) of (B, d) with K directions: a weight-normalised layer whose gains stay 1 (appendix C)."""
-
-    def __init__(self, width: int, count: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.randn(count, width))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Unit vectors in the space of the layer below, on unit vectors."""
-        return F.normalize(x, dim=1) @ F.normalize(self.weight, dim=1).T
 
 
 class Dino(Joint):
@@ -69,12 +54,8 @@ class Dino(Joint):
     """
 
     kinds = ("image",)
-    sees, hides = (
-        "small and large crops of an image",
-        "the shares of prototypes that a slow copy of the net gives large ones",
-    )
-    coupled = False
-    takes_missing = False
+    sees, hides = "small and large crops of an image", "the prototypes to which a slow copy of the net gives large ones"
+    coupled = takes_missing = False
     last_norm = True  # centres embeddings, which are nearly the same for all samples at first
     recipe: ClassVar[Recipe] = {"steps": 400, "batch_size": 128, "lr": 0.005, "weight_decay": 0.01, "optimizer": "muon"}
 
@@ -85,9 +66,9 @@ class Dino(Joint):
     def __init__(
         self,
         projector: tuple[Annotated[int, Range(1)], ...] = (512, 128),
-        scale: Share = (0.4, 1.0),
+        scale: Shares = (0.4, 1.0),
         local_views: Annotated[int, Range(1)] = 4,
-        local_scale: Share = (0.2, 0.5),
+        local_scale: Shares = (0.2, 0.5),
         local_px: Annotated[int, Range(4)] | None = None,
         prototypes: Annotated[int, Range(2)] = 1024,
         temperature: Annotated[float, Range(0, open_low=True)] = 0.1,
@@ -97,13 +78,8 @@ class Dino(Joint):
         **shared: Any,
     ) -> None:
         super().__init__(projector=projector, scale=scale, **shared)
-        self.local_views, self.local_scale, self.local_px, self.prototypes = (
-            local_views,
-            local_scale,
-            local_px,
-            prototypes,
-        )
-        self.temperature, self.teacher_temperature = temperature, teacher_temperature
+        self.local_views, self.local_scale, self.local_px = local_views, local_scale, local_px
+        self.prototypes, self.temperature, self.teacher_temperature = prototypes, temperature, teacher_temperature
         self.momentum, self.centre_momentum = check_momentum(momentum), centre_momentum
 
     def build(self, about: About) -> None:
@@ -115,35 +91,26 @@ class Dino(Joint):
 
     def hide(self, x: Tensor, rng: torch.Generator) -> tuple[Crops, Tensor]:
         """X (B, C, H, W) to crops of both sizes, and the large ones again (section 3.1, "multi-crop")."""
-        side = self.pixels()
-        sizes = side, self.local_px or -(-side // 2)
-        crops = Crops(
-            *multicrop(x, (self.views, self.local_views), sizes, rng, (self.area, self.local_scale), **self.changes())
-        )
+        sizes, areas = (self.pixels(), self.local_px or -(-self.pixels() // 2)), (self.area, self.local_scale)
+        crops = Crops(*multicrop(x, (self.views, self.local_views), sizes, rng, areas, **self.changes()))
         return crops, crops.whole
 
     def predict(self, seen: Crops) -> Tensor:
         """The student's outputs (B, V + L, K)."""
-        each = [self.embed(crops) for crops in seen]  # (B, V, d) and (B, L, d)
-        z = torch.cat(each, 1)
-        found: Tensor = self.last(z.flatten(0, 1))
-        return found.view(*z.shape[:2], -1)
+        return on_views(self.last, torch.cat([self.embed(crops) for crops in seen], 1))
 
     def target(self, hidden: Tensor) -> Tensor:
         """The teacher's outputs (B, V, K), without gradient."""
-        found: Tensor = self.teacher(self.ready(hidden.flatten(0, 1)))
-        return found.view(*hidden.shape[:2], -1)
+        return on_views(lambda x: self.teacher(self.ready(x)), hidden)
 
     def loss(self, guess: Tensor, answer: Tensor) -> Terms:
         """Cross-entropy in nats, mean over pairs of a large crop and another crop: (B,) (equations 1 to 3)."""
         says = (guess / self.temperature).log_softmax(2)  # (B, V + L, K)
         told = ((answer - self.centre) / self.teacher_temperature).softmax(2)  # (B, V, K), centred and sharpened
         each = -told @ says.mT  # (B, V, V + L)
-        views, crops = each.shape[1:]
         own = each.diagonal(dim1=1, dim2=2).sum(1)  # a crop is no answer to itself
-        return {"cross_entropy": (each.sum((1, 2)) - own) / (views * (crops - 1))}
+        return {"cross_entropy": (each.sum((1, 2)) - own) / (each.shape[1] * (each.shape[2] - 1))}
 
-    @torch.no_grad()
     def after_step(self, answer: Tensor) -> None:
         """Move the teacher (section 3.1) and the centre (equation 4)."""
         self.teacher.follow(self, momentum_at(self.momentum, self.progress))

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from selfsup.method import Recipe, Terms, Tree
 from selfsup.methods.joint import Joint
-from selfsup.options import Range
+from selfsup.options import Range, Shares
 
 
 class Emp(Joint):
@@ -48,7 +48,7 @@ class Emp(Joint):
         projector: tuple[Annotated[int, Range(1)], ...] = (1024, 256),
         views: Annotated[int, Range(2)] = 8,
         px: tuple[Annotated[int, Range(4)], ...] | None = None,
-        scale: tuple[Annotated[float, Range(0, 1, open_low=True)], Annotated[float, Range(0, 1)]] = (0.15, 1.0),
+        scale: Shares = (0.15, 1.0),
         similarity: Annotated[float, Range(0)] = 1.0,
         distortion: Annotated[float, Range(0, open_low=True)] = 0.2,
         **shared: Any,

@@ -11,31 +11,16 @@ from torch import Tensor
 from selfsup.hide import at_places, draw_blocks, outside
 from selfsup.method import About, Recipe, Terms, Tree
 from selfsup.methods.joint.teacher import Teacher, check_momentum, momentum_at
-from selfsup.methods.masked import Masked
-from selfsup.options import Range
+from selfsup.methods.masked import Masked, Seen
+from selfsup.options import Range, Shares
 
 TINY = 1e-4  # added to the variance of latents
 
 
-class Context(NamedTuple):
-    """The patches that are seen, and the places of those that are asked for."""
+class Blocks(NamedTuple):
+    """What holds the answers, the whole image or the teacher's latents of all its patches, and the places of those asked for."""
 
-    pixels: Tensor  # (B, K, C, P, P)
-    places: Tensor  # (B, K) int64
-    asked: Tensor  # (B, blocks, size) int64
-
-
-class Asked(NamedTuple):
-    """The whole image, and the places of the patches whose latents are the answer."""
-
-    x: Tensor  # (B, C, H, W)
-    asked: Tensor  # (B, blocks, size) int64
-
-
-class Latents(NamedTuple):
-    """What the teacher makes of all patches, and the places of those that are asked for."""
-
-    tokens: Tensor  # (B, N, D)
+    of: Tensor  # (B, C, H, W) or (B, N, D)
     asked: Tensor  # (B, blocks, size) int64
 
 
@@ -60,16 +45,13 @@ class Jepa(Masked):
         published, most of an answer is told by its place alone, and in short runs the latents become the same for all images.
     """
 
-    sees = "some patches of the image, and where they are"
-    hides = "what a slow copy of the net makes of other patches"
+    sees, hides = "some patches of the image, and where they are", "what a slow copy of the net makes of other patches"
     recipe: ClassVar[Recipe] = {"steps": 800, "batch_size": 64, "lr": 0.02, "weight_decay": 0.05, "optimizer": "muon"}
-
-    teacher: Teacher
 
     def __init__(
         self,
         blocks: Annotated[int, Range(1)] = 4,
-        area: tuple[Annotated[float, Range(0, 1, open_low=True)], Annotated[float, Range(0, 1)]] = (0.15, 0.2),
+        area: Shares = (0.15, 0.2),
         momentum: Annotated[float, Range(0, 1)] = 0.99,
         standardize: bool = True,
         **shared: Any,
@@ -81,20 +63,18 @@ class Jepa(Masked):
     def build(self, about: About) -> None:
         """Make the encoder, its teacher, and a predictor of latents."""
         super().build(about)
-        draw_blocks(
-            1, self.grid, self.blocks, torch.Generator().manual_seed(0), area=self.area
-        )  # says why if it cannot
+        draw_blocks(1, self.grid, self.blocks, torch.Generator(), area=self.area)  # says why if it cannot
         self.filler = self.make_filler(self.backbone.widths[-1])
         self.teacher = Teacher(self, ["backbone"])
 
-    def hide(self, x: Tensor, rng: torch.Generator) -> tuple[Context, Asked]:
+    def hide(self, x: Tensor, rng: torch.Generator) -> tuple[Seen, Blocks]:
         """X (B, C, H, W) to patches outside of all blocks, and the blocks (section 3, "targets", "context")."""
         asked = draw_blocks(self.drawn(x), self.grid, self.blocks, rng, area=self.area)
         kept = outside(asked, self.places, rng).expand(len(x), -1)
         asked = asked.expand(len(x), -1, -1)
-        return Context(*self.cut(x, kept), asked), Asked(x, asked)
+        return Seen(*self.cut(x, kept), asked), Blocks(x, asked)
 
-    def predict(self, seen: Context) -> Tensor:
+    def predict(self, seen: Seen) -> Tensor:
         """Latents (B, blocks, size, D) as guessed of every block by itself, from the context (section 3, "prediction")."""
         tokens = self.tokens(seen)  # (B, K, D)
         each = [of.repeat_interleave(self.blocks, 0) for of in (tokens, seen.places)]
@@ -102,15 +82,15 @@ class Jepa(Masked):
         return found
 
     @torch.no_grad()
-    def target(self, hidden: Asked) -> Latents:
+    def target(self, hidden: Blocks) -> Blocks:
         """What the teacher makes of the whole image (section 3, "targets"), with layer norm as in the paper's code."""
         backbone = self.teacher.get_submodule("backbone")
-        tokens = backbone(self.scale(hidden.x)).flatten(2).mT  # (B, N, D)
-        return Latents(F.layer_norm(tokens, tokens.shape[-1:]), hidden.asked)
+        tokens = backbone(self.scale(hidden.of)).flatten(2).mT  # (B, N, D)
+        return Blocks(F.layer_norm(tokens, tokens.shape[-1:]), hidden.asked)
 
-    def loss(self, guess: Tensor, answer: Latents) -> Terms:
+    def loss(self, guess: Tensor, answer: Blocks) -> Terms:
         """Squared distance, mean over blocks, patches and values: (B,) (section 3, "loss")."""
-        tokens = answer.tokens
+        tokens = answer.of
         if self.standardize:
             tokens = tokens - tokens.mean(0)
             tokens = tokens / (tokens.square().mean() + TINY).sqrt()
@@ -122,6 +102,6 @@ class Jepa(Masked):
 
     def show(self, part: Tree) -> Tree:
         """What is seen as a picture, and latents (B, blocks, D) as the mean over a block."""
-        if isinstance(part, Context):
+        if isinstance(part, Seen):
             return self.painted(self.scale.inverse(part.pixels.flatten(0, 1)).view_as(part.pixels), part.places)
-        return at_places(part.tokens, part.asked).mean(2) if isinstance(part, Latents) else part.mean(2)
+        return at_places(*part).mean(2) if isinstance(part, Blocks) else part.mean(2)

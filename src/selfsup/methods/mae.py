@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from selfsup.errors import OptionError
-from selfsup.hide import parted, random_mask, rest_of
+from selfsup.hide import parted, random_mask
 from selfsup.method import About, Recipe, Terms, Tree
-from selfsup.methods.masked import GREY, Cut, Masked
+from selfsup.methods.masked import GREY, Cut, Masked, Seen
 from selfsup.options import Range
 
 STEP = 0.2  # of a picture's range for a deviation of a patch
@@ -24,10 +24,6 @@ class Painted(NamedTuple):
     places: Tensor  # (B, M) int64
     kept: Tensor  # (B, K, C, P, P)
     kept_places: Tensor  # (B, K) int64
-
-
-class Own(Cut):
-    """Patches, each in units of its own mean and deviation."""
 
 
 class Mae(Masked):
@@ -46,15 +42,8 @@ class Mae(Masked):
         Guess every patch in units of its own mean and deviation (section 4.1, "reconstruction target").
     """
 
-    sees = "some patches of the image, and where they are"
-    hides = "the other patches"
-    recipe: ClassVar[Recipe] = {
-        "steps": 1500,
-        "batch_size": 64,
-        "lr": 0.02,
-        "weight_decay": 0.05,
-        "optimizer": "muon",
-    }
+    sees, hides = "some patches of the image, and where they are", "the other patches"
+    recipe: ClassVar[Recipe] = {"steps": 1500, "batch_size": 64, "lr": 0.02, "weight_decay": 0.05, "optimizer": "muon"}
 
     def __init__(
         self,
@@ -75,24 +64,23 @@ class Mae(Masked):
             )
         self.filler = self.make_filler(self.shape[0] * self.side**2)
 
-    def hide(self, x: Tensor, rng: torch.Generator) -> tuple[Cut, Cut]:
+    def hide(self, x: Tensor, rng: torch.Generator) -> tuple[Seen, Cut]:
         """X (B, C, H, W) to the patches that are kept and those that are dropped, evenly at random (section 3, "masking")."""
         mask = random_mask(self.drawn(x), self.places, self.ratio, rng)
         kept, dropped = (places.expand(len(x), -1) for places in parted(mask))
-        return self.cut(x, kept), self.cut(x, dropped)
+        return Seen(*self.cut(x, kept), dropped), self.cut(x, dropped)
 
-    def predict(self, seen: Cut) -> Painted:
+    def predict(self, seen: Seen) -> Painted:
         """Encode what is kept, and decode it with a mask token at every other place (section 3, "MAE encoder", "MAE decoder")."""
-        wanted = rest_of(seen.places, self.places)
-        guess = self.filler(self.tokens(seen), seen.places, wanted)  # (B, M, C P P)
-        return Painted(guess.unflatten(2, seen.pixels.shape[2:]), wanted, *seen)
+        guess = self.filler(self.tokens(seen), seen.places, seen.asked)  # (B, M, C P P)
+        return Painted(guess.unflatten(2, seen.pixels.shape[2:]), seen.asked, seen.pixels, seen.places)
 
     def target(self, hidden: Cut) -> Cut:
         """The pixels, or those of every patch in its own units."""
         if not self.normalize:
             return hidden
         var, mean = torch.var_mean(hidden.pixels, (2, 3, 4), keepdim=True)
-        return Own((hidden.pixels - mean) / (var + TINY).sqrt(), hidden.places)
+        return Cut((hidden.pixels - mean) / (var + TINY).sqrt(), hidden.places)
 
     def loss(self, guess: Painted, answer: Cut) -> Terms:
         """Squared error on the dropped patches only, mean over their pixels: (B,) (section 3, "reconstruction target")."""
@@ -100,7 +88,7 @@ class Mae(Masked):
 
     def show(self, part: Tree) -> Tree:
         """A picture (B, C, H, W): of a guess the image as it is completed; grey is what there is not, or a patch's own mean."""
-        if self.normalize and type(part) is not Cut:
+        if self.normalize and not isinstance(part, Seen):
             return self.painted(GREY + STEP * part.pixels, part.places)
         if isinstance(part, Painted):
             part = Cut(torch.cat([part.pixels, part.kept], 1), torch.cat([part.places, part.kept_places], 1))

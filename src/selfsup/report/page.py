@@ -19,7 +19,7 @@ from selfsup.report import say
 from selfsup.report.run import Run
 from selfsup.report.sections import REGISTERED, claimed, find
 
-OF_EVALUATION = ("verdict", "efficiency", "transfer", "compare", "bias", "tables")  # sections that need no run
+OF_EVALUATION = ("verdict", "efficiency", "transfer", "race", "compare", "bias", "tables")  # sections that need no run
 
 PAGE = """<!doctype html>
 <html lang="en">

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import cache
 from typing import Any, NamedTuple
 
 import torch
@@ -160,12 +161,20 @@ class Processes(NamedTuple):
 ALONE = Processes(0, 1)
 
 
-@torch.library.custom_op("selfsup::sum", mutates_args=())
-def _sum(x: Tensor) -> Tensor:
-    """The sum over the processes, as an operation, as gradients of many outputs at once (a Jacobian) are made of these alone."""
-    found = x.clone(memory_format=torch.contiguous_format)
-    distributed.all_reduce(found)
-    return found
+@cache
+def _sum() -> Callable[[Tensor], Tensor]:
+    """The sum over the processes, as an operation, as gradients of many outputs at once (a Jacobian) are made of these alone.
+
+    Torch learns of it when it is first needed, and not where this file is imported.
+    """
+
+    @torch.library.custom_op("selfsup::sum", mutates_args=())
+    def summed(x: Tensor) -> Tensor:
+        found = x.clone(memory_format=torch.contiguous_format)
+        distributed.all_reduce(found)
+        return found
+
+    return summed
 
 
 class _Sum(torch.autograd.Function):
@@ -173,8 +182,7 @@ class _Sum(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        found: Tensor = _sum(x)
-        return found
+        return _sum()(x)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:

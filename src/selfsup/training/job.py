@@ -214,7 +214,8 @@ class Job:
         loop = Loop(
             self.solver, probe, Progress(self.settings.progress), self._checkpoint(folder, plan), keep,
             self.settings.patience, self._usual_lr(learnt, device), self.settings.record_every,
-            draws=ONCE if self.solver.closed else DRAWS, minutes=self.settings.minutes, alarms=self._alarms(method),
+            draws=ONCE if self.solver.closed else DRAWS, minutes=self.settings.minutes,
+            alarms=self._alarms(method), name=self.name,
         )  # fmt: skip
         asked = plan["epochs"]
         # what is held against a random net is not what was learnt before, in another run

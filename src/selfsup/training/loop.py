@@ -59,6 +59,8 @@ class Loop:
         Orders in which guesses are permuted, for the first and the last record.
     alarms
         Whether codes that collapse are warned of as soon as it shows.
+    name
+        What warnings call the method.
     every, first
         Seconds from one record to the next, where a solver chooses its pauses freely; the first come sooner, so that a run of
         seconds has a curve too.
@@ -76,6 +78,7 @@ class Loop:
     draws: int = DRAWS
     minutes: float | None = None
     alarms: bool = True
+    name: str = ""
     records: list[Record] = field(default_factory=list)
     best: dict[str, Tensor] = field(default_factory=dict)
     finished: bool = False  # before its last epoch: patience ran out, or the time was over
@@ -203,7 +206,7 @@ class Loop:
         """Say that the codes are collapsing, when that begins."""
         if (said := began(records, **watched(method))) is not None:
             self.progress.close()
-            log.warning("epoch %g: %s", records[-1]["epoch"], said)
+            log.warning("epoch %g: %s%s", records[-1]["epoch"], said, f" ({self.name})" if self.name else "")
 
     def _check_sane(self, task: Task, *, last: bool) -> None:
         """Raise `TrainingError` where a loss is no number, or where the last says that the weights blew up."""

@@ -33,11 +33,12 @@ from selfsup.solvers.devices import choose_device
 from selfsup.solvers.distributed import started
 from selfsup.system import html
 from selfsup.system.progress import Progress, duration, roughly
+from selfsup.training.clock import LEAST, Clock
 from selfsup.training.entrants import Entrant, asked_for, check_asked, suited
 from selfsup.training.evaluate import evaluate
 from selfsup.training.evidence import MAX_LABELS
 from selfsup.training.fit import place_of
-from selfsup.training.rounds import LEAST, Clock, Course, Split, told
+from selfsup.training.rounds import Course, Split, told
 
 JSON, PAGE = "race.json", "race.html"  # in the winner's run folder
 FEWEST = 4  # rows to learn a probe from, and to test it on
@@ -275,14 +276,14 @@ def _beside(course: Course) -> list[str]:
 def _last(course: Course, opened: Any, notes: list[str]) -> tuple[Model, Placed | None]:
     """The winner, trained alone in the last round, with the evidence of a run; it is judged like the others, too."""
     winner, number = course.standing[0], max(course.kept, default=0) + 1
-    seconds = course.clock.left() - course.reserve() - course.need()
+    seconds = course.clock.free() - course.clock.need()
     before = next((one.minutes for one in course.placed if one.key in course.models), 0.0)
     if before > 0 and seconds <= min(60 * before, LEAST):
         return _before(course, opened, notes, f"no time was left to train {winner.name} for longer"), None
     course.shown.show(f"last round: {winner.name} alone, {roughly(max(LEAST, seconds))} of training", force=True)
     began = time.perf_counter()
     try:
-        model = course.train(winner, max(LEAST, seconds), opened, evaluate=(evident := course.evident))
+        model = course.train(winner, max(LEAST, seconds), opened, evaluate=(evident := course.clock.evident))
         took = (time.perf_counter() - began) / 60
         course.judge.add(key := f"{winner.name} {number}", course.codes(model.method))
     except KeyboardInterrupt:
@@ -293,7 +294,7 @@ def _last(course: Course, opened: Any, notes: list[str]) -> tuple[Model, Placed 
         return _before(course, opened, notes, f"trained alone, {winner.name} failed ({told(error)})"), None
     if not evident:
         notes.append(
-            f"the run kept has no evaluation of its own, which would have taken about {roughly(course.evidence())} of "
+            f"the run kept has no evaluation of its own, which would have taken about {roughly(course.clock.evidence())} of "
             f"{roughly(course.clock.total)}: selfsup evaluate makes it"
         )
     return model, Placed(winner.name, number, key, took)
@@ -303,7 +304,9 @@ def _before(course: Course, opened: Any, notes: list[str], why: str) -> Model:
     """The winner as it was in the last round that was judged."""
     notes.append(f"{why}: the run kept is that of the round before")
     model = next(iter(course.models.values()))
-    model.evaluation = evaluate(model, opened, progress=False) if course.evidence() < course.clock.left() else None
+    model.evaluation = (
+        evaluate(model, opened, progress=False) if course.clock.evidence() < course.clock.left() else None
+    )
     return model
 
 

@@ -26,7 +26,9 @@ from selfsup.method import Method
 from selfsup.model.encode import build, codes_of, encode_batches
 from selfsup.model.model import Model
 from selfsup.system.progress import Progress, roughly
+from selfsup.training import clock as times
 from selfsup.training.baselines import FEWEST_NETS, NETS, TOGETHER, Units, components
+from selfsup.training.clock import Clock
 from selfsup.training.entrants import Entrant
 from selfsup.training.evidence import MAX_TEST
 from selfsup.training.fit import fit
@@ -34,13 +36,9 @@ from selfsup.training.watching import alarm, watched
 
 log = logging.getLogger("selfsup")
 FOLDS = 5  # parts of the rows that are held out in turn, at most
-LEAST = 1.0  # seconds of a training: of less nothing is learnt of a method
 SAMPLE = 256  # rows that are encoded to see how long all take
 AROUND = 6.0  # times the encoding of the held-out rows: what is measured before and after a training
 NAMED = 4  # of the last round, at most, that are held against each other, and beside their nets untrained
-# The evidence of the run that is kept, beside judging one entrant: of each untrained net, and of all else that is asked of the
-# trained one. Where it would take more than this share of the time, it is left out.
-A_NET, ASKED, MOST = 1.5, 6.0, 0.3
 SHARES = (2, 4, 8)  # of so many one goes on: the first that leaves each training longer than what is around it
 
 
@@ -86,22 +84,6 @@ class Split(NamedTuple):
 
 
 @dataclass
-class Clock:
-    """The time there is, in seconds, and what is left of it."""
-
-    total: float
-    began: float
-
-    def spent(self) -> float:
-        """Since the race began."""
-        return time.perf_counter() - self.began
-
-    def left(self) -> float:
-        """None is less than none."""
-        return max(0.0, self.total - self.spent())
-
-
-@dataclass
 class Course:
     """A race while it runs.
 
@@ -116,8 +98,6 @@ class Course:
         Labels that a probe learns from, at most.
     labelled
         Whether labels judge.
-    needs
-        Seconds beside the training that an entrant was seen to need.
     widths
         Of the codes that were seen.
     placed
@@ -142,7 +122,6 @@ class Course:
     device: torch.device
     shown: Progress
     labelled: bool
-    needs: list[float] = field(default_factory=list)
     widths: list[int] = field(default_factory=list)
     placed: list[Placed] = field(default_factory=list)
     kept: dict[int, int] = field(default_factory=dict)
@@ -158,7 +137,7 @@ class Course:
         for one in entrants:
             try:
                 method = self.untrained(one)
-                self.needs.append(self._needed(method))
+                self._expect(method)
                 self.standing.append(one)
             except KeyboardInterrupt:
                 raise
@@ -170,55 +149,46 @@ class Course:
         method = build(one.made(), self.splits[fold].learnt, self.how["seed"] + fold)
         return method.to(self.device).eval()
 
-    def _needed(self, method: Method) -> float:
+    def _expect(self, method: Method) -> None:
+        """Time the codes of some rows, and say from their width how long probes of all will take."""
         split = self.splits[0]
         some = split.asked.some(SAMPLE, np.random.default_rng(0))
         codes_of(method, method.view(some), self.device, torch.arange(min(2, len(some))))  # what is loaded at first
         began = time.perf_counter()
         codes = codes_of(method, method.view(some), self.device)
         each, rows = (time.perf_counter() - began) / len(some), [len(part) for part in split.parts]
-        seconds = each * (sum(rows) + AROUND * rows[1])
         self.widths.append(codes.shape[1])
+        self.clock.coding.append(each * (sum(rows) + AROUND * rows[1]))
+        self.clock.probing.append(self._probing(codes.shape[1]))
+        self.clock.nets = min(NETS, max(FEWEST_NETS, TOGETHER // sum(rows))) * self.labelled
+
+    def _probing(self, width: int) -> float:
+        """Seconds that probes of codes of some width are expected to take."""
         if not self.labelled:
-            return seconds
-        blank = Features(*(np.broadcast_to(np.float32(0), (many, codes.shape[1])) for many in rows))
-        return seconds + expected.seconds({("model", "code"): blank}, split.known.labels, np.zeros(rows[1]))
-
-    def need(self) -> float:
-        """Seconds beside the training of an entrant, on average."""
-        return float(np.mean(self.needs)) if self.needs else 0.0
-
-    def evidence(self) -> float:
-        """Seconds that the evidence of the run that is kept will take, about."""
-        nets = min(NETS, max(FEWEST_NETS, TOGETHER // sum(len(part) for part in self.splits[0].parts)))
-        return (A_NET * nets * self.labelled + ASKED) * self.need()
-
-    @property
-    def evident(self) -> bool:
-        """Whether there is time for it."""
-        return self.evidence() <= MOST * self.clock.total
-
-    def reserve(self) -> float:
-        """Seconds that are kept back for it."""
-        return self.evidence() if self.evident else 0.0
+            return 0.0
+        split = self.splits[0]
+        blank = Features(*(np.broadcast_to(np.float32(0), (len(part), width)) for part in split.parts))
+        return expected.seconds({("model", "code"): blank}, split.known.labels, np.zeros(len(split.asked)))
 
     def decide(self) -> None:
         """How many are trained in each round: half as many each time, or fewer where time is short."""
         for share in (*SHARES, len(self.standing)):
             self.planned = sizes(len(self.standing), share)
-            if self.seconds(len(self.standing), len(self.planned)) > max(LEAST, self.need()):
+            if self.clock.seconds(len(self.standing), len(self.planned)) > max(times.LEAST, self.clock.need()):
                 return
 
     def plan(self) -> tuple[str, float]:
         """What the race will do, in words, and seconds of each training in the first round."""
         planned = self.planned
-        each = self.seconds(planned[0], len(planned))
+        each = self.clock.seconds(planned[0], len(planned))
         by = "the labels of" if self.labelled else "the rank of their codes on"
         turns = f"{len(planned)} rounds ({', '.join(map(str, planned))} methods)" if len(planned) > 1 else "1 round"
         said = f"{planned[0]} method{'s' if planned[0] > 1 else ''} in {turns} of equal time, judged by {by} "
         said += f"{len(self.splits[0].asked):,} held-out rows; {roughly(each)} of training for each at first, about "
         said += f"{roughly(self.clock.left())} in all"
-        said += f", of which the evidence on the last run {roughly(self.evidence())}" if self.evident else ""
+        said += (
+            f", of which the evidence on the last run {roughly(self.clock.evidence())}" if self.clock.evident else ""
+        )
         return said, each
 
     @property
@@ -230,18 +200,13 @@ class Course:
         names = {one.name: one for one in self.entered}
         return [names[one.name] for one in places[:NAMED]] or self.standing[:1]
 
-    def seconds(self, entrants: int, rounds: int) -> float:
-        """Of training for each of so many entrants, where so many rounds are left."""
-        share = max(0.0, self.clock.left() - self.reserve()) / rounds
-        return max(LEAST, share / entrants - self.need())
-
     def run(self) -> None:
         """All rounds but the last one, in which the winner is trained alone."""
         planned = self.planned
         for number in range(1, len(planned)):
             rounds = len(planned) - number + 1
-            each = self.seconds(len(self.standing), rounds)
-            until = self.clock.spent() + max(0.0, self.clock.left() - self.reserve()) / rounds
+            each = self.clock.seconds(len(self.standing), rounds)
+            until = self.clock.spent() + self.clock.free() / rounds
             for one in list(self.standing):
                 self._trained(one, number, each, f"{number} of {len(planned)}")
             self._more_folds(number, until)
@@ -279,7 +244,7 @@ class Course:
         if whole:
             self.whole[one.name] = self.placed[-1]
         else:
-            self.needs.append(max(0.0, took - seconds))
+            self.clock.seen.append(max(0.0, took - seconds))
 
     def attempt(self, one: Entrant, number: int, seconds: float, key: str, fold: int = 0) -> Model | None:
         """Train and judge one; None if it is out."""
@@ -331,7 +296,10 @@ class Course:
         axes = components(split.learnt, units, self.device)
         pca = [axes.codes(rows, width).astype(np.float32) for rows in x]
         for name, codes in zip(BASELINES, (x, pca), strict=True):
+            began, expects = time.perf_counter(), 0.0 if fold else self._probing(codes[0].shape[1])
             self.judge.add(name, Features(*codes), fold)
+            if expects:
+                self.clock.slower = (time.perf_counter() - began) / expects
         return units
 
     def codes(self, method: Method, fold: int = 0) -> Features:

@@ -12,10 +12,11 @@ from selfsup.errors import OptionError
 from selfsup.hide import swap_columns, views
 from selfsup.method import About, Method, Recipe, Tree
 from selfsup.methods.autoencoder.base import scaling
-from selfsup.methods.joint.heads import make_projector
+from selfsup.methods.joint.heads import make_projector, on_views
 from selfsup.nets import Backbone, NetName, Standardize, make_backbone
-from selfsup.options import Range
+from selfsup.options import Range, Shares, options_of
 
+FOR_IMAGES, FOR_TABLES = ("px", "scale", "colour", "mirror", "blur", "solarize", "cells"), ("swap",)
 JITTER, HUE, GREY = 0.4, 0.1, 0.2  # of SimCLR's views of small images at strength 1, but for half its jitter
 
 
@@ -41,7 +42,7 @@ class Joint(Method):
         projector: tuple[Annotated[int, Range(1)], ...] = (512, 128),
         views: Annotated[int, Range(2)] = 2,
         px: tuple[Annotated[int, Range(4)], ...] | None = None,
-        scale: tuple[Annotated[float, Range(0, 1, open_low=True)], Annotated[float, Range(0, 1)]] = (0.2, 1.0),
+        scale: Shares = (0.2, 1.0),
         colour: Annotated[float, Range(0, 2)] = 1.0,
         mirror: Annotated[float, Range(0, 1)] | None = None,
         blur: Annotated[float, Range(0, 1)] = 0.0,
@@ -98,11 +99,14 @@ class Joint(Method):
         self.net, self.hidden, self.widths, self.views, self.px = net, hidden, projector, views, px
         self.area, self.colour, self.mirror, self.blur, self.solarize = scale, colour, mirror, blur, solarize
         self.swap, self.blocks, self.cells = swap, blocks, cells
+        self.given = {"px": px, "scale": scale, "colour": colour, "mirror": mirror, "blur": blur, "solarize": solarize}
+        self.given |= {"cells": cells, "swap": swap}
 
     def build(self, about: About) -> None:
         """Make the backbone and the projector on its last block."""
         form = about.form
         self.shape, self.side = form.shape, min(form.shape[1:], default=0)
+        self._check_given()
         self.scale = self._scale(about)
         shape = (form.shape[0], self.side, self.side) if self.side else form.shape
         self.backbone = make_backbone(self.net, shape, self.hidden, for_images="bottleneck")
@@ -114,6 +118,14 @@ class Joint(Method):
             self._check_sizes(form.shape)
         self.register_buffer("fields", None if form.fields is None else _numbers(form.fields), persistent=False)
         self.projector = make_projector(self.backbone.widths[-1], self.widths, last_norm=self.last_norm)
+
+    def _check_given(self) -> None:
+        """Raise `OptionError` where an option was set that data of the other kind have."""
+        others, kind, other = (FOR_TABLES, "images", "tables") if self.side else (FOR_IMAGES, "tables", "images")
+        known = options_of(type(self))
+        for name in others:
+            if name in known and self.given[name] != known[name].default:
+                raise OptionError(f"option '{name}' is for {other}, and would do nothing to {kind}: leave it out")
 
     @torch.no_grad()
     def _check_sizes(self, shape: tuple[int, ...]) -> None:
@@ -172,9 +184,7 @@ class Joint(Method):
 
     def embed(self, made: Tensor) -> Tensor:
         """Views (B, n, ...) to embeddings (B, n, d)."""
-        flat = self.projector(self.features(made.flatten(0, 1)))  # (B n, d)
-        found: Tensor = flat.unflatten(0, made.shape[:2])
-        return found
+        return on_views(lambda x: self.projector(self.features(x)), made)
 
     def features(self, x: Tensor) -> Tensor:
         """Samples (B, ...) to the pooled last block (B, D)."""

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from selfsup.errors import OptionError
 from selfsup.method import About, Tree
 from selfsup.methods.joint.base import Joint
-from selfsup.methods.joint.heads import make_projector
+from selfsup.methods.joint.heads import make_projector, on_views
 from selfsup.options import Range
 
 
@@ -110,8 +110,7 @@ class Predicted(Joint):
 
     def predict(self, seen: Tree) -> Tree:
         """Guesses (B, V, d), one from each view."""
-        found: Tensor = self.predictor(self.embed(seen).flatten(0, 1))  # (B V, d)
-        return found.unflatten(0, seen.shape[:2])
+        return on_views(self.predictor, self.embed(seen))
 
 
 def likeness(guess: Tensor, answer: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -24,6 +24,14 @@ class Cut(NamedTuple):
 
     pixels: Tensor  # (B, K, C, P, P)
     places: Tensor  # (B, K) int64
+
+
+class Seen(NamedTuple):
+    """The patches of each image that are seen, in standard units, where they are, and the places that are to be guessed."""
+
+    pixels: Tensor  # (B, K, C, P, P)
+    places: Tensor  # (B, K) int64
+    asked: Tensor  # (B, M) or (B, blocks, size) int64
 
 
 class Masked(Method):
@@ -91,7 +99,7 @@ class Masked(Method):
         """Patches of images (B, C, H, W) at places (B, K)."""
         return Cut(at_places(patchify(self.scale(x), self.side), places), places)
 
-    def tokens(self, seen: Any) -> Tensor:
+    def tokens(self, seen: Seen) -> Tensor:
         """What the encoder makes of the patches that are seen: (B, K, D)."""
         return tokens_of(self.backbone.blocks, seen.pixels, seen.places)
 

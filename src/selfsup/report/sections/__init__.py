@@ -18,6 +18,7 @@ REGISTERED = {
     "facts": "selfsup.report.sections.facts",
     "efficiency": "selfsup.report.sections.efficiency",
     "transfer": "selfsup.report.sections.transfer",
+    "race": "selfsup.report.sections.race",
     "compare": "selfsup.report.sections.compare",
     "accuracy": "selfsup.report.sections.accuracy",
     "confusion": "selfsup.report.sections.confusion",
