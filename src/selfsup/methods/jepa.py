@@ -52,7 +52,7 @@ class Jepa(Masked):
         self,
         blocks: Annotated[int, Range(1)] = 4,
         area: Shares = (0.15, 0.2),
-        momentum: Annotated[float, Range(0, 1)] = 0.99,
+        momentum: Annotated[float, Range(0, 1)] = 0.998,
         standardize: bool = True,
         **shared: Any,
     ) -> None:

@@ -26,6 +26,7 @@ Run = Callable[["Case"], None]
 NARROW: dict[str, Any] = {  # set where a method has them, to be quick
     "hidden": (12, 12), "projector": (12, 8), "views": 2, "dim": 8, "n_components": 8, "prototypes": 64, "local_views": 2,
     "local_scale": (0.3, 0.7), "scale": (0.7, 1.0),  # of crops: a fifth of a made picture shows none of its one bar
+    "momentum": 0.99,  # of teachers: there are tens of steps in which they have to follow
 }  # fmt: skip
 
 
