@@ -127,9 +127,9 @@ class Method(nn.Module):
     hides: ClassVar[str] = "part of the sample"  # for people: what is hidden
     solvers: ClassVar[tuple[str, ...]] = ("sgd",)  # that can solve the declared problem, in order of preference
     recipe: ClassVar[Recipe] = {}
-    by_heart: ClassVar[float] = (
-        0.35  # share of its first loss to which the loss falls when eight samples are learnt by heart
-    )
+    # share of its first loss to which the loss falls when eight samples are learnt by heart; of the loss with answers of others,
+    # where a net makes the answers
+    by_heart: ClassVar[float] = 0.35
     takes_missing: ClassVar[bool] = False  # whether x may hold NaN, for values that are missing
     weighed: ClassVar[bool] = False  # whether the length of a word's vector is its weight in a text
     coupled: bool = False  # True if the loss compares samples with each other

@@ -24,6 +24,7 @@ class Byol(Predicted):
     """
 
     last_norm = True  # the paper has none here
+    by_heart = 0.8  # a slow teacher's answers for eight samples differ little in tens of steps
     recipe: ClassVar[Recipe] = {"steps": 400, "batch_size": 128, "lr": 0.005, "weight_decay": 0.01, "optimizer": "muon"}
 
     def __init__(self, momentum: Annotated[float, Range(0, 1)] = 0.95, **shared: Any) -> None:

@@ -27,7 +27,6 @@ class Simclr(Joint):
     """
 
     recipe: ClassVar[Recipe] = {"steps": 350, "batch_size": 128, "lr": 0.02, "weight_decay": 0.01, "optimizer": "muon"}
-    by_heart = 0.6  # at temperature 0.2 alike views of eight made rows leave half of the first loss
 
     def __init__(self, temperature: Annotated[float, Range(0, open_low=True)] = 0.2, **shared: Any) -> None:
         super().__init__(**shared)

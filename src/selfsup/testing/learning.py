@@ -34,15 +34,28 @@ WITHIN = 1.3  # seconds in which every solver should have come to a pause
 
 @CHECKS.add("kind")
 def eight_samples_are_learnt_by_heart(case: Case) -> None:
-    """The loss on them falls to the share `by_heart` of what it was."""
+    """The loss on them falls to the share `by_heart` of what it was; or, of a method that makes its answers, of that with others'.
+
+    Where the answers are a net's own, the first loss is no measure: they change with the net, and may begin all alike.
+    """
     method, data = case.make(), First(case.data, FEW)
     x = method.view(data)[:]
-    first = shuffle_gap(method, x, draws=1)["loss"]
-    bar = first - (1 - method.by_heart) * abs(first)
-    train(method, data, _now_and_then(lambda: shuffle_gap(method, x, draws=1)["loss"] < bar), epochs=400)
-    last = shuffle_gap(method, x, draws=1)["loss"]
-    demand(last < bar, f"the loss on eight samples fell from {first:.4g} to {last:.4g} only, not to {bar:.4g}: if more cannot be "
-            "learnt, say so by the class attribute by_heart")  # fmt: skip
+    first, own = shuffle_gap(method, x, draws=1)["loss"], case.cls.target is not Method.target
+
+    def found() -> tuple[float, float, float]:
+        now = shuffle_gap(method, x, draws=1)
+        of = now["shuffled"] if own else first
+        return now["loss"], of, of - (1 - method.by_heart) * abs(of)
+
+    def met() -> bool:
+        loss, _, bar = found()
+        return loss < bar
+
+    train(method, data, _now_and_then(met), epochs=400)
+    last, of, bar = found()
+    how = f"is {last:.4g}, with others' answers {of:.4g}" if own else f"fell from {of:.4g} to {last:.4g}"
+    demand(last < bar, f"the loss on eight samples {how} only, not {'' if own else 'to '}{bar:.4g}: if more cannot be learnt, say "
+            "so by the class attribute by_heart")  # fmt: skip
 
 
 @CHECKS.add("kind", lambda case: case.cls.target is Method.target)
