@@ -96,8 +96,8 @@ def health(codes: np.ndarray, start: Mapping[str, float], end: Mapping[str, floa
     Returns
     -------
     dict
-        ``gap``, ``gap_sd``, ``stir``, ``loss``, ``shuffled`` of the end; ``loss_sd``, the larger of both; ``gap_start``, the
-        larger of those with batch norm as it is and calibrated; ``loss_start``; ``rank`` (`effective_rank`) of ``width``;
+        ``gap``, ``gap_sd``, ``stir``, ``loss``, ``shuffled`` of the end, and ``gap_calibrated`` if it is known; ``loss_sd``, the larger of
+        both; ``gap_start``, the larger of those with batch norm as it is and calibrated; ``loss_start``; ``rank`` (`effective_rank`) of ``width``;
         ``spread`` and ``dead_dims``; ``rows``. Where the records have ranks, of the same rows before and after, ``rank_start``
         and ``rank_end``.
     """
@@ -112,6 +112,7 @@ def health(codes: np.ndarray, start: Mapping[str, float], end: Mapping[str, floa
     first, last = losses_of(start), losses_of(end)
     gaps = first["gap"], float(start.get("gap_calibrated") or 0.0)
     losses = last | {"gap_start": max(gaps, key=abs), "loss_start": first["loss"]}
+    losses |= {} if end.get("gap_calibrated") is None else {"gap_calibrated": float(end["gap_calibrated"])}
     losses["loss_sd"] = max(first["loss_sd"], last["loss_sd"])
     if start.get("rank") is not None and end.get("rank") is not None:
         losses |= {"rank_start": float(start["rank"]), "rank_end": float(end["rank"])}

@@ -170,7 +170,7 @@ def judge_health(health: Mapping[str, float]) -> str:
     if health.get("alone", 0.0) > TOGETHER:
         return "together"
     least = GAP_SHARE * max(fall, before, health["loss_sd"])
-    if health.get("own") and max(gap, noise) < GAP_LEFT * health["gap_start"]:
+    if health.get("own") and max(gap, noise, health.get("gap_calibrated", gap)) < GAP_LEFT * health["gap_start"]:
         return "answers alike"
     if gap > max(noise, least) and (leak := leaks(health)) is not None:
         return leak

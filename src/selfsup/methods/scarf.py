@@ -32,7 +32,9 @@ class Scarf(Joint):
     kinds = ("table",)
     sees = "the row as it is"
     hides = "which of the rows with values of other rows in some columns is its own"
-    by_heart = 0.7  # eight rows of a few columns that depend on each other: copies soon have more of others than of their own
+    by_heart = (
+        0.7  # eight rows of a few columns that depend on each other: copies soon have more of others than of their own
+    )
 
     def __init__(
         self,

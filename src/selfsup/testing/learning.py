@@ -34,7 +34,7 @@ WITHIN = 1.3  # seconds in which every solver should have come to a pause
 
 @CHECKS.add("kind")
 def eight_samples_are_learnt_by_heart(case: Case) -> None:
-    """The loss on them falls to the share `by_heart` of what it was; or, of a method that makes its answers, of that with others'.
+    """The loss on them falls to the share `by_heart` of what it was; of a method that makes its answers, of that with others'.
 
     Where the answers are a net's own, the first loss is no measure: they change with the net, and may begin all alike.
     """
@@ -54,8 +54,8 @@ def eight_samples_are_learnt_by_heart(case: Case) -> None:
     train(method, data, _now_and_then(met), epochs=400)
     last, of, bar = found()
     how = f"is {last:.4g}, with others' answers {of:.4g}" if own else f"fell from {of:.4g} to {last:.4g}"
-    demand(last < bar, f"the loss on eight samples {how} only, not {'' if own else 'to '}{bar:.4g}: if more cannot be learnt, say "
-            "so by the class attribute by_heart")  # fmt: skip
+    demand(last < bar, f"the loss on eight samples {how} only, not {'' if own else 'to '}{bar:.4g}: if more cannot be learnt, "
+            "say so by the class attribute by_heart")  # fmt: skip
 
 
 @CHECKS.add("kind", lambda case: case.cls.target is Method.target)

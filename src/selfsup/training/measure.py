@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from selfsup.method import Data, Method, shuffle_gap
-from selfsup.training.watching import shape
+from selfsup.training.watching import shape, watched
 
 BYTES = 1 << 28  # of samples that are measured at once: a part of a probe that is larger
 CALIBRATED = 64  # samples whose statistics stand in for those that batch norm has before training
@@ -54,7 +54,7 @@ def measure(
 ) -> dict[str, Any]:
     """Loss, shuffled loss and gap on the probe, in parts where it is large, and the method's own figures; also codes' `shape`.
 
-    Where it is `untrained`, with its `calibrated_gap`.
+    Where it is `untrained`, or makes its own answers, with its `calibrated_gap`: a collapse of these is told by what the gap was.
     """
     was_training = method.training
     method.eval()
@@ -67,7 +67,8 @@ def measure(
     }  # fmt: skip
     record = {"epoch": epoch, "heldout": mean.pop("loss"), **mean}
     record |= shape(method, probe) if shaped else {}
-    record |= calibrated_gap(method, parts[0][:CALIBRATED]) if untrained else {}
+    if untrained or watched(method)["own"]:
+        record |= calibrated_gap(method, parts[0][:CALIBRATED])
     with torch.no_grad():
         own = method.measures(parts[0])
     method.train(was_training)

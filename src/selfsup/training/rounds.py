@@ -35,6 +35,9 @@ from selfsup.training.fit import fit
 from selfsup.training.watching import alarm, watched
 
 log = logging.getLogger("selfsup")
+TRIAL = (
+    20.0  # seconds of a training, at least, in which it is tried out which precision is faster: that takes some itself
+)
 FOLDS = 5  # parts of the rows that are held out in turn, at most
 SAMPLE = 256  # rows that are encoded to see how long all take
 AROUND = 6.0  # times the encoding of the held-out rows: what is measured before and after a training
@@ -112,6 +115,8 @@ class Course:
         All, and those that are left, the best first.
     models
         That of the best of the last round, by its key.
+    precisions
+        That were found to be faster.
     """
 
     splits: list[Split]
@@ -130,6 +135,7 @@ class Course:
     entered: list[Entrant] = field(default_factory=list)
     standing: list[Entrant] = field(default_factory=list)
     models: dict[str, Model] = field(default_factory=dict)
+    precisions: dict[str, str] = field(default_factory=dict)
 
     def rehearse(self, entrants: Sequence[Entrant]) -> None:
         """Build every net once, and see how long its codes and their probes will take; who cannot be built is out."""
@@ -309,9 +315,15 @@ class Course:
     def train(self, one: Entrant, seconds: float, data: Any, **more: Any) -> Model:
         """Train within some seconds; a closed form takes what it takes."""
         timed = {} if one.solver.closed else {"minutes": seconds / 60}
-        asked = {"evaluate": False, "progress": False} | dict(self.how) | timed | more | dict(one.options)
+        asked = {"evaluate": False, "progress": False} | dict(self.how) | timed | more
+        if tried := getattr(one.solver, "precision", "") == "auto":
+            known = self.precisions.get(one.name, "" if seconds >= TRIAL else "float32")
+            asked |= {"precision": known} if known else {}
         call: Callable[..., Model] = fit
-        return call(data, one.method, **asked)
+        model = call(data, one.method, **asked | dict(one.options))
+        if tried and seconds >= TRIAL and "precision" in model.config["training"]:
+            self.precisions[one.name] = model.config["training"]["precision"]
+        return model
 
     def had_all(self, one: Entrant, model: Model) -> bool:
         """Whether a training had all the epochs that it has where time does not end it."""

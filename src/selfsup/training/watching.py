@@ -79,6 +79,11 @@ def watched(method: Method) -> dict[str, bool]:
     return {"ranked": not callable(getattr(method, "words", None)), "own": type(method).target is not Method.target}
 
 
+def _gaps(record: Record) -> list[float]:
+    """Its gap, and that with calibrated batch norm, whose running means lag behind where few steps were made."""
+    return [gap for name in ("gap", "gap_calibrated") if (gap := record.get(name)) is not None]
+
+
 def largest_gap(records: Sequence[Record]) -> float:
     """The largest gap of all records that is beyond its noise, also that with calibrated batch norm; 0 where there is none."""
     gaps = [
@@ -112,8 +117,8 @@ def alarm(records: Sequence[Record], *, ranked: bool = True, own: bool = False) 
         return f"codes are collapsing: {last['rank']:.1f} dimensions of {last['width']}, were {first['rank']:.1f}"
     if last["spread"] < SPREAD_LEFT * first["spread"]:
         return f"codes are collapsing to one point: they differ by {last['spread']:.2g} of their size, was {first['spread']:.2g}"
-    if own and (most := largest_gap(records)) * GAP_LEFT > last.get("gap", most):
-        return f"answers are becoming the same for all samples: those of another cost {last['gap']:.2g} more, were {most:.2g}"
+    if own and (most := largest_gap(records)) * GAP_LEFT > (now := max(_gaps(last), default=most)):
+        return f"answers are becoming the same for all samples: those of another cost {now:.2g} more, were {most:.2g}"
     return None
 
 

@@ -34,6 +34,11 @@ KNOWN = {
         "How much the loss of one {sample} changes with another's guess, up or down. Near 0 all {samples} are given one guess.",
         False,
     ),
+    "gap_calibrated": (
+        "Shuffle gap, batch norm calibrated",
+        "With batch norm by the {samples} asked. Its running means lag behind where few steps were made.",
+        True,
+    ),
     "shuffled": ("Loss, guesses swapped", "Held-out loss when each guess is held against another's answer.", False),
     "loss": ("Held-out loss", "Loss on data that were not trained on. A small loss alone proves nothing.", False),
     "rank": (
