@@ -96,10 +96,10 @@ def health(codes: np.ndarray, start: Mapping[str, float], end: Mapping[str, floa
     Returns
     -------
     dict
-        ``gap``, ``gap_sd``, ``stir``, ``loss``, ``shuffled`` of the end, and ``gap_calibrated`` if it is known; ``loss_sd``, the larger of
-        both; ``gap_start``, the larger of those with batch norm as it is and calibrated; ``loss_start``; ``rank`` (`effective_rank`) of ``width``;
-        ``spread`` and ``dead_dims``; ``rows``. Where the records have ranks, of the same rows before and after, ``rank_start``
-        and ``rank_end``.
+        ``gap``, ``gap_sd``, ``stir``, ``loss``, ``shuffled`` of the end, and ``gap_calibrated`` if it is known; ``loss_sd``,
+        the larger of both; ``gap_start``, the larger of those with batch norm as it is and calibrated; ``loss_start``; ``rank``
+        (`effective_rank`) of ``width``; ``spread`` and ``dead_dims``; ``rows``. Where the records have ranks, of the same rows
+        before and after, ``rank_start`` and ``rank_end``.
     """
     if codes.ndim != 2 or codes.size == 0:
         raise DataError(f"codes must be (n, D) with at least one row and one column; got {codes.shape}")
