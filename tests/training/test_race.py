@@ -14,6 +14,8 @@ from selfsup.data.open import open_data
 from selfsup.errors import DataError, Interrupted, OptionError, TrainingError
 from selfsup.measures.race import ByLabels, ByRank
 from selfsup.measures.run import Features
+from selfsup.report.run import Run
+from selfsup.report.sections import race as race_section
 from selfsup.training import clock, entrants, rounds
 from selfsup.training.rounds import Fold, sizes
 
@@ -345,3 +347,51 @@ def test_ranks_have_errors_of_pairs():
         one.add("x", Features(x[:1], rng.normal(size=(400, 8)).astype(np.float32)))
     true = np.std([one.score("x").size for one in again])
     assert judge.score("all").error == pytest.approx(true, rel=0.9)
+
+
+def test_what_probes_took_corrects_what_was_expected_and_what_entrants_took_replaces_it(monkeypatch):
+    monkeypatch.setattr(clock, "MOST", 0.3)
+    monkeypatch.setattr(clock, "LEAST", 1.0)
+    ours = clock.Clock(60.0, time.perf_counter(), coding=[1.0, 3.0], probing=[4.0, 8.0], nets=2)
+    assert ours.need() == pytest.approx(2 + 6)
+    assert not ours.evident  # 9 times 8 seconds
+    ours.slower = 0.1
+    assert ours.need() == pytest.approx(2 + 0.6)
+    ours.seen.append(0.5)
+    assert ours.need() == 0.5
+    assert ours.evidence() == pytest.approx(4.5)
+    assert ours.evident
+    assert ours.free() == pytest.approx(55.5, abs=1)
+    assert ours.seconds(3, 5) == pytest.approx(55.5 / 15 - 0.5, abs=0.1)
+    assert ours.seconds(100, 5) == clock.LEAST
+
+
+def test_short_trainings_do_not_try_out_precisions(monkeypatch):
+    asked, real = [], rounds.fit
+
+    def fit(data, method, **how):
+        asked.append(how.get("precision"))
+        return real(data, method, **how)
+
+    monkeypatch.setattr(rounds, "fit", fit)
+    selfsup.race(table(), 0.02, ["denoising", "undercomplete"], **QUICK)
+    assert set(asked) == {"float32"}
+    monkeypatch.setattr(rounds, "TRIAL", 0.0)
+    asked.clear()
+    selfsup.race(table(), 0.02, ["denoising", "undercomplete"], **QUICK)
+    assert asked[0] is None  # it may try
+    assert asked[-1] == "float32"  # of a net without convolutions that is what was found
+
+
+def test_the_page_begins_with_the_ranking(planted, tmp_path):
+    x, y = table()
+    found = selfsup.race(x, 1, planted("Worst", "Best", "Crashing"), tmp_path / "run", labels=y, **QUICK)
+    page = (tmp_path / "run" / "race.html").read_text()
+    assert page.index("The race") < page.index("Which run is better?")
+    assert page.count("behind the best of the same round") == 1
+    assert "Crashing is out: RuntimeError: it broke" in page
+    assert "Measured besides" not in page
+    assert f'<td>1.</td><th scope="row">{found.winner}</th>' in page
+    run = Run({}, [], {"tables": {"race": [{"place": "x", "score": [1], "why": 3}, {}, {"score": 0.5, "unit": 7}]}})
+    assert "The race" in race_section.html(run)  # whatever a file holds
+    assert race_section.markdown(Run({}, [], {})) is None
