@@ -26,7 +26,7 @@ def blocks(page: Path, language: str) -> list[str]:
 def users_folder(tmp_path, monkeypatch):
     """What the README's user has: photos in folders by class, a table, a text, word vectors, and the repository's examples."""
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
-    for number, image in enumerate(pictures(40, 3, 32, 40)):
+    for number, image in enumerate(pictures(40, 3, 20, 24)):
         folder = tmp_path / "photos" / ("cats" if number % 2 else "dogs")
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray((image.transpose(1, 2, 0) * 255).astype(np.uint8)).save(folder / f"{number}.png")
