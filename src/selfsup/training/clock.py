@@ -24,7 +24,7 @@ class Clock:
     coding, probing
         Of each entrant as it was rehearsed: seconds that its codes are expected to take, and their probes.
     slower
-        Times as long as was expected of probes, by the first that were made.
+        Times as long as was expected of probes, by that of PCA.
     seen
         Seconds beside the training that entrants did take; from the first of them on these are believed.
     nets

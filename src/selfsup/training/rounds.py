@@ -35,9 +35,7 @@ from selfsup.training.fit import fit
 from selfsup.training.watching import alarm, watched
 
 log = logging.getLogger("selfsup")
-TRIAL = (
-    20.0  # seconds of a training, at least, in which it is tried out which precision is faster: that takes some itself
-)
+TRIAL = 20.0  # seconds of a training, at least, that tries out which precision is faster: that takes some itself
 FOLDS = 5  # parts of the rows that are held out in turn, at most
 SAMPLE = 256  # rows that are encoded to see how long all take
 AROUND = 6.0  # times the encoding of the held-out rows: what is measured before and after a training
