@@ -99,8 +99,6 @@ class Joint(Method):
         self.net, self.hidden, self.widths, self.views, self.px = net, hidden, projector, views, px
         self.area, self.colour, self.mirror, self.blur, self.solarize = scale, colour, mirror, blur, solarize
         self.swap, self.blocks, self.cells = swap, blocks, cells
-        self.given = {"px": px, "scale": scale, "colour": colour, "mirror": mirror, "blur": blur, "solarize": solarize}
-        self.given |= {"cells": cells, "swap": swap}
 
     def build(self, about: About) -> None:
         """Make the backbone and the projector on its last block."""
@@ -124,7 +122,7 @@ class Joint(Method):
         others, kind, other = (FOR_TABLES, "images", "tables") if self.side else (FOR_IMAGES, "tables", "images")
         known = options_of(type(self))
         for name in others:
-            if name in known and self.given[name] != known[name].default:
+            if name in known and getattr(self, "area" if name == "scale" else name) != known[name].default:
                 raise OptionError(f"option '{name}' is for {other}, and would do nothing to {kind}: leave it out")
 
     @torch.no_grad()
